@@ -1,0 +1,70 @@
+# Needs Python 3.11 or newer and make; everything else comes out of the lock files.
+# ARGS reaches the tool: make test ARGS="-k goals -x", make lock ARGS=--upgrade.
+PYTHON ?= python3
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+# In place of a DATABASE_URL of the shell: the first half of the tests is SQLite's.
+ON_SQLITE := env -u DATABASE_URL
+ON_POSTGRES := $(BIN)/python -m tests.postgres --
+PYTEST := $(BIN)/pytest -n 2
+
+# The two halves of the tests would fight over the processors under make -j.
+.NOTPARALLEL:
+.PHONY: help setup run test test-sqlite test-postgres coverage format lint fmt
+.PHONY: types imports django schema gates check lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+# geoip2fast comes as source only: without PEP 517 Debian's pip warns, and compiles
+# nothing. An option in the environment, since newer versions of pip refuse the flag.
+setup: .venv/.installed ## make the virtual environment
+.venv/.installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	PIP_USE_PEP517=1 $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: setup ## serve on PORT (8000)
+	$(MANAGE) migrate --verbosity 0
+	$(MANAGE) first_run
+	$(MANAGE) serve $(ARGS)
+
+test: test-sqlite test-postgres ## all tests, on SQLite and on a throw-away PostgreSQL
+test-sqlite: setup
+	$(ON_SQLITE) $(PYTEST) $(ARGS)
+test-postgres: setup
+	$(ON_POSTGRES) $(PYTEST) $(ARGS)
+
+coverage: setup ## branches covered by both halves together; the floor is in pyproject.toml
+	$(ON_SQLITE) $(PYTEST) --cov --cov-report= --cov-fail-under=0 $(ARGS)
+	$(ON_POSTGRES) $(PYTEST) --cov --cov-append $(ARGS)
+
+format: setup
+	$(BIN)/ruff format --check
+lint: setup ## ruff, without changing anything
+	$(BIN)/ruff check
+fmt: setup ## ruff, mending what it can
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+imports: setup ## the direction of imports
+	$(BIN)/lint-imports --no-logo
+django: setup ## Django's checks, and a migration for every model
+	$(MANAGE) check --fail-level WARNING
+	$(MANAGE) makemigrations --check --dry-run
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+schema: setup ## write docs/openapi.yaml; a test compares it with the code
+	$(MANAGE) spectacular --file docs/openapi.yaml --validate --fail-on-warn
+
+gates: format lint imports django types ## everything but the tests, fastest first
+check: gates test ## everything
+
+lock: setup ## pin what requirements*.in ask for
+	$(BIN)/uv pip compile --quiet $(ARGS) requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet $(ARGS) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove what can be made again; data/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

