@@ -1,0 +1,63 @@
+"""Read settings from the environment, and refuse to start on a bad value.
+
+A typo in a deployment must stop the service at once with the variable's name,
+not surface weeks later as a default that nobody chose.
+"""
+
+import ipaddress
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default)
+
+
+def required(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} must be set")
+    return value
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    if value:
+        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
+    return default
+
+
+def integer(name: str, default: int, *, minimum: int = 0) -> int:
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} must be a whole number, not {value!r}"
+        ) from None
+    if number < minimum:
+        raise ImproperlyConfigured(f"{name} must be at least {minimum}, not {number}")
+    return number
+
+
+def listing(name: str, default: str = "") -> list[str]:
+    """Comma-separated values, blanks left out."""
+    values = os.environ.get(name, default).split(",")
+    return [value.strip() for value in values if value.strip()]
+
+
+def networks(name: str) -> list[Network]:
+    """Comma-separated addresses or CIDR networks."""
+    try:
+        return [ipaddress.ip_network(value) for value in listing(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None

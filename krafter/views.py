@@ -1,0 +1,58 @@
+"""The base of every API view, and how it reads a query.
+
+Apart from `krafter.api` because DRF's views load what that module defines.
+"""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from django.db import models
+from django.http import HttpRequest
+from rest_framework import status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from krafter.api import Details, Invalid, StrictSerializer
+
+_Row = TypeVar("_Row", bound=models.Model)
+
+
+class ContractViewSet(viewsets.GenericViewSet[_Row]):
+    """The base of every API view: the contract's order of checks, OPTIONS, 405.
+
+    401, then 429, then 403: a key that has spent its limit learns nothing
+    about its scopes, and an unknown key spends nobody's limit.
+    """
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.format_kwarg = None
+        negotiated = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
+        self.perform_authentication(request)
+        self.check_throttles(request)
+        self.check_permissions(request)
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        allow = ", ".join(self.allowed_methods)
+        return Response(status=status.HTTP_204_NO_CONTENT, headers={"Allow": allow})
+
+
+def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:
+    """The validated query parameters of a request."""
+    check_parameters(request, serializer().fields)
+    checked = serializer(data=request.query_params.dict())
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def check_parameters(request: Request, known: Iterable[str]) -> None:
+    """Refuse a query parameter that nobody reads, or that says two things."""
+    known = set(known)
+    details: Details = {}
+    for name, values in request.query_params.lists():
+        if name not in known:
+            details[name] = ["Unknown parameter."]
+        elif len(values) > 1:
+            details[name] = ["Given more than once."]
+    if details:
+        raise Invalid(details)
