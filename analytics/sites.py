@@ -1,0 +1,31 @@
+"""Which site a public key names, remembered for a second.
+
+Only the tracker's way in asks here; a key's own requests read the table.
+"""
+
+import time
+
+from analytics.models import Site
+
+# A deleted site must stop accepting within two seconds, in every process.
+_LIFETIME = 1.0
+_MAX_REMEMBERED = 10_000
+
+_remembered: dict[str, tuple[Site | None, float]] = {}
+
+
+def by_key(site_key: str) -> Site | None:
+    """The live site with this key; unknown keys are remembered too."""
+    now = time.monotonic()
+    found = _remembered.get(site_key)
+    if found is not None and found[1] > now:
+        return found[0]
+    site = Site.objects.live().filter(site_key=site_key).first()
+    if len(_remembered) >= _MAX_REMEMBERED:
+        _remembered.clear()
+    _remembered[site_key] = site, now + _LIFETIME
+    return site
+
+
+def forget() -> None:
+    _remembered.clear()

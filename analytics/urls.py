@@ -1,0 +1,32 @@
+from typing import Any
+
+from django.urls import path
+
+from analytics import views
+
+ITEM: dict[str, Any] = {
+    "get": "retrieve",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+
+urlpatterns = [
+    path("analytics/collect", views.collect),
+    path(
+        "analytics/sites", views.SiteViewSet.as_view({"get": "list", "post": "create"})
+    ),
+    path("analytics/sites/<str:key>", views.SiteViewSet.as_view(ITEM)),
+    path(
+        "analytics/sites/<str:key>/settings",
+        views.SiteSettingsViewSet.as_view(
+            {"get": "retrieve", "patch": "partial_update"}
+        ),
+    ),
+    path(
+        "analytics/sites/<str:key>/events",
+        views.EventViewSet.as_view({"get": "list", "post": "create"}),
+    ),
+    path("tokens", views.TokenViewSet.as_view({"get": "list", "post": "create"})),
+    path("tokens/<str:id>/revoke", views.TokenViewSet.as_view({"post": "revoke"})),
+    path("tokens/<str:id>/rotate", views.TokenViewSet.as_view({"post": "rotate"})),
+]

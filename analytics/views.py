@@ -1,0 +1,319 @@
+"""The API of sites, events and keys, and the tracker's public way in."""
+
+import base64
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics import events, ingest, sites, visitors
+from analytics.auth import caller, site_for
+from analytics.models import ApiToken, Event, Site
+from analytics.serializers import (
+    EventQuerySerializer,
+    EventSerializer,
+    SiteSerializer,
+    SiteSettingsSerializer,
+    TokenSerializer,
+)
+from analytics.throttling import QUOTA, current_minute, quota, spend
+from krafter.api import (
+    Invalid,
+    Page,
+    RawJSONParser,
+    encode,
+    error_response,
+    malformed,
+    rate_limited,
+    uuid_or_404,
+)
+from krafter.views import ContractViewSet, query
+
+MAX_COLLECT_BYTES = 8 * 1024
+
+
+class SiteViewSet(ContractViewSet[Site]):
+    queryset = Site.objects.none()
+    serializer_class = SiteSerializer
+    required_scopes: ClassVar = {
+        "list": "analytics:read",
+        "create": "analytics:write",
+        "retrieve": "analytics:read",
+        "partial_update": "analytics:write",
+        "destroy": "analytics:write",
+    }
+
+    def list(self, request: Request) -> Response:
+        visible = Site.objects.visible_to(caller(request))
+        return Response(self.get_serializer(visible, many=True).data)
+
+    def create(self, request: Request) -> Response:
+        if caller(request).is_narrowed:
+            # It could not reach the site that it makes.
+            raise PermissionDenied
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        _save_domain(serializer, team=caller(request).team)
+        return Response(serializer.data, status=201)
+
+    def retrieve(self, request: Request, key: str) -> Response:
+        return Response(self.get_serializer(site_for(request, key)).data)
+
+    def partial_update(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        serializer = self.get_serializer(site, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        _save_domain(serializer)
+        sites.forget()
+        return Response(serializer.data)
+
+    def destroy(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        site.deleted_at = timezone.now()
+        site.save(update_fields=["deleted_at"])
+        sites.forget()
+        return Response({"deleted": True})
+
+
+def _save_domain(serializer: Any, **values: Any) -> None:
+    """Save; a domain that another request took meanwhile is a 422 as well."""
+    try:
+        with transaction.atomic():
+            serializer.save(**values)
+    except IntegrityError:
+        raise Invalid({"domain": ["The team has a site with this domain."]}) from None
+
+
+class SiteSettingsViewSet(ContractViewSet[Site]):
+    queryset = Site.objects.none()
+    serializer_class = SiteSettingsSerializer
+    required_scopes: ClassVar = {
+        "retrieve": "analytics:read",
+        "partial_update": "analytics:write",
+    }
+
+    def retrieve(self, request: Request, key: str) -> Response:
+        return Response(self.get_serializer(site_for(request, key)).data)
+
+    def partial_update(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        serializer = self.get_serializer(site, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        sites.forget()
+        return Response(serializer.data)
+
+
+class TokenViewSet(ContractViewSet[ApiToken]):
+    queryset = ApiToken.objects.none()
+    serializer_class = TokenSerializer
+    required_scopes: ClassVar = {
+        "list": "tokens:read",
+        "create": "tokens:write",
+        "revoke": "tokens:write",
+        "rotate": "tokens:write",
+    }
+
+    def list(self, request: Request) -> Response:
+        visible = self._visible(request).prefetch_related("sites")
+        return Response(self.get_serializer(visible, many=True).data)
+
+    def create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        token, secret = ApiToken.issue(
+            team=caller(request).team, **serializer.validated_data
+        )
+        return Response(self._with_secret(token, secret), status=201)
+
+    def revoke(self, request: Request, id: str) -> Response:
+        token = self._get(request, id)
+        token.revoke()
+        return Response(self.get_serializer(token).data)
+
+    def rotate(self, request: Request, id: str) -> Response:
+        """Issue the same key with a new secret, and end the old one."""
+        with transaction.atomic():
+            old = self._get(request, id, lock=True)
+            if not caller(request).covers(scopes=old.scopes, expires_at=old.expires_at):
+                # The answer would hand out more than the caller holds.
+                raise PermissionDenied
+            if old.is_revoked:
+                raise Invalid({"id": ["This key is revoked."]})
+            new, secret = ApiToken.issue(
+                team=old.team,
+                name=old.name,
+                scopes=old.scopes,
+                sites=list(old.sites.all()) if old.is_narrowed else None,
+                expires_at=old.expires_at,
+            )
+            old.revoke()
+        return Response(self._with_secret(new, secret), status=201)
+
+    def _visible(self, request: Request) -> Any:
+        return ApiToken.objects.visible_to(caller(request)).select_related("team")
+
+    def _get(self, request: Request, id: str, *, lock: bool = False) -> ApiToken:
+        uuid = uuid_or_404(id)
+        found = self._visible(request).filter(uuid=uuid)
+        if lock:
+            found = found.select_for_update(of=("self",))
+        token: ApiToken | None = found.first()
+        if token is None:
+            raise NotFound
+        return token
+
+    def _with_secret(self, token: ApiToken, secret: str) -> dict[str, Any]:
+        return {**self.get_serializer(token).data, "token": secret}
+
+
+class EventViewSet(ContractViewSet[Event]):
+    queryset = Event.objects.none()
+    serializer_class = EventSerializer
+    parser_classes = (RawJSONParser,)
+    required_scopes: ClassVar = {"list": "analytics:read", "create": "analytics:write"}
+
+    def list(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        asked = query(EventQuerySerializer, request)
+        limit = asked["limit"]
+        found = events.listing(
+            site.pk,
+            type=asked.get("type"),
+            name=asked.get("name"),
+            start=_midnight(site, asked.get("from")),
+            end=_midnight(site, asked.get("to"), days=1),
+            before=_cursor(asked.get("cursor")),
+            limit=limit + 1,
+        )
+        shown = found[:limit]
+        return Response(
+            Page(
+                data=self.get_serializer(shown, many=True).data,
+                next_cursor=_to_cursor(shown[-1]) if len(found) > limit else None,
+            )
+        )
+
+    def create(self, request: Request, key: str) -> Response:
+        """Store one event, or a batch in which a wrong one fails no other."""
+        site = site_for(request, key)
+        try:
+            items, is_batch = ingest.split(cast(bytes, request.data))
+        except ingest.Malformed:
+            raise malformed() from None
+        except ingest.Rejected as rejected:
+            raise Invalid(rejected.details) from None
+        answers, accepted = [], []
+        now = timezone.now()
+        for item in items:
+            answer: dict[str, Any] = {"status": "rejected"}
+            try:
+                accepted.append((answer, ingest.from_server(item, site, now=now)))
+            except ingest.Rejected as rejected:
+                if not is_batch:
+                    raise Invalid(rejected.details) from None
+                answer["details"] = rejected.details
+            answers.append(answer)
+        stored = events.append([event for _, event in accepted])
+        for (answer, _), is_new in zip(accepted, stored, strict=True):
+            answer["status"] = "accepted" if is_new else "duplicate"
+        return Response(answers)
+
+
+def _midnight(site: Site, day: date | None, *, days: int = 0) -> datetime | None:
+    """When a calendar day begins in the site's time zone."""
+    if day is None:
+        return None
+    try:
+        return datetime.combine(
+            day + timedelta(days=days), datetime.min.time(), site.zone
+        )
+    except OverflowError:
+        return None
+
+
+def _to_cursor(event: Event) -> str:
+    at = int(event.at.timestamp() * 1_000_000)
+    return base64.urlsafe_b64encode(f"{at} {event.pk}".encode()).decode()
+
+
+def _cursor(text: str | None) -> tuple[datetime, int] | None:
+    """(at, id) of the last event that the caller has seen."""
+    if text is None:
+        return None
+    try:
+        at, pk = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
+        return _EPOCH + timedelta(microseconds=int(at)), int(pk)
+    except (ValueError, OverflowError):
+        raise Invalid({"cursor": ["Not a cursor of this list."]}) from None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@csrf_exempt
+def collect(request: HttpRequest) -> HttpResponse:
+    """The tracker's way in: public, from any origin, without a preflight.
+
+    The answer is 202 whether the event was kept or dropped by a rule, so that
+    a page cannot probe the rules; `?debug=1` names the rule to the owner.
+    """
+    response = _collect(request)
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _collect(request: HttpRequest) -> HttpResponse:
+    if request.method == "OPTIONS":
+        return HttpResponse(
+            status=204,
+            headers={
+                "Access-Control-Allow-Methods": "POST",
+                "Access-Control-Allow-Headers": "Content-Type",
+                "Access-Control-Max-Age": "86400",
+            },
+        )
+    if request.method != "POST":
+        return error_response(405, "Method not allowed", Allow="POST, OPTIONS")
+    if limit := settings.RATE_LIMIT_COLLECT:
+        minute = current_minute()
+        who = visitors.caller(visitors.client_ip(request.META), minute)
+        left = request.META[QUOTA] = quota(limit, spend(who, minute), minute)
+        if left.is_spent:
+            return rate_limited(left.reset - time.time())
+    body = request.read(MAX_COLLECT_BYTES + 1)
+    if len(body) > MAX_COLLECT_BYTES:
+        return error_response(413, "The body is too large")
+    try:
+        event, dropped = ingest.from_tracker(body, request.META, now=timezone.now())
+    except ingest.Malformed:
+        return error_response(400, "Malformed JSON")
+    except ingest.Rejected as rejected:
+        return error_response(422, "Validation failed", details=rejected.details)
+    if event is not None:
+        events.append([event])
+    answer: dict[str, Any] = {"ok": True}
+    if request.GET.get("debug") == "1":
+        answer["dropped"] = dropped
+    return HttpResponse(encode(answer), status=202, content_type="application/json")
+
+
+_TRACKER = Path(__file__).parent / "static" / "analytics" / "a.js"
+
+
+def tracker(request: HttpRequest) -> HttpResponse:
+    """The script that sites put on their pages, at an address that stays."""
+    return HttpResponse(
+        _TRACKER.read_bytes(),
+        content_type="text/javascript; charset=utf-8",
+        headers={"Cache-Control": "public, max-age=86400"},
+    )

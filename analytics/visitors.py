@@ -1,0 +1,138 @@
+"""Who is the same visitor, without knowing who it is.
+
+The only module that sees an IP address. What leaves it is a country label, a
+yes or no, or a hash under a random salt that lives at most 48 hours; neither
+the address nor the user agent can be had back from what is stored.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from secrets import token_bytes
+
+import geoip2fast
+from django.conf import settings
+from django.utils import timezone
+
+from analytics.models import Salt, Site
+
+SALT_LIFETIME = timedelta(hours=48)
+
+# (zone, day) -> (salt, when it was made). Bounded by the lifetime: `_salt`
+# drops what has outlived it, so that memory forgets when the table does.
+_salts: dict[tuple[str, date], tuple[bytes, datetime]] = {}
+
+
+def client_ip(environ: Mapping[str, str]) -> str:
+    """The client's address, from X-Forwarded-For only as far as it is trusted.
+
+    Read from the right: each trusted proxy appended the peer it saw, and what
+    stands left of the first untrusted hop is the client's own claim.
+    """
+    address = environ.get("REMOTE_ADDR", "")
+    if not settings.TRUSTED_PROXIES:
+        return address
+    hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    while hops and is_within(address, settings.TRUSTED_PROXIES):
+        claimed = hops.pop().strip()
+        if not _parse(claimed):
+            break
+        address = claimed
+    return address
+
+
+@lru_cache(maxsize=8_192)
+def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def is_address(text: str) -> bool:
+    return _parse(text) is not None
+
+
+def is_within(
+    address: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]
+) -> bool:
+    parsed = _parse(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+@lru_cache(maxsize=1)
+def _countries() -> geoip2fast.GeoIP2Fast:
+    folder = Path(geoip2fast.__file__).parent
+    return geoip2fast.GeoIP2Fast(str(folder / "geoip2fast-ipv6.dat.gz"))
+
+
+@lru_cache(maxsize=8_192)
+def country(address: str) -> str:
+    """ISO 3166 code of where an address is assigned, `""` where unknown."""
+    if not is_address(address):
+        return ""
+    code = _countries().lookup(address).country_code
+    return code if code.isalpha() else ""
+
+
+def caller(address: str, minute: int) -> str:
+    """A name for an address in a rate limit's table, good for one minute.
+
+    Keyed and tied to the minute: the table cannot tell who came back.
+    """
+    message = f"{minute} {address}".encode()
+    return (
+        "ip:" + hmac.digest(settings.SECRET_KEY.encode(), message, "sha256").hex()[:40]
+    )
+
+
+def visitor(site: Site, day: date, *, address: str, user_agent: str) -> int:
+    """The visitor of that day on that site, as a signed 64-bit number."""
+    digest = hashlib.sha256(_salt(site.timezone, day))
+    digest.update(f"{site.pk}\0{address}\0{user_agent}".encode())
+    return int.from_bytes(digest.digest()[:8], signed=True)
+
+
+def known_visitor(site: Site, day: date, visitor_id: str) -> int:
+    """The visitor whom a server-side caller names itself.
+
+    No salt: a backfill that is repeated after the salt is gone must come out
+    the same. Keyed, and bound to the day like every other visitor.
+    """
+    message = f"{site.pk}\0{day}\0{visitor_id}".encode()
+    key = settings.SECRET_KEY.encode()
+    return int.from_bytes(hmac.digest(key, message, "sha256")[:8], signed=True)
+
+
+def _salt(zone: str, day: date) -> bytes:
+    """The day's salt: made on first use, forgotten when its time is over."""
+    now = timezone.now()
+    cached = _salts.get((zone, day))
+    if cached is not None and now - cached[1] < SALT_LIFETIME:
+        return cached[0]
+    purge_salts()
+    # Two workers may make it at once; the unique constraint leaves one.
+    salt, _ = Salt.objects.get_or_create(
+        timezone=zone, day=day, defaults={"value": token_bytes(16), "created_at": now}
+    )
+    _salts[zone, day] = bytes(salt.value), salt.created_at
+    return bytes(salt.value)
+
+
+def purge_salts() -> int:
+    """Destroy the salts that are 48 hours old, here and in the table."""
+    expired = timezone.now() - SALT_LIFETIME
+    for key, (_, created_at) in list(_salts.items()):
+        if created_at <= expired:
+            _salts.pop(key, None)
+    return Salt.objects.filter(created_at__lte=expired).delete()[0]
+
+
+def forget() -> None:
+    """Drop the salts held in memory; the table keeps them."""
+    _salts.clear()
