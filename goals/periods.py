@@ -1,0 +1,68 @@
+"""Which days a period means. Pure.
+
+Days are calendar days in the site's time zone; the caller says which day is
+today there. Both ends are included.
+"""
+
+import calendar
+from datetime import date, timedelta
+from typing import NamedTuple
+
+DEFAULT = "30d"
+MAX_DAYS = 1_830
+
+
+class Days(NamedTuple):
+    first: date
+    last: date
+
+
+class PeriodError(ValueError):
+    """A query parameter that names no period."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.message = message
+
+
+def resolve(
+    period: str, *, today: date, start: date | None = None, end: date | None = None
+) -> Days:
+    """The days of `7d`, `30d`, `12mo`, or of `custom` from `start` to `end`.
+
+    Raises PeriodError.
+    """
+    if period == "custom":
+        return _custom(start, end)
+    if start is not None or end is not None:
+        raise PeriodError(
+            "from" if start is not None else "to", "Only with period=custom."
+        )
+    match period:
+        case "7d":
+            return Days(today - timedelta(days=7), today)
+        case "30d":
+            return Days(today - timedelta(days=30), today)
+        case "12mo":
+            return Days(_a_year_before(today), today)
+    raise PeriodError("period", "One of: 7d, 30d, 12mo, custom.")
+
+
+def _custom(start: date | None, end: date | None) -> Days:
+    if start is None:
+        raise PeriodError("from", "Required when period=custom.")
+    if end is None:
+        raise PeriodError("to", "Required when period=custom.")
+    if end < start:
+        raise PeriodError("to", "Must not be before from.")
+    if (end - start).days + 1 > MAX_DAYS:
+        raise PeriodError("to", f"At most {MAX_DAYS} days.")
+    return Days(start, end)
+
+
+def _a_year_before(today: date) -> date:
+    """The same day twelve months ago, 28 February for the 29th."""
+    year = today.year - 1
+    last = calendar.monthrange(year, today.month)[1]
+    return date(year, today.month, min(today.day, last))

@@ -1,0 +1,53 @@
+"""Goals and their questions as the wire shows them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from goals import periods
+from goals.matching import PatternError, compile_pattern
+from goals.models import Goal, MatchType
+from krafter.api import StrictModelSerializer, StrictSerializer, TextField
+
+
+class GoalSerializer(StrictModelSerializer):
+    # Kept as sent: a blank at either end is part of what is matched.
+    match_value = TextField(max_length=1_024, trim_whitespace=False)
+
+    class Meta:
+        model = Goal
+        fields = ("id", "name", "type", "match_type", "match_value", "currency")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check the goal that a PATCH would leave, not the patch alone."""
+        merged = {
+            name: attrs.get(name, getattr(self.instance, name, None))
+            for name in ("match_type", "match_value")
+        }
+        if merged["match_type"] == MatchType.REGEX:
+            try:
+                compile_pattern(merged["match_value"])
+            except PatternError as error:
+                raise serializers.ValidationError(
+                    {"match_value": [f"Not a valid RE2 pattern: {error}"]}
+                ) from None
+        return attrs
+
+
+class GoalStatsSerializer(serializers.Serializer[dict[str, Any]]):
+    conversions = serializers.IntegerField()
+    unique_conversions = serializers.IntegerField()
+    revenue = serializers.DecimalField(
+        max_digits=None, decimal_places=None, allow_null=True
+    )
+
+
+class PeriodQuerySerializer(StrictSerializer):
+    """`period`, and for `custom` the days `from` and `to`, both included."""
+
+    period = serializers.CharField(default=periods.DEFAULT)
+    to = serializers.DateField(required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # `from` is a word of Python's, so that it cannot be declared above.
+        return {**super().get_fields(), "from": serializers.DateField(required=False)}

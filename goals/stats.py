@@ -1,0 +1,44 @@
+"""How many conversions a goal had: the questions of the stats endpoints."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.utils import timezone
+
+from analytics import events
+from analytics.models import Site
+from goals import money
+from goals.matching import Rule
+from goals.models import Goal
+from goals.periods import Days
+
+
+def today(site: Site, now: datetime | None = None) -> date:
+    return (now or timezone.now()).astimezone(site.zone).date()
+
+
+def matching_names(site_id: int, rule: Rule) -> list[int]:
+    """The ids of the names that the rule matches, of all the site ever sent."""
+    matches = rule.matcher()
+    candidates: Iterable[tuple[int, str]]
+    if rule.match_type == "exact":
+        candidates = events.named(site_id, rule.match_value, types=[rule.event_type])
+    else:
+        candidates = events.names(site_id, rule.event_type)
+    return [pk for pk, name in candidates if matches(name)]
+
+
+def goal_stats(goal: Goal, days: Days) -> dict[str, int | Decimal | None]:
+    """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
+    names = matching_names(goal.site_id, goal.rule)
+    counts = events.count(goal.site_id, names, first=days.first, last=days.last)
+    revenue = None
+    if goal.currency:
+        sums = events.amounts(goal.site_id, names, first=days.first, last=days.last)
+        revenue = money.total(sums, goal.currency)
+    return {
+        "conversions": counts.conversions,
+        "unique_conversions": counts.uniques,
+        "revenue": revenue,
+    }

@@ -1,0 +1,93 @@
+"""The API of goals."""
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.utils import timezone
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics.auth import site_for
+from analytics.models import Site
+from goals import periods, stats
+from goals.filters import narrow
+from goals.models import MAX_GOALS, Goal
+from goals.serializers import (
+    GoalSerializer,
+    PeriodQuerySerializer,
+)
+from krafter.api import Invalid, uuid_or_404
+from krafter.views import ContractViewSet, query
+
+
+class GoalViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    serializer_class = GoalSerializer
+    required_scopes: ClassVar = {
+        "list": "analytics:read",
+        "create": "analytics:write",
+        "retrieve": "analytics:read",
+        "partial_update": "analytics:write",
+        "destroy": "analytics:write",
+        "stats": "analytics:read",
+    }
+
+    def list(self, request: Request, key: str) -> Response:
+        goals = site_for(request, key).goals.live()
+        return Response(self.get_serializer(narrow(goals, request), many=True).data)
+
+    def create(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        with transaction.atomic():
+            # The lock keeps two requests from both being the thousandth.
+            Site.objects.select_for_update().get(pk=site.pk)
+            if site.goals.live().count() >= MAX_GOALS:
+                message = f"A site holds at most {MAX_GOALS} goals."
+                raise Invalid({"non_field_errors": [message]})
+            serializer.save(site=site)
+        return Response(serializer.data, status=201)
+
+    def retrieve(self, request: Request, key: str, id: str) -> Response:
+        return Response(self.get_serializer(_goal(request, key, id)).data)
+
+    def partial_update(self, request: Request, key: str, id: str) -> Response:
+        goal = _goal(request, key, id)
+        serializer = self.get_serializer(goal, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        serializer.save(updated_at=timezone.now())
+        return Response(serializer.data)
+
+    def destroy(self, request: Request, key: str, id: str) -> Response:
+        goal = _goal(request, key, id)
+        goal.deleted_at = timezone.now()
+        goal.save(update_fields=["deleted_at"])
+        return Response({"deleted": True})
+
+    def stats(self, request: Request, key: str, id: str) -> Response:
+        goal = _goal(request, key, id)
+        days = _days(goal.site, query(PeriodQuerySerializer, request))
+        return Response(stats.goal_stats(goal, days))
+
+
+def _goal(request: Request, key: str, id: str) -> Goal:
+    site = site_for(request, key)
+    goal = site.goals.live().filter(id=uuid_or_404(id)).first()
+    if goal is None:
+        raise NotFound
+    goal.site = site
+    return goal
+
+
+def _days(site: Site, asked: dict[str, Any]) -> periods.Days:
+    try:
+        return periods.resolve(
+            asked["period"],
+            today=stats.today(site),
+            start=asked.get("from"),
+            end=asked.get("to"),
+        )
+    except periods.PeriodError as error:
+        raise Invalid({error.parameter: [error.message]}) from None
