@@ -1,0 +1,115 @@
+"""Who asks in the tests: a reader, a writer, an owner, and a stranger."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from analytics import events, sites, visitors
+from analytics.models import ApiToken, Site, Team
+from tests.factories import SiteFactory
+
+BASE = "/api/v1/analytics"
+
+
+@pytest.fixture(autouse=True)
+def forget_everything() -> Iterator[None]:
+    """Memories of a process outlive a test's database: drop them."""
+    yield
+    events.forget()
+    sites.forget()
+    visitors.forget()
+
+
+@pytest.fixture(autouse=True)
+def no_rate_limits(settings: Any) -> None:
+    """Tests of the limits set their own."""
+    settings.RATE_LIMIT_API = 0
+    settings.RATE_LIMIT_COLLECT = 0
+
+
+@pytest.fixture
+def site(db: None) -> Site:
+    return SiteFactory.create(domain="example.com", site_key="sk_abc123def456")
+
+
+@pytest.fixture
+def strangers_site(db: None) -> Site:
+    return SiteFactory.create(domain="stranger.example")
+
+
+class ApiClient:
+    """Calls the API with one key; `queries=N` asserts the number of queries."""
+
+    def __init__(self, secret: str, count_queries: DjangoAssertNumQueries) -> None:
+        self._client = Client(headers={"Authorization": f"Bearer {secret}"})
+        self._count_queries = count_queries
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = b"",
+        *,
+        queries: int | None = None,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """`path` is below the analytics base unless it begins with /api/.
+
+        `body`: bytes as they are, anything else as JSON.
+        """
+        if not path.startswith("/api/"):
+            path = BASE + path
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        counted = self._count_queries(queries) if queries is not None else nullcontext()
+        with counted:
+            return self._client.generic(
+                method, path, data, content_type, headers=headers
+            )
+
+
+@pytest.fixture
+def client_with(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> Callable[..., ApiClient]:
+    """Make a client for a new key: `client_with(site.team, "analytics:read")`."""
+
+    def make(team: Team, *scopes: str, **values: Any) -> ApiClient:
+        _, secret = ApiToken.issue(
+            team=team, name="test", scopes=list(scopes), **values
+        )
+        return ApiClient(secret, django_assert_num_queries)
+
+    return make
+
+
+@pytest.fixture
+def reader(site: Site, client_with: Callable[..., ApiClient]) -> ApiClient:
+    return client_with(site.team, "analytics:read")
+
+
+@pytest.fixture
+def writer(site: Site, client_with: Callable[..., ApiClient]) -> ApiClient:
+    return client_with(site.team, "analytics:write")
+
+
+@pytest.fixture
+def owner(site: Site, client_with: Callable[..., ApiClient]) -> ApiClient:
+    return client_with(site.team, "*")
+
+
+@pytest.fixture
+def stranger(strangers_site: Site, client_with: Callable[..., ApiClient]) -> ApiClient:
+    """Another team's key that may do everything there."""
+    return client_with(strangers_site.team, "*")
+
+
+@pytest.fixture
+def anyone(db: None) -> Client:
+    """A client without a key: a visitor's browser."""
+    return Client()
