@@ -220,10 +220,12 @@ def _new_event(
     visitor: int,
     labels: events.Labels,
 ) -> events.NewEvent:
+    page: str | None = None
     if sent.type == "pageview":
         name = pages.parse(sent.url or sent.name or "").path
     else:
         name = sent.name or ""
+        page = pages.parse(sent.url).path if sent.url else None
     return events.NewEvent(
         site_id=site.pk,
         day=day,
@@ -232,6 +234,7 @@ def _new_event(
         name=name,
         visitor=visitor,
         labels=labels,
+        page=page,
         amount=None if sent.revenue is None else events.to_amount(sent.revenue),
         currency=sent.currency,
         props=sent.props or None,

@@ -301,6 +301,15 @@ class Event(models.Model):
     context = models.ForeignKey(
         Context, models.DO_NOTHING, db_constraint=False, db_index=False
     )
+    page = models.ForeignKey(
+        EventName,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        help_text="Where it happened; null for a page view, whose name it is.",
+    )
     amount = models.BigIntegerField(
         null=True, help_text="Ten-thousandths of a unit of the currency."
     )

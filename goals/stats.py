@@ -32,10 +32,11 @@ def matching_names(site_id: int, rule: Rule) -> list[int]:
 def goal_stats(goal: Goal, days: Days) -> dict[str, int | Decimal | None]:
     """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
     names = matching_names(goal.site_id, goal.rule)
-    counts = events.count(goal.site_id, names, first=days.first, last=days.last)
+    scope = events.Scope(goal.site_id, *days)
+    counts = events.count(scope, names)
     revenue = None
     if goal.currency:
-        sums = events.amounts(goal.site_id, names, first=days.first, last=days.last)
+        sums = events.amounts(scope, names)
         revenue = money.total(sums, goal.currency)
     return {
         "conversions": counts.conversions,

@@ -1,0 +1,31 @@
+"""The facts: the only package that reads or writes events and their dimensions.
+
+Its functions are the seam for another engine. It knows sites by number and
+events by value; what makes an event acceptable, and what counts as a
+conversion, is decided elsewhere.
+"""
+
+from analytics.events.amounts import MAX_AMOUNT, from_amount, to_amount
+from analytics.events.counts import Counts, amounts, count
+from analytics.events.dimensions import Labels, forget, named, names
+from analytics.events.ledger import listing
+from analytics.events.scope import Scope, Where
+from analytics.events.writing import NewEvent, append
+
+__all__ = [
+    "MAX_AMOUNT",
+    "Counts",
+    "Labels",
+    "NewEvent",
+    "Scope",
+    "Where",
+    "amounts",
+    "append",
+    "count",
+    "forget",
+    "from_amount",
+    "listing",
+    "named",
+    "names",
+    "to_amount",
+]
