@@ -14,6 +14,11 @@ from goals.matching import Rule
 MAX_GOALS = 1_000
 
 
+def currency_choices() -> list[tuple[str, str]]:
+    """A function, so that next year's ISO list is no migration."""
+    return [(code, code) for code in sorted(EXPONENTS)]
+
+
 class GoalType(models.TextChoices):
     PAGEVIEW = "pageview"
     EVENT = "event"
@@ -48,7 +53,7 @@ class Goal(models.Model):
         max_length=3,
         null=True,
         blank=True,
-        choices=[(code, code) for code in sorted(EXPONENTS)],
+        choices=currency_choices,
     )
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
