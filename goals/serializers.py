@@ -4,10 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from goals import periods
 from goals.matching import PatternError, compile_pattern
 from goals.models import Goal, MatchType
-from krafter.api import StrictModelSerializer, StrictSerializer, TextField
+from krafter.api import StrictModelSerializer, TextField
 
 
 class GoalSerializer(StrictModelSerializer):
@@ -40,14 +39,3 @@ class GoalStatsSerializer(serializers.Serializer[dict[str, Any]]):
     revenue = serializers.DecimalField(
         max_digits=None, decimal_places=None, allow_null=True
     )
-
-
-class PeriodQuerySerializer(StrictSerializer):
-    """`period`, and for `custom` the days `from` and `to`, both included."""
-
-    period = serializers.CharField(default=periods.DEFAULT)
-    to = serializers.DateField(required=False)
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # `from` is a word of Python's, so that it cannot be declared above.
-        return {**super().get_fields(), "from": serializers.DateField(required=False)}

@@ -1,21 +1,13 @@
 """How many conversions a goal had: the questions of the stats endpoints."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
 from decimal import Decimal
 
-from django.utils import timezone
-
 from analytics import events
-from analytics.models import Site
+from analytics.periods import Days
 from goals import money
 from goals.matching import Rule
 from goals.models import Goal
-from goals.periods import Days
-
-
-def today(site: Site, now: datetime | None = None) -> date:
-    return (now or timezone.now()).astimezone(site.zone).date()
 
 
 def matching_names(site_id: int, rule: Rule) -> list[int]:

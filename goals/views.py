@@ -1,6 +1,6 @@
 """The API of goals."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,14 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.auth import site_for
+from analytics.days import PeriodQuerySerializer, days
 from analytics.models import Site
-from goals import periods, stats
+from goals import stats
 from goals.filters import narrow
 from goals.models import MAX_GOALS, Goal
-from goals.serializers import (
-    GoalSerializer,
-    PeriodQuerySerializer,
-)
+from goals.serializers import GoalSerializer
 from krafter.api import Invalid, uuid_or_404
 from krafter.views import ContractViewSet, query
 
@@ -68,8 +66,8 @@ class GoalViewSet(ContractViewSet[Goal]):
 
     def stats(self, request: Request, key: str, id: str) -> Response:
         goal = _goal(request, key, id)
-        days = _days(goal.site, query(PeriodQuerySerializer, request))
-        return Response(stats.goal_stats(goal, days))
+        asked = query(PeriodQuerySerializer, request)
+        return Response(stats.goal_stats(goal, days(goal.site, asked)))
 
 
 def _goal(request: Request, key: str, id: str) -> Goal:
@@ -79,15 +77,3 @@ def _goal(request: Request, key: str, id: str) -> Goal:
         raise NotFound
     goal.site = site
     return goal
-
-
-def _days(site: Site, asked: dict[str, Any]) -> periods.Days:
-    try:
-        return periods.resolve(
-            asked["period"],
-            today=stats.today(site),
-            start=asked.get("from"),
-            end=asked.get("to"),
-        )
-    except periods.PeriodError as error:
-        raise Invalid({error.parameter: [error.message]}) from None
