@@ -6,7 +6,7 @@ normalise, append. Knows nothing of goals.
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -159,14 +159,24 @@ def from_tracker(
         user_agent=environ.get("HTTP_USER_AGENT", ""),
         environ=environ,
     )
-    for reason, drops in DROP_RULES:
+    return resolve(hit, at=now)
+
+
+def resolve(
+    hit: Hit,
+    *,
+    at: datetime,
+    rules: Sequence[tuple[str, Callable[[Hit], bool]]] = DROP_RULES,
+) -> tuple[events.NewEvent | None, str | None]:
+    """The event of a hit, or None and the first of the rules that dropped it."""
+    for reason, drops in rules:
         if drops(hit):
             return None, reason
-    site = _site(hit)
-    day = now.astimezone(site.zone).date()
+    sent, site = hit.sent, _site(hit)
+    day = at.astimezone(site.zone).date()
     who = visitors.visitor(site, day, address=hit.address, user_agent=hit.user_agent)
     labels = _labels(sent, site, address=hit.address, user_agent=hit.user_agent)
-    return _new_event(sent, site, at=now, day=day, visitor=who, labels=labels), None
+    return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels), None
 
 
 def split(body: bytes) -> tuple[list[msgspec.Raw], bool]:
