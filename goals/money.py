@@ -1,20 +1,20 @@
 """What amounts are worth in a goal's currency. Pure; exact decimals only."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 from analytics.currencies import EXPONENTS
 
 
-def total(sums: Mapping[str | None, Decimal], currency: str) -> Decimal:
-    """Revenue in `currency` out of sums by currency.
+def total(sums: Mapping[tuple[date, str | None], Decimal], currency: str) -> Decimal:
+    """Revenue in `currency` out of sums by day and currency.
 
     An amount without a code counts in the goal's currency. One in another
     currency is left out: never taken 1:1.
     """
-    return in_minor_units(
-        sum((sums.get(c, Decimal()) for c in (None, currency)), Decimal()), currency
-    )
+    own = (amount for (_, code), amount in sums.items() if code in (None, currency))
+    return in_minor_units(sum(own, Decimal()), currency)
 
 
 def in_minor_units(amount: Decimal, currency: str) -> Decimal:
