@@ -308,7 +308,7 @@ class Event(models.Model):
         db_index=False,
         null=True,
         related_name="+",
-        help_text="Where it happened; null for a page view, whose name it is.",
+        help_text="Where it happened; null for a page view.",
     )
     amount = models.BigIntegerField(
         null=True, help_text="Ten-thousandths of a unit of the currency."

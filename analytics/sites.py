@@ -18,8 +18,12 @@ def by_key(site_key: str) -> Site | None:
     """The live site with this key; unknown keys are remembered too."""
     now = time.monotonic()
     found = _remembered.get(site_key)
-    if found is not None and found[1] > now:
-        return found[0]
+    if found is not None:
+        site, until = found
+        if until > now:
+            return site
+        # The others go on with what is known while this request looks again.
+        _remembered[site_key] = site, now + _LIFETIME
     site = Site.objects.live().filter(site_key=site_key).first()
     if len(_remembered) >= _MAX_REMEMBERED:
         _remembered.clear()

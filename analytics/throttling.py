@@ -6,7 +6,7 @@ cache configured (CACHE_URL) the count lives there instead.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -54,20 +54,34 @@ def current_minute() -> int:
 
 def spend(caller: str, minute: int) -> int:
     """Count one request of a caller; how many it has now made in this minute."""
+    return spend_all({(caller, minute): 1})[caller, minute]
+
+
+def spend_all(uses: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+    """Count requests of several (caller, minute); the counts with them."""
     if settings.SHARED_CACHE:
-        key = f"rate:{caller}:{minute}"
-        cache.add(key, 0, timeout=120)
-        return cache.incr(key)
+        return {key: _spend_in_cache(*key, amount) for key, amount in uses.items()}
+    # Sorted, so that two batches cannot wait for each other.
+    return {key: _spend_in_table(*key, uses[key]) for key in sorted(uses)}
+
+
+def _spend_in_cache(caller: str, minute: int, amount: int) -> int:
+    key = f"rate:{caller}:{minute}"
+    cache.add(key, 0, timeout=120)
+    return cache.incr(key, amount)
+
+
+def _spend_in_table(caller: str, minute: int, amount: int) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_SPEND, [caller, minute])
+        cursor.execute(_SPEND, [caller, minute, amount])
         return int(cursor.fetchone()[0])
 
 
 _TABLE = RateWindow._meta.db_table
 _SPEND = (
     f"INSERT INTO {_TABLE} AS kept (caller, minute, used)"  # noqa: S608 - a constant
-    " VALUES (%s, %s, 1) ON CONFLICT (caller) DO UPDATE"
-    " SET used = 1 + CASE WHEN kept.minute = excluded.minute THEN kept.used ELSE 0 END,"
+    " VALUES (%s, %s, %s) ON CONFLICT (caller) DO UPDATE SET used = excluded.used"
+    " + CASE WHEN kept.minute = excluded.minute THEN kept.used ELSE 0 END,"
     " minute = excluded.minute RETURNING used"
 )
 

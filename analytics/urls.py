@@ -11,7 +11,7 @@ ITEM: dict[str, Any] = {
 }
 
 urlpatterns = [
-    path("analytics/collect", views.collect),
+    path("analytics/collect", views.collect_view),
     path(
         "analytics/sites", views.SiteViewSet.as_view({"get": "list", "post": "create"})
     ),

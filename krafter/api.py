@@ -252,16 +252,6 @@ def error_response(
     )
 
 
-def rate_limited(wait: float) -> HttpResponse:
-    seconds = max(1, math.ceil(wait))
-    return HttpResponse(
-        encode({"error": "Rate limit exceeded", "retry_after": seconds}),
-        status=429,
-        content_type="application/json",
-        headers={"Retry-After": str(seconds)},
-    )
-
-
 class JsonErrorMiddleware:
     """Give errors that Django itself answers under /api/ the one shape."""
 

@@ -116,7 +116,15 @@ if _engine == "sqlite3":
         # an acknowledged event must survive a power cut too.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-elif _engine != "postgresql":
+elif _engine == "postgresql":
+    # Threads share a few connections; most of them wait for a commit.
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": 8,
+        "timeout": 10,
+    }
+else:
     raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

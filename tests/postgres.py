@@ -44,27 +44,33 @@ def throwaway(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterato
     `settings` are `name=value` and win over the defaults; `durable` leaves fsync
     and its relatives on, as a measurement of writing needs.
     """
-    port = free_port()
-    # What a server writes while it is killed must not fail the clean-up.
-    with tempfile.TemporaryDirectory(
-        prefix="krafter-postgres-", ignore_cleanup_errors=True
-    ) as name:
-        home = Path(name)
-        package = find_package()
-        identity: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            package, identity = unprivileged(home, package)
-        options = ["listen_addresses=127.0.0.1", "unix_socket_directories="]
-        options += [f"port={port}", *(() if durable else FAST), *settings]
-        server = start(package / INSTALL / "bin", home, options, identity)
-        try:
-            with psycopg.connect(
-                f"postgres://krafter@127.0.0.1:{port}/postgres", autocommit=True
-            ) as connection:
-                connection.execute("create database krafter")
-            yield f"postgres://krafter@127.0.0.1:{port}/krafter"
-        finally:
-            stop(server)
+    options = ["listen_addresses=127.0.0.1", "unix_socket_directories="]
+    options += [f"port={(port := free_port())}"]
+    options += [*(() if durable else FAST), *settings]
+    with contextlib.ExitStack() as cleanup:
+        # Signals wait while things are made and removed: initdb, cut short, leaves
+        # shared memory behind, and a server not yet noted down would be left over.
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+        cleanup.callback(signal.pthread_sigmask, signal.SIG_SETMASK, usual)
+        home = Path(
+            cleanup.enter_context(
+                # What a killed server still writes must not fail the removal.
+                tempfile.TemporaryDirectory(
+                    prefix="krafter-postgres-", ignore_cleanup_errors=True
+                )
+            )
+        )
+        server = start(home, options)
+        cleanup.callback(stop, server)
+        cleanup.callback(signal.pthread_sigmask, signal.SIG_BLOCK, ENDING_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+        wait_for(server, home)
+        with psycopg.connect(
+            f"postgres://krafter@127.0.0.1:{port}/postgres", autocommit=True
+        ) as connection:
+            connection.execute("create database krafter")
+        yield f"postgres://krafter@127.0.0.1:{port}/krafter"
 
 
 def free_port() -> int:
@@ -85,7 +91,7 @@ def unprivileged(home: Path, package: Path) -> tuple[Path, dict[str, Any]]:
     """Give `home`, with a copy of the server, to an account other than root.
 
     PostgreSQL refuses to run as root, and the account may be unable to reach the
-    virtual environment (a clone below /root): opening up the directories on the
+    virtual environment (a clone in root's home): opening the directories on the
     way, as the wheel's own starter does, would change the machine.
     """
     copy = home / package.name
@@ -110,53 +116,44 @@ def unprivileged(home: Path, package: Path) -> tuple[Path, dict[str, Any]]:
     }
 
 
-def start(
-    programs: Path, home: Path, options: Sequence[str], identity: dict[str, Any]
-) -> subprocess.Popen[bytes]:
-    """Return the server once it takes connections; show its log if it does not."""
-    data = home / "data"
+def start(home: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
+    package = find_package()
     # PG* variables and the locale of the caller must not leak in.
-    process: dict[str, Any] = {
-        "cwd": home,
-        "env": {"LC_ALL": "C", "TZ": "UTC"},
-        **identity,
-    }
+    process: dict[str, Any] = {"cwd": home, "env": {"LC_ALL": "C", "TZ": "UTC"}}
+    if os.geteuid() == 0:
+        package, identity = unprivileged(home, package)
+        process |= identity
+    programs = package / INSTALL / "bin"
+    data = home / "data"
     initdb: list[str | Path] = [
         *(programs / "initdb", "--pgdata", data, "--no-sync", "--no-instructions"),
         *("--username=krafter", "--auth=trust", "--encoding=UTF8"),
         # Text sorts by code point, as in SQLite, whatever the machine has.
         *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
     ]
-    # Cut short, initdb leaves shared memory behind: signals wait half a second.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
-    try:
-        created = subprocess.run(initdb, capture_output=True, check=False, **process)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    created = subprocess.run(initdb, capture_output=True, check=False, **process)
     if created.returncode:
         sys.exit(f"initdb failed:\n{created.stderr.decode()}")
-    log = home / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
+    with (home / "log").open("wb") as log:
+        return subprocess.Popen(
             [programs / "postgres", "-D", data, *(f"--{o}" for o in options)],
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=log,
+            stderr=log,
             # Ctrl-C is for the command; the server ends after it.
             start_new_session=True,
             preexec_fn=end_with_parent,
             **process,
         )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not takes_connections(data):
-            if server.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"PostgreSQL failed to start:\n{log.read_text()}")
-            time.sleep(0.02)
-    except BaseException:
-        stop(server)
-        raise
-    return server
+
+
+def wait_for(server: subprocess.Popen[bytes], home: Path) -> None:
+    """Return once the server takes connections; show its log if it does not."""
+    deadline = time.monotonic() + START_SECONDS
+    while not takes_connections(home / "data"):
+        if server.poll() is not None or time.monotonic() > deadline:
+            sys.exit(f"PostgreSQL failed to start:\n{(home / 'log').read_text()}")
+        time.sleep(0.02)
 
 
 def takes_connections(data: Path) -> bool:
@@ -198,9 +195,6 @@ def run(command: Sequence[str], url: str) -> int:
 
 
 def leave(number: int, _frame: FrameType | None) -> None:
-    # Only the first signal counts: a second must not interrupt the clean-up.
-    for ending in ENDING_SIGNALS:
-        signal.signal(ending, signal.SIG_IGN)
     sys.exit(128 + number)
 
 

@@ -258,7 +258,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         db_index=False,
-                        help_text="Where it happened; null for a page view, whose name it is.",
+                        help_text="Where it happened; null for a page view.",
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",

@@ -1,0 +1,173 @@
+"""`POST /collect`: the tracker's public way in, from request to answer.
+
+The hot path of the service. It runs beneath Django (see `krafter.wsgi`), which
+would cost more than all that is done here. From any origin and without a
+preflight; a 202 is sent after the commit that stored the event, and whether it
+was stored or dropped by a rule, so that a page cannot probe the rules.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import (
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    transaction,
+)
+
+from analytics import events, ingest, throttling, visitors
+from analytics.committer import Full, GroupCommit
+from krafter.api import encode
+
+PATH = "/api/v1/analytics/collect"
+MAX_BYTES = 8 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+_JSON = {**_ANY_ORIGIN, "Content-Type": "application/json"}
+_PREFLIGHT = Answer(
+    204,
+    {
+        **_ANY_ORIGIN,
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "Content-Type",
+        "Access-Control-Max-Age": "86400",
+    },
+)
+_ACCEPTED = Answer(202, _JSON, encode({"ok": True}))
+
+
+def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
+    """The answer to a request; `read(n)` gives up to n bytes of its body.
+
+    Never raises: a failure is logged, without the request, and answered.
+    """
+    try:
+        match environ["REQUEST_METHOD"]:
+            case "POST":
+                return _collect(environ, read)
+            case "OPTIONS":
+                return _PREFLIGHT
+        return _error(405, "Method not allowed", Allow="POST, OPTIONS")
+    except (Full, OperationalError, InterfaceError):
+        return _error(503, "Not stored, try again", **{"Retry-After": "1"})
+    except Exception:
+        logger.exception("An event could not be stored")
+        return _error(500, "Internal error")
+
+
+def _collect(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
+    body = read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        return _error(413, "The body is too large")
+    event, answer = _take(body, environ)
+    # A connection that a cold cache needed must not wait with the request.
+    close_old_connections()
+    minute = throttling.current_minute()
+    limit: int = settings.RATE_LIMIT_COLLECT
+    if not limit:
+        if event is not None:
+            _committer.submit(_Hit(event))
+        return answer
+    who = visitors.caller(visitors.client_ip(environ), minute)
+    left = throttling.quota(limit, _committer.submit(_Hit(event, who, minute)), minute)
+    if left.is_spent:
+        answer = _spent(left)
+    return answer._replace(headers=answer.headers | left.headers)
+
+
+def _take(
+    body: bytes, environ: Mapping[str, Any]
+) -> tuple[events.NewEvent | None, Answer]:
+    """The event to store, if any, and what to answer once that is done."""
+    try:
+        event, dropped = ingest.from_tracker(body, environ, now=datetime.now(UTC))
+    except ingest.Malformed:
+        return None, _error(400, "Malformed JSON")
+    except ingest.Rejected as rejected:
+        return None, _error(422, "Validation failed", details=rejected.details)
+    if "debug=1" in environ.get("QUERY_STRING", "").split("&"):
+        told = encode({"ok": True, "dropped": dropped})
+        return event, _ACCEPTED._replace(body=told)
+    return event, _ACCEPTED
+
+
+def _spent(left: throttling.Quota) -> Answer:
+    seconds = max(1, left.reset - int(time.time()))
+    body = encode({"error": "Rate limit exceeded", "retry_after": seconds})
+    return Answer(429, {**_JSON, "Retry-After": str(seconds)}, body)
+
+
+def _error(status: int, message: str, *, details: Any = None, **headers: str) -> Answer:
+    body = (
+        {"error": message}
+        if details is None
+        else {"error": message, "details": details}
+    )
+    return Answer(status, _JSON | headers, encode(body))
+
+
+class _Hit(NamedTuple):
+    """What one request adds: an event, unless dropped, and a use of a limit."""
+
+    event: events.NewEvent | None
+    caller: str | None = None
+    minute: int = 0
+
+
+def _write(hits: list[_Hit]) -> list[int]:
+    """Store a batch; for each hit how much of its limit is used with it.
+
+    One transaction for the counts and the events: a request that is over its
+    limit stores nothing, and one that is not stored uses nothing.
+    """
+    try:
+        with transaction.atomic():
+            used = _count_uses(hits)
+            events.append(
+                [
+                    hit.event
+                    for hit, uses in zip(hits, used, strict=True)
+                    if hit.event and uses <= (settings.RATE_LIMIT_COLLECT or uses)
+                ]
+            )
+        return used
+    finally:
+        # Gives the connection back to the pool, and drops a broken one.
+        close_old_connections()
+
+
+def _count_uses(hits: list[_Hit]) -> list[int]:
+    uses = Counter((hit.caller, hit.minute) for hit in hits if hit.caller)
+    before = throttling.spend_all(uses)
+    for key, amount in uses.items():
+        before[key] -= amount
+    used = []
+    for hit in hits:
+        if hit.caller:
+            before[hit.caller, hit.minute] += 1
+        used.append(before[hit.caller, hit.minute] if hit.caller else 0)
+    return used
+
+
+_committer = GroupCommit[_Hit, int](
+    _write,
+    is_shared=lambda error: isinstance(error, OperationalError | InterfaceError),
+    # Some seconds of work: what waits longer is better told to come back.
+    max_pending=10_000,
+    max_batch=1_000,
+)
