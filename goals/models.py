@@ -78,3 +78,25 @@ class Goal(models.Model):
     @property
     def rule(self) -> Rule:
         return Rule(self.type, self.match_type, self.match_value)
+
+
+class ExchangeRate(models.Model):
+    """What one euro was worth in a currency on a day, by the central bank."""
+
+    day = models.DateField()
+    currency = models.CharField(max_length=3)
+    # Text, since SQLite would keep a decimal as a float.
+    rate = models.CharField(
+        max_length=31, help_text="Units of the currency for one euro, a decimal."
+    )
+
+    class Meta:
+        ordering = ("currency", "day")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("currency", "day"), name="exchange_rate_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.currency} {self.rate}"

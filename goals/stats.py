@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from analytics import events
 from analytics.periods import Days
-from goals import money
+from goals import money, rates
 from goals.matching import Rule
 from goals.models import Goal
 
@@ -29,7 +29,8 @@ def goal_stats(goal: Goal, days: Days) -> dict[str, int | Decimal | None]:
     revenue = None
     if goal.currency:
         sums = events.amounts(scope, names)
-        revenue = money.total(sums, goal.currency)
+        known = rates.needed(sums, goal.currency)
+        revenue = money.total(sums, goal.currency, known.per_euro)
     return {
         "conversions": counts.conversions,
         "unique_conversions": counts.uniques,
