@@ -21,10 +21,12 @@ def matching_names(site_id: int, rule: Rule) -> list[int]:
     return [pk for pk, name in candidates if matches(name)]
 
 
-def goal_stats(goal: Goal, days: Days) -> dict[str, int | Decimal | None]:
+def goal_stats(
+    goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
+) -> dict[str, int | Decimal | None]:
     """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
     names = matching_names(goal.site_id, goal.rule)
-    scope = events.Scope(goal.site_id, *days)
+    scope = events.Scope(goal.site_id, *days, where)
     counts = events.count(scope, names)
     revenue = None
     if goal.currency:

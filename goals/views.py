@@ -1,6 +1,6 @@
 """The API of goals."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,11 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.auth import site_for
-from analytics.days import PeriodQuerySerializer, days
+from analytics.days import days
+from analytics.filtering import where
 from analytics.models import Site
 from goals import stats
 from goals.filters import narrow
 from goals.models import MAX_GOALS, Goal
+from goals.questions import ComparedQuestionSerializer, compared, shown
 from goals.serializers import GoalSerializer
 from krafter.api import Invalid, uuid_or_404
 from krafter.views import ContractViewSet, query
@@ -49,28 +51,36 @@ class GoalViewSet(ContractViewSet[Goal]):
         return Response(serializer.data, status=201)
 
     def retrieve(self, request: Request, key: str, id: str) -> Response:
-        return Response(self.get_serializer(_goal(request, key, id)).data)
+        return Response(self.get_serializer(goal_for(request, key, id)).data)
 
     def partial_update(self, request: Request, key: str, id: str) -> Response:
-        goal = _goal(request, key, id)
+        goal = goal_for(request, key, id)
         serializer = self.get_serializer(goal, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         serializer.save(updated_at=timezone.now())
         return Response(serializer.data)
 
     def destroy(self, request: Request, key: str, id: str) -> Response:
-        goal = _goal(request, key, id)
+        goal = goal_for(request, key, id)
         goal.deleted_at = timezone.now()
         goal.save(update_fields=["deleted_at"])
         return Response({"deleted": True})
 
     def stats(self, request: Request, key: str, id: str) -> Response:
-        goal = _goal(request, key, id)
-        asked = query(PeriodQuerySerializer, request)
-        return Response(stats.goal_stats(goal, days(goal.site, asked)))
+        goal = goal_for(request, key, id)
+        asked = query(ComparedQuestionSerializer, request)
+        period, labels = days(goal.site, asked), where(asked)
+        answer: dict[str, Any] = {**stats.goal_stats(goal, period, labels)}
+        if other := compared(asked, period):
+            answer["comparison"] = {
+                "period": shown(other),
+                **stats.goal_stats(goal, other, labels),
+            }
+        return Response(answer)
 
 
-def _goal(request: Request, key: str, id: str) -> Goal:
+def goal_for(request: Request, key: str, id: str) -> Goal:
+    """The goal of that id and site, if the caller's key reaches it; else 404."""
     site = site_for(request, key)
     goal = site.goals.live().filter(id=uuid_or_404(id)).first()
     if goal is None:
