@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from analytics import events, sites, visitors
 from analytics.models import ApiToken, Site, Team
-from tests.factories import SiteFactory
+from tests.factories import GoalFactory, SiteFactory
 
 BASE = "/api/v1/analytics"
 
@@ -32,6 +32,12 @@ def no_rate_limits(settings: Any) -> None:
     settings.RATE_LIMIT_COLLECT = 0
 
 
+@pytest.fixture(autouse=True)
+def keep_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's transaction lives on its connection: nobody may give it back."""
+    monkeypatch.setattr("analytics.collect.close_old_connections", lambda: None)
+
+
 @pytest.fixture
 def site(db: None) -> Site:
     return SiteFactory.create(domain="example.com", site_key="sk_abc123def456")
@@ -42,11 +48,22 @@ def strangers_site(db: None) -> Site:
     return SiteFactory.create(domain="stranger.example")
 
 
+@pytest.fixture
+def ids(site: Site) -> dict[str, Any]:
+    """The owner's own things, by the placeholders of `tests.routes`."""
+    token, _ = ApiToken.issue(team=site.team, name="spare", scopes=["analytics:read"])
+    return {
+        "site": site.site_key,
+        "goal": GoalFactory.create(site=site).id,
+        "token": token.uuid,
+    }
+
+
 class ApiClient:
     """Calls the API with one key; `queries=N` asserts the number of queries."""
 
     def __init__(self, secret: str, count_queries: DjangoAssertNumQueries) -> None:
-        self._client = Client(headers={"Authorization": f"Bearer {secret}"})
+        self.client = Client(headers={"Authorization": f"Bearer {secret}"})
         self._count_queries = count_queries
 
     def __call__(
@@ -68,7 +85,7 @@ class ApiClient:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         counted = self._count_queries(queries) if queries is not None else nullcontext()
         with counted:
-            return self._client.generic(
+            return self.client.generic(
                 method, path, data, content_type, headers=headers
             )
 
