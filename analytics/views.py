@@ -1,7 +1,6 @@
 """The API of sites, events and keys, and the tracker's public way in."""
 
-import base64
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -13,7 +12,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import collect, events, ingest, sites
+from analytics import collect, cursors, events, ingest, sites
 from analytics.auth import caller, site_for
 from analytics.models import ApiToken, Event, Site
 from analytics.serializers import (
@@ -184,14 +183,18 @@ class EventViewSet(ContractViewSet[Event]):
             name=asked.get("name"),
             start=_midnight(site, asked.get("from")),
             end=_midnight(site, asked.get("to"), days=1),
-            before=_cursor(asked.get("cursor")),
+            before=cursors.read(asked.get("cursor")),
             limit=limit + 1,
         )
         shown = found[:limit]
         return Response(
             Page(
                 data=self.get_serializer(shown, many=True).data,
-                next_cursor=_to_cursor(shown[-1]) if len(found) > limit else None,
+                next_cursor=(
+                    cursors.write(shown[-1].at, shown[-1].pk)
+                    if len(found) > limit
+                    else None
+                ),
             )
         )
 
@@ -231,25 +234,6 @@ def _midnight(site: Site, day: date | None, *, days: int = 0) -> datetime | None
         )
     except OverflowError:
         return None
-
-
-def _to_cursor(event: Event) -> str:
-    at = int(event.at.timestamp() * 1_000_000)
-    return base64.urlsafe_b64encode(f"{at} {event.pk}".encode()).decode()
-
-
-def _cursor(text: str | None) -> tuple[datetime, int] | None:
-    """(at, id) of the last event that the caller has seen."""
-    if text is None:
-        return None
-    try:
-        at, pk = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
-        return _EPOCH + timedelta(microseconds=int(at)), int(pk)
-    except (ValueError, OverflowError):
-        raise Invalid({"cursor": ["Not a cursor of this list."]}) from None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @csrf_exempt
