@@ -67,6 +67,24 @@ class SentByServer(Sent, kw_only=True, forbid_unknown_fields=True):
     visitor_id: str | None = None
     ip: str | None = None
     user_agent: str | None = None
+    # With an event's id the whole is a SentRefund.
+    refund_of: None = None
+
+
+class SentRefund(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Money given back; who, where and what it was for is the event's."""
+
+    refund_of: str
+    revenue: Decimal
+    currency: str | None = None
+    id: str | None = None
+    timestamp: datetime | None = None
+    type: str | None = None
+    name: str | None = None
+
+
+class _MaybeRefund(msgspec.Struct):
+    refund_of: Any = None
 
 
 class Hit(NamedTuple):
@@ -221,6 +239,34 @@ def from_server(
     return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels)
 
 
+def is_refund(raw: bytes | msgspec.Raw) -> bool:
+    """Whether a server's event is a refund. Raises Malformed, Rejected."""
+    # Hardly any is: most are told apart without being decoded twice.
+    if b'"refund_of"' not in bytes(raw):
+        return False
+    return _decode(raw, _MaybeRefund).refund_of is not None
+
+
+def refund_from_server(
+    raw: bytes | msgspec.Raw, site: Site, *, now: datetime
+) -> events.NewRefund:
+    """Raises Malformed, Rejected; whether the event exists is not asked here."""
+    sent = _decode(raw, SentRefund)
+    if details := _wrong_refund(sent) | _wrong_time(sent.timestamp, now):
+        raise Rejected(details)
+    at = (sent.timestamp or now).astimezone(UTC)
+    return events.NewRefund(
+        day=at.astimezone(site.zone).date(),
+        at=at,
+        refund_of=sent.refund_of,
+        amount=events.to_amount(sent.revenue),
+        type=sent.type,
+        name=sent.name,
+        currency=sent.currency,
+        event_id=sent.id,
+    )
+
+
 def _new_event(
     sent: Sent,
     site: Site,
@@ -337,16 +383,39 @@ def _over_long(sent: Sent) -> Details:
     return details
 
 
+def _wrong_refund(sent: SentRefund) -> Details:
+    details: Details = {}
+    # Ids and names are only compared with stored ones, so that their length
+    # and words need no check; PostgreSQL compares no NUL.
+    for field in ("refund_of", "id", "name"):
+        if "\0" in (getattr(sent, field) or ""):
+            details[field] = ["Null characters are not allowed."]
+    if sent.id is not None and not 0 < len(sent.id) <= MAX_EVENT_ID:
+        details["id"] = [f"Must have 1 to {MAX_EVENT_ID} characters."]
+    if not (
+        sent.revenue.is_finite()
+        and 0 < sent.revenue <= events.MAX_AMOUNT
+        and events.to_amount(sent.revenue)
+    ):
+        details["revenue"] = [f"Must be more than 0, at most {events.MAX_AMOUNT}."]
+    return details
+
+
+def _wrong_time(timestamp: datetime | None, now: datetime) -> Details:
+    if timestamp is None:
+        return {}
+    if timestamp.tzinfo is None:
+        return {"timestamp": ["Must say its offset, such as Z."]}
+    if timestamp > now + MAX_AHEAD:
+        return {"timestamp": ["Must not be more than 24 hours ahead."]}
+    if timestamp.year < EARLIEST_YEAR:
+        return {"timestamp": [f"Must not be before {EARLIEST_YEAR}."]}
+    return {}
+
+
 def _wrong_origin(sent: SentByServer, now: datetime) -> Details:
     """What a server may get wrong about when and who."""
-    details: Details = {}
-    if sent.timestamp is not None:
-        if sent.timestamp.tzinfo is None:
-            details["timestamp"] = ["Must say its offset, such as Z."]
-        elif sent.timestamp > now + MAX_AHEAD:
-            details["timestamp"] = ["Must not be more than 24 hours ahead."]
-        elif sent.timestamp.year < EARLIEST_YEAR:
-            details["timestamp"] = [f"Must not be before {EARLIEST_YEAR}."]
+    details = _wrong_time(sent.timestamp, now)
     if sent.visitor_id is None and not (sent.ip and sent.user_agent):
         details["visitor_id"] = ["Give visitor_id, or ip and user_agent."]
     if sent.visitor_id is not None and not 0 < len(sent.visitor_id) <= MAX_PROP:

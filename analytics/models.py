@@ -1,8 +1,8 @@
 """What happened on which site, and who may ask.
 
 Two kinds of table. Configuration (Team, Site, ApiToken) is small and edited.
-Facts (Event) and their dimensions (EventName, Context) are append-only, lead
-every key with the site, and hold no foreign key constraint into configuration:
+Facts (Event, Adjustment) and their dimensions (EventName, Context) are append-only,
+lead every key with the site, and hold no foreign key constraint into configuration:
 one site can then live on one shard of whatever engine comes after this one.
 """
 
@@ -283,11 +283,8 @@ class Context(models.Model):
         return " · ".join(label for label in labels if label)
 
 
-class Event(models.Model):
-    """Something a visitor did: stored once, narrow, never changed.
-
-    Ids of a site become visible in ascending order (see `events.append`).
-    """
+class Fact(models.Model):
+    """What an event and an adjustment of its amount have in common."""
 
     site = models.ForeignKey(
         Site, models.DO_NOTHING, db_constraint=False, db_index=False
@@ -318,6 +315,16 @@ class Event(models.Model):
     event_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - unique where given
 
     class Meta:
+        abstract = True
+
+
+class Event(Fact):
+    """Something a visitor did: stored once, narrow, never changed.
+
+    Ids of a site become visible in ascending order (see `events.append`).
+    """
+
+    class Meta:
         ordering = ("-at", "-id")
         constraints = (
             models.UniqueConstraint(
@@ -342,6 +349,38 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Adjustment(Fact):
+    """A change of an event's amount that came later: a refund.
+
+    It carries the event's name, visitor, context and page, so that whatever
+    narrows events narrows it too, and a day of its own. Apart from events,
+    which stay as they were stored: nothing that counts events can count it.
+    """
+
+    refund_of = models.CharField(max_length=64, help_text="The event's event_id.")
+
+    class Meta:
+        ordering = ("-at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site", "event_id"),
+                condition=Q(event_id__isnull=False),
+                name="adjustment_id_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=False, amount__lt=0),
+                name="adjustment_amount_negative",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("site", "day", "name"), name="adjustment_sums"),
+            models.Index(fields=("site", "refund_of"), name="adjustment_refunds"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.refund_of} {self.at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class RateWindow(models.Model):

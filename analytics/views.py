@@ -1,5 +1,6 @@
 """The API of sites, events and keys, and the tracker's public way in."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -207,12 +208,16 @@ class EventViewSet(ContractViewSet[Event]):
             raise malformed() from None
         except ingest.Rejected as rejected:
             raise Invalid(rejected.details) from None
-        answers, accepted = [], []
+        answers, accepted, refunds = [], [], []
         now = timezone.now()
         for item in items:
             answer: dict[str, Any] = {"status": "rejected"}
             try:
-                accepted.append((answer, ingest.from_server(item, site, now=now)))
+                if ingest.is_refund(item):
+                    refund = ingest.refund_from_server(item, site, now=now)
+                    refunds.append((answer, refund))
+                else:
+                    accepted.append((answer, ingest.from_server(item, site, now=now)))
             except ingest.Rejected as rejected:
                 if not is_batch:
                     raise Invalid(rejected.details) from None
@@ -221,7 +226,25 @@ class EventViewSet(ContractViewSet[Event]):
         stored = events.append([event for _, event in accepted])
         for (answer, _), is_new in zip(accepted, stored, strict=True):
             answer["status"] = "accepted" if is_new else "duplicate"
+        # After the events: a batch may hold a purchase and its refund.
+        _store_refunds(site, refunds)
+        if not is_batch and "details" in answers[0]:
+            raise Invalid(answers[0]["details"])
         return Response(answers)
+
+
+def _store_refunds(
+    site: Site, refunds: Sequence[tuple[dict[str, Any], events.NewRefund]]
+) -> None:
+    """Store refunds and write what became of each into its answer."""
+    if not refunds:
+        return
+    outcomes = events.refund(site.pk, [refund for _, refund in refunds])
+    for (answer, _), outcome in zip(refunds, outcomes, strict=True):
+        if outcome.wrong:
+            answer["details"] = outcome.wrong
+        else:
+            answer["status"] = "accepted" if outcome.is_new else "duplicate"
 
 
 def _midnight(site: Site, day: date | None, *, days: int = 0) -> datetime | None:

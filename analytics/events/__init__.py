@@ -5,6 +5,7 @@ events by value; what makes an event acceptable, and what counts as a
 conversion, is decided elsewhere.
 """
 
+from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amounts import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.counts import Counts, amounts, count
 from analytics.events.dimensions import Labels, forget, named, names
@@ -17,6 +18,7 @@ __all__ = [
     "Counts",
     "Labels",
     "NewEvent",
+    "NewRefund",
     "Scope",
     "Where",
     "amounts",
@@ -27,5 +29,6 @@ __all__ = [
     "listing",
     "named",
     "names",
+    "refund",
     "to_amount",
 ]

@@ -1,13 +1,15 @@
 """How often events happened, and to how many visitors."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from analytics.events.scope import Scope
+from analytics.models import Adjustment, Event
 
 
 class Counts(NamedTuple):
@@ -28,24 +30,66 @@ def count(scope: Scope, name_ids: Iterable[int]) -> Counts:
     return Counts(totals["conversions"] or 0, totals["uniques"])
 
 
+class Amounts(NamedTuple):
+    """`times`: how many amounts the `total` is made of."""
+
+    total: Decimal
+    times: int
+
+
 def amounts(
     scope: Scope, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Decimal]:
     """Exact sums of the amounts of these events by day and currency.
 
-    None stands for no code.
+    None stands for no code. Refunds are taken off on the day they were made.
     """
-    # Summed in two halves: SQLite's SUM fails where it leaves 64 bits, and
-    # anyone may send large amounts.
-    half = 1 << 32
-    rows = (
-        scope.named(name_ids)
-        .filter(amount__isnull=False)
-        .values("day", "currency")
-        .annotate(high=Sum(F("amount") / half), low=Sum(F("amount") % half))
-        .values_list("day", "currency", "high", "low")
+    name_ids = list(name_ids)
+    sums: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
+    received, refunded = (
+        _halves(scope.of(facts).filter(name__one_of=name_ids), "day", "currency")
+        for facts in (Event, Adjustment)
     )
-    return {
-        (day, currency): Decimal(int(high) * half + int(low)).scaleb(-4)
-        for day, currency, high, low in rows
-    }
+    for day, currency, *halves in received.union(refunded, all=True):
+        sums[day, currency] += _whole(*halves).total
+    return dict(sums)
+
+
+def amounts_of(
+    facts: type[Event] | type[Adjustment], scope: Scope, name_ids: Iterable[int]
+) -> dict[tuple[date, str | None], Amounts]:
+    """The amounts of these events alone, or those of their refunds, negative."""
+    found = scope.of(facts).filter(name__one_of=name_ids)
+    rows = _halves(found, "day", "currency")
+    return {(day, currency): _whole(*halves) for day, currency, *halves in rows}
+
+
+def summed(found: QuerySet[Any], *keys: str) -> Iterator[tuple[Any, ...]]:
+    """Exact sums of the amounts of these events by some keys: (*keys, total)."""
+    count = len(keys)
+    for row in _halves(found, *keys):
+        yield *row[:count], _whole(*row[count:]).total
+
+
+# Summed in two halves: SQLite's SUM fails where it leaves 64 bits, and anyone
+# may send large amounts.
+_HALF = 1 << 32
+
+
+def _halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
+    """Rows of the keys, the halves of their sum, and how many it is made of."""
+    rows: QuerySet[Any, Any] = (
+        found.filter(amount__isnull=False)
+        .values(*keys)
+        .annotate(
+            high=Sum(F("amount") / _HALF),
+            low=Sum(F("amount") % _HALF),
+            times=Count("*"),
+        )
+        .values_list(*keys, "high", "low", "times")
+    )
+    return rows
+
+
+def _whole(high: int, low: int, times: int) -> Amounts:
+    return Amounts(Decimal(int(high) * _HALF + int(low)).scaleb(-4), times)

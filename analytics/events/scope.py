@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from django.db.models import Lookup, QuerySet
 from django.db.models.fields.related import ForeignKey
 
-from analytics.models import Context, Event
+from analytics.models import Context, Event, Fact
+
+_Fact = TypeVar("_Fact", bound=Fact)
 
 
 class Where(NamedTuple):
@@ -28,15 +30,18 @@ class Scope(NamedTuple):
     where: tuple[Where, ...] = ()
 
     def events(self) -> QuerySet[Event]:
-        found = Event.objects.filter(
+        return self.of(Event)
+
+    def named(self, name_ids: Iterable[int]) -> QuerySet[Event]:
+        return self.events().filter(name__one_of=name_ids)
+
+    def of(self, facts: type[_Fact]) -> QuerySet[_Fact]:
+        found = facts._default_manager.filter(
             site_id=self.site_id, day__range=(self.first, self.last)
         ).order_by()
         if self.where:
             found = found.filter(context__in=self._contexts())
         return found
-
-    def named(self, name_ids: Iterable[int]) -> QuerySet[Event]:
-        return self.events().filter(name__one_of=name_ids)
 
     def _contexts(self) -> QuerySet[Context]:
         """Labels are looked at in the few distinct contexts, not in events."""

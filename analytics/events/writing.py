@@ -41,7 +41,7 @@ def append(batch: Sequence[NewEvent]) -> list[bool]:
     id has seen all before it, and can go on from there.
     """
     with transaction.atomic():
-        _lock_sites(sorted({event.site_id for event in batch}))
+        lock_sites(sorted({event.site_id for event in batch}))
         is_new = _are_new(batch)
         fresh = [event for event, new in zip(batch, is_new, strict=True) if new]
         names = NAMES.ids(
@@ -70,7 +70,7 @@ def append(batch: Sequence[NewEvent]) -> list[bool]:
     return is_new
 
 
-def _lock_sites(site_ids: list[int]) -> None:
+def lock_sites(site_ids: list[int]) -> None:
     """Let one transaction at a time write to a site.
 
     SQLite has one writer anyway. Sorted, so that two batches cannot wait for

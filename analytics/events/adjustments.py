@@ -1,0 +1,127 @@
+"""What changes the amount of an event after it was stored: refunds."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Sum
+
+from analytics.events.amounts import from_amount
+from analytics.events.writing import lock_sites
+from analytics.models import Adjustment, Event
+from krafter.api import Details
+
+
+class NewRefund(NamedTuple):
+    """Money given back. `amount` is positive, in ten-thousandths.
+
+    `type`, `name` and `currency`, where given, must be those of the event.
+    """
+
+    day: date
+    at: datetime
+    refund_of: str
+    amount: int
+    type: str | None = None
+    name: str | None = None
+    currency: str | None = None
+    event_id: str | None = None
+
+
+class Outcome(NamedTuple):
+    """`wrong`: why it was refused, by field. Neither new nor wrong: repeated."""
+
+    is_new: bool = False
+    wrong: Details = {}
+
+
+def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
+    """Store refunds of a site's events in one transaction.
+
+    One that repeats an `event_id` of the site's refunds is not stored again.
+    The site's lock keeps two requests from giving back the same money.
+    """
+    with transaction.atomic():
+        lock_sites([site_id])
+        events = _refunded_events(site_id, batch)
+        left = _left(site_id, events.values())
+        seen = _seen(site_id, batch)
+        outcomes, fresh = [], []
+        for new in batch:
+            if new.event_id in seen:
+                outcomes.append(Outcome())
+                continue
+            event = events.get(new.refund_of)
+            if event is None:
+                outcomes.append(Outcome(wrong=_UNKNOWN))
+                continue
+            wrong = _mismatch(new, event, left[new.refund_of])
+            outcomes.append(Outcome(is_new=not wrong, wrong=wrong))
+            if not wrong:
+                fresh.append(_adjustment(new, event))
+                left[new.refund_of] -= new.amount
+                seen |= {new.event_id} - {None}
+        Adjustment.objects.bulk_create(fresh)
+    return outcomes
+
+
+_UNKNOWN: Details = {"refund_of": ["No such event on this site."]}
+
+
+def _refunded_events(site_id: int, batch: Iterable[NewRefund]) -> dict[str, Event]:
+    found = Event.objects.filter(
+        site_id=site_id, event_id__in={new.refund_of for new in batch}
+    ).select_related("name")
+    return {event.event_id or "": event for event in found}
+
+
+def _left(site_id: int, events: Iterable[Event]) -> dict[str, int]:
+    """What of each event's amount has not been given back yet."""
+    left = {event.event_id or "": event.amount or 0 for event in events}
+    given = (
+        Adjustment.objects.filter(site_id=site_id, refund_of__in=left)
+        .values("refund_of")
+        .annotate(total=Sum("amount"))
+        .values_list("refund_of", "total")
+        .order_by()
+    )
+    for event_id, total in given:
+        left[event_id] += int(total)
+    return left
+
+
+def _seen(site_id: int, batch: Iterable[NewRefund]) -> set[str | None]:
+    wanted = {new.event_id for new in batch} - {None}
+    stored = Adjustment.objects.filter(site_id=site_id, event_id__in=wanted)
+    return set(stored.values_list("event_id", flat=True))
+
+
+def _mismatch(new: NewRefund, event: Event, left: int) -> Details:
+    wrong: Details = {}
+    if new.type not in (None, event.name.type):
+        wrong["type"] = [f"The event's is {event.name.type}."]
+    if new.name not in (None, event.name.name):
+        wrong["name"] = [f"The event's is {event.name.name}."]
+    if new.currency not in (None, event.currency):
+        wrong["currency"] = [f"The event's is {event.currency or 'none'}."]
+    if new.amount > left:
+        wrong["revenue"] = [f"Only {from_amount(left)} of the event's is left."]
+    return wrong
+
+
+def _adjustment(new: NewRefund, event: Event) -> Adjustment:
+    return Adjustment(
+        site_id=event.site_id,
+        day=new.day,
+        at=new.at,
+        name_id=event.name_id,
+        visitor=event.visitor,
+        context_id=event.context_id,
+        page_id=event.page_id,
+        amount=-new.amount,
+        currency=event.currency,
+        props=event.props,
+        event_id=new.event_id,
+        refund_of=new.refund_of,
+    )
