@@ -66,6 +66,9 @@ def site_for(request: Request, site_key: str) -> Site:
 
     Not 403: whether a stranger's site exists is nobody's business.
     """
+    # PostgreSQL fails on a NUL in a text, and no site key has one.
+    if "\0" in site_key:
+        raise NotFound
     site = Site.objects.visible_to(caller(request)).filter(site_key=site_key).first()
     if site is None:
         raise NotFound
