@@ -13,18 +13,18 @@ from rest_framework import serializers
 
 from analytics import periods
 from analytics.models import Site
-from krafter.api import Invalid, StrictSerializer
+from krafter.api import DayField, Invalid, StrictSerializer
 
 
 class PeriodQuerySerializer(StrictSerializer):
     """`period`, and for `custom` the days `from` and `to`, both included."""
 
-    period = serializers.CharField(default=periods.DEFAULT)
-    to = serializers.DateField(required=False)
+    period = serializers.ChoiceField(periods.NAMES, default=periods.DEFAULT)
+    to = DayField(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # `from` is a word of Python's, so that it cannot be declared above.
-        return {**super().get_fields(), "from": serializers.DateField(required=False)}
+        return {**super().get_fields(), "from": DayField(required=False)}
 
 
 def today(site: Site, now: datetime | None = None) -> date:

@@ -8,6 +8,8 @@ import calendar
 from datetime import date, timedelta
 from typing import NamedTuple
 
+_DAYS_BACK = {"7d": 7, "30d": 30}
+NAMES = (*_DAYS_BACK, "12mo", "custom")
 DEFAULT = "30d"
 MAX_DAYS = 1_830
 
@@ -33,20 +35,17 @@ def resolve(
 
     Raises PeriodError.
     """
+    if period not in NAMES:
+        raise PeriodError("period", f"One of: {', '.join(NAMES)}.")
     if period == "custom":
         return _custom(start, end)
     if start is not None or end is not None:
         raise PeriodError(
             "from" if start is not None else "to", "Only with period=custom."
         )
-    match period:
-        case "7d":
-            return Days(today - timedelta(days=7), today)
-        case "30d":
-            return Days(today - timedelta(days=30), today)
-        case "12mo":
-            return Days(_a_year_before(today), today)
-    raise PeriodError("period", "One of: 7d, 30d, 12mo, custom.")
+    if period == "12mo":
+        return Days(_a_year_before(today), today)
+    return Days(today - timedelta(days=_DAYS_BACK[period]), today)
 
 
 def _custom(start: date | None, end: date | None) -> Days:

@@ -13,7 +13,12 @@ from rest_framework import serializers
 from analytics import events, tokens
 from analytics.auth import caller
 from analytics.models import ApiToken, Event, EventType, Site
-from krafter.api import StrictModelSerializer, StrictSerializer, TextField
+from krafter.api import (
+    DayField,
+    StrictModelSerializer,
+    StrictSerializer,
+    TextField,
+)
 
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _MAX_ENTRIES = 100
@@ -214,10 +219,10 @@ class EventQuerySerializer(StrictSerializer):
     name = serializers.CharField(
         required=False, max_length=2_048, trim_whitespace=False
     )
-    to = serializers.DateField(required=False)
+    to = DayField(required=False)
     limit = serializers.IntegerField(min_value=1, max_value=1_000, default=100)
     cursor = serializers.CharField(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # `from` is a word of Python's, so that it cannot be declared above.
-        return {**super().get_fields(), "from": serializers.DateField(required=False)}
+        return {**super().get_fields(), "from": DayField(required=False)}

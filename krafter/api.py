@@ -5,6 +5,7 @@ an error is `{"error": "<sentence>"}`, with `details` by field for a 422.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -132,6 +133,18 @@ class TextField(_NoCoercion, serializers.CharField):
 
 class FlagField(_NoCoercion, serializers.BooleanField):
     accepts = bool
+
+
+class DayField(serializers.DateField):
+    """`YYYY-MM-DD` and nothing else: Python also reads `20260131`, `2026-W05-6`."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(value)
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class _KnownFieldsOnly:
@@ -277,6 +290,10 @@ class JsonErrorMiddleware:
 def uuid_or_404(text: str) -> UUID:
     """An id from a path; a malformed one cannot exist, so 404."""
     try:
-        return UUID(text)
+        uuid = UUID(text)
     except ValueError:
         raise exceptions.NotFound from None
+    # Python also reads braces, URNs and bare digits: more addresses of a thing.
+    if str(uuid) != text.lower():
+        raise exceptions.NotFound
+    return uuid
