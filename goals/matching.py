@@ -14,8 +14,10 @@ import re2
 # An event's type as a goal's: `custom` goals count `ka.goal()` calls only.
 EVENT_TYPES = {"pageview": "pageview", "event": "event", "custom": "goal"}
 
-# What one compiled pattern may take; RE2's own bound for a program.
-_MAX_MEMORY = 8 << 20
+# What one compiled pattern may take. It bounds the work for each character too:
+# the costliest pattern takes 0.15 s for a name of 1,024 characters, and would take
+# 1.5 s with the 8 MiB that RE2 allows by itself.
+_MAX_MEMORY = 1 << 20
 
 
 class PatternError(ValueError):
@@ -53,7 +55,7 @@ class Rule(NamedTuple):
         raise ValueError(f"no such match type: {self.match_type}")
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=512)
 def compile_pattern(pattern: str) -> "re2._Regexp[str]":
     """Raises PatternError."""
     options = re2.Options()
