@@ -39,7 +39,7 @@ def convert(
     had, wanted = per_euro(day, code), per_euro(day, currency)
     if had is None or wanted is None:
         return None
-    exponent = EXPONENTS[currency]
+    exponent = _exponent(currency)
     # A fraction, since a quotient of decimals would already be rounded once.
     exact = Fraction(amount) * Fraction(wanted) / Fraction(had)
     return Decimal(round(exact * 10**exponent)).scaleb(-exponent)
@@ -47,5 +47,10 @@ def convert(
 
 def in_minor_units(amount: Decimal, currency: str) -> Decimal:
     """With the currency's decimals, or more where the exact value needs them."""
-    padded = amount.quantize(Decimal(1).scaleb(-EXPONENTS[currency]))
+    padded = amount.quantize(Decimal(1).scaleb(-_exponent(currency)))
     return padded if padded == amount else amount.normalize()
+
+
+def _exponent(currency: str) -> int:
+    """The currency's decimals; two for a code that ISO 4217 has dropped since."""
+    return EXPONENTS.get(currency, 2)

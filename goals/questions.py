@@ -21,6 +21,12 @@ class ComparedQuestionSerializer(QuestionSerializer):
     compare = serializers.ChoiceField(comparison.KINDS, required=False)
 
 
+class StatsQuestionSerializer(ComparedQuestionSerializer):
+    """`detail=money` asks what the revenue is made of."""
+
+    detail = serializers.ChoiceField(("money",), required=False)
+
+
 def compared(validated: Mapping[str, Any], days: Days) -> Days | None:
     """The days to compare with, if the query asks for a comparison."""
     if "compare" not in validated:

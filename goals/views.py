@@ -15,7 +15,8 @@ from analytics.models import Site
 from goals import stats
 from goals.filters import narrow
 from goals.models import MAX_GOALS, Goal
-from goals.questions import ComparedQuestionSerializer, compared, shown
+from goals.questions import StatsQuestionSerializer, compared, shown
+from goals.revenue import goal_money
 from goals.serializers import GoalSerializer
 from krafter.api import Invalid, uuid_or_404
 from krafter.views import ContractViewSet, query
@@ -68,9 +69,11 @@ class GoalViewSet(ContractViewSet[Goal]):
 
     def stats(self, request: Request, key: str, id: str) -> Response:
         goal = goal_for(request, key, id)
-        asked = query(ComparedQuestionSerializer, request)
+        asked = query(StatsQuestionSerializer, request)
         period, labels = days(goal.site, asked), where(asked)
         answer: dict[str, Any] = {**stats.goal_stats(goal, period, labels)}
+        if asked.get("detail") == "money":
+            answer["money"] = goal_money(goal, period, labels)
         if other := compared(asked, period):
             answer["comparison"] = {
                 "period": shown(other),

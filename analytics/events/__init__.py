@@ -7,19 +7,25 @@ conversion, is decided elsewhere.
 
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amounts import MAX_AMOUNT, from_amount, to_amount
-from analytics.events.counts import Counts, amounts, count
+from analytics.events.counts import Amounts, Counts, amounts, count, received, refunded
 from analytics.events.dimensions import Labels, forget, named, names
 from analytics.events.ledger import listing
 from analytics.events.scope import Scope, Where
+from analytics.events.shares import Share, shares_by_label, shares_by_path
+from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
 
 __all__ = [
     "MAX_AMOUNT",
+    "Amounts",
     "Counts",
     "Labels",
     "NewEvent",
     "NewRefund",
+    "Presence",
     "Scope",
+    "Share",
+    "Traffic",
     "Where",
     "amounts",
     "append",
@@ -29,6 +35,12 @@ __all__ = [
     "listing",
     "named",
     "names",
+    "presence",
+    "received",
     "refund",
+    "refunded",
+    "shares_by_label",
+    "shares_by_path",
     "to_amount",
+    "traffic_by_day",
 ]

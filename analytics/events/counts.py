@@ -46,20 +46,30 @@ def amounts(
     """
     name_ids = list(name_ids)
     sums: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
-    received, refunded = (
+    taken, given = (
         _halves(scope.of(facts).filter(name__one_of=name_ids), "day", "currency")
         for facts in (Event, Adjustment)
     )
-    for day, currency, *halves in received.union(refunded, all=True):
+    for day, currency, *halves in taken.union(given, all=True):
         sums[day, currency] += _whole(*halves).total
     return dict(sums)
 
 
-def amounts_of(
-    facts: type[Event] | type[Adjustment], scope: Scope, name_ids: Iterable[int]
+def received(
+    scope: Scope, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
-    """The amounts of these events alone, or those of their refunds, negative."""
-    found = scope.of(facts).filter(name__one_of=name_ids)
+    """The amounts of these events by day and currency, refunds not taken off."""
+    return _amounts(scope.of(Event).filter(name__one_of=name_ids))
+
+
+def refunded(
+    scope: Scope, name_ids: Iterable[int]
+) -> dict[tuple[date, str | None], Amounts]:
+    """The refunds of such events, negative, on the days they were made."""
+    return _amounts(scope.of(Adjustment).filter(name__one_of=name_ids))
+
+
+def _amounts(found: QuerySet[Any]) -> dict[tuple[date, str | None], Amounts]:
     rows = _halves(found, "day", "currency")
     return {(day, currency): _whole(*halves) for day, currency, *halves in rows}
 
