@@ -27,12 +27,12 @@ try {
           // fragment, which may hold secrets and is nobody's business.
           url: new URL(options?.url || "", location),
           referrer: doc.referrer || undefined,
-          // "49.99" out of a data attribute is an amount. "n/a" is none, sent
-          // as null: it must not cost the conversion it came with.
-          revenue: revenue == null ? undefined : +revenue,
+          // "49.99" out of a data attribute is an amount. "n/a" becomes null,
+          // none: it must not cost the conversion it came with.
+          revenue: revenue == null ? revenue : +revenue,
           props: options?.props,
           // Many shops number their orders; on the wire an id is text.
-          id: options?.id && "" + options.id,
+          id: options?.id ? "" + options.id : undefined,
         });
         // A page that is only prerendered has no visitor yet. The second
         // spelling is that of older WebKit.
