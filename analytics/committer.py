@@ -10,6 +10,7 @@ Pure threading: knows neither events nor databases.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -63,22 +64,22 @@ class GroupCommit(Generic[_Item, _Answer]):
         self._is_shared = is_shared
         self._max_pending = max_pending
         self._max_batch = max_batch
-        self._lock = threading.Lock()
-        self._pending: list[_Ticket[_Item, _Answer]] = []
-        self._has_leader = False
+        # Appended to by everyone, taken from by the leader alone; each step
+        # is atomic, so that no request waits for a lock to be let in.
+        self._pending: deque[_Ticket[_Item, _Answer]] = deque()
+        self._leading = threading.Lock()
 
     def submit(self, item: _Item) -> _Answer:
         """The item's answer, once it is written. Raises Full, or its error."""
-        ticket = _Ticket[_Item, _Answer](item)
-        with self._lock:
-            if len(self._pending) >= self._max_pending:
-                raise Full
-            self._pending.append(ticket)
-            leads = not self._has_leader
-            self._has_leader = True
-        if not leads:
-            ticket.woken.acquire()
+        if len(self._pending) >= self._max_pending:
+            raise Full
+        ticket: _Ticket[_Item, _Answer] = _Ticket(item)
+        self._pending.append(ticket)
+        if self._leading.acquire(blocking=False):
+            self._lead()
+        ticket.woken.acquire()
         if not ticket.is_settled:
+            # Woken by a leader that is done, to go on.
             self._lead()
         if ticket.error is not None:
             raise ticket.error
@@ -86,23 +87,30 @@ class GroupCommit(Generic[_Item, _Answer]):
 
     def _lead(self) -> None:
         """Write what is pending, then pass the lead on."""
-        with self._lock:
-            batch = self._pending[: self._max_batch]
-            del self._pending[: self._max_batch]
+        waiting = min(len(self._pending), self._max_batch)
+        batch = [self._pending.popleft() for _ in range(waiting)]
         try:
             self._settle(batch)
         finally:
-            with self._lock:
-                successor = self._pending[0] if self._pending else None
-                self._has_leader = successor is not None
-            if successor is not None:
-                successor.woken.release()
+            self._pass_on()
             for ticket in batch:
                 if not ticket.is_settled:
                     ticket.fail(RuntimeError("the batch was interrupted"))
                 ticket.woken.release()
 
+    def _pass_on(self) -> None:
+        while True:
+            if self._pending:
+                self._pending[0].woken.release()
+                return
+            self._leading.release()
+            # Whoever came between the look and the release found a leader.
+            if not self._pending or not self._leading.acquire(blocking=False):
+                return
+
     def _settle(self, batch: list[_Ticket[_Item, _Answer]]) -> None:
+        if not batch:
+            return
         try:
             answers = self._write([ticket.item for ticket in batch])
         except Exception as error:

@@ -320,9 +320,14 @@ _MISSING = re.compile(r"missing required field `(.*)`")
 _PATH = re.compile(r" - at `\$\.([^`]*)`$")
 
 
+@lru_cache(maxsize=8)
+def _decoder(shape: type[_Shape]) -> msgspec.json.Decoder[_Shape]:
+    return msgspec.json.Decoder(shape)
+
+
 def _decode(raw: bytes | msgspec.Raw, shape: type[_Shape]) -> _Shape:
     try:
-        return msgspec.json.decode(raw, type=shape)
+        return _decoder(shape).decode(raw)
     except msgspec.ValidationError as error:
         raise Rejected(_explain(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -5,6 +5,7 @@ trimmed or re-cased, because goals are matched against exactly this text.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -40,6 +41,11 @@ class Page(NamedTuple):
     query: str
 
 
+# Few pages have most of the traffic.
+_remember = lru_cache(maxsize=4_096)
+
+
+@_remember
 def parse(url: str) -> Page:
     # Each part of the pattern may be empty, so that it always matches.
     authority, path, query = _URL.match(url).groups()  # type: ignore[union-attr]
@@ -57,6 +63,7 @@ class Campaign(NamedTuple):
     campaign: str = ""
 
 
+@_remember
 def campaign(query: str) -> Campaign:
     if "utm_" not in query:
         return Campaign()
@@ -66,6 +73,7 @@ def campaign(query: str) -> Campaign:
     )
 
 
+@_remember
 def referrer(url: str, own_host: str) -> str:
     """The site a visitor came from: a known name or a host without `www.`.
 

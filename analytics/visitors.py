@@ -80,6 +80,7 @@ def country(address: str) -> str:
     return code if code.isalpha() else ""
 
 
+@lru_cache(maxsize=8_192)
 def caller(address: str, minute: int) -> str:
     """A name for an address in a rate limit's table, good for one minute.
 
