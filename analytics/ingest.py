@@ -166,7 +166,7 @@ def from_tracker(
 
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
-    sent = _decode(body, SentByTracker)
+    sent = _decode(body, _BY_TRACKER)
     if details := _wrong(sent):
         raise Rejected(details)
     hit = Hit(
@@ -203,7 +203,7 @@ def split(body: bytes) -> tuple[list[msgspec.Raw], bool]:
     One event is an object; a batch is `{"events": [...]}`. Raises Malformed,
     Rejected.
     """
-    fields = _decode(body, dict[str, msgspec.Raw])
+    fields = _decode(body, _FIELDS)
     if "events" not in fields:
         return [msgspec.Raw(body)], False
     if extra := fields.keys() - {"events"}:
@@ -224,7 +224,7 @@ def from_server(
 
     Raises Malformed, Rejected.
     """
-    sent = _decode(raw, SentByServer)
+    sent = _decode(raw, _BY_SERVER)
     details = _wrong(sent) | _over_long(sent) | _wrong_origin(sent, now)
     if details:
         raise Rejected(details)
@@ -320,14 +320,14 @@ _MISSING = re.compile(r"missing required field `(.*)`")
 _PATH = re.compile(r" - at `\$\.([^`]*)`$")
 
 
-@lru_cache(maxsize=8)
-def _decoder(shape: type[_Shape]) -> msgspec.json.Decoder[_Shape]:
-    return msgspec.json.Decoder(shape)
+_BY_TRACKER = msgspec.json.Decoder(SentByTracker)
+_BY_SERVER = msgspec.json.Decoder(SentByServer)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _decode(raw: bytes | msgspec.Raw, shape: type[_Shape]) -> _Shape:
+def _decode(raw: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[_Shape]) -> _Shape:
     try:
-        return _decoder(shape).decode(raw)
+        return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise Rejected(_explain(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
