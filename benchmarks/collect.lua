@@ -1,0 +1,31 @@
+-- Page views, events and goals as many different visitors would send them.
+local agents = {
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/128.0.0.0 Safari/537.36",
+  "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+  "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+}
+local referrers = { "", "https://www.google.com/", "https://news.ycombinator.com/item?id=1", "https://example.com/pricing" }
+local sent = 0
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "text/plain"
+
+function request()
+  sent = sent + 1
+  local page = "https://example.com/products/" .. (sent % 500)
+  if sent % 7 == 0 then page = page .. "?utm_source=letter" .. (sent % 5) end
+  local rest = ',"url":"' .. page .. '","referrer":"' .. referrers[sent % 4 + 1] .. '"}'
+  local what = '"type":"pageview"'
+  if sent % 10 == 0 then what = '"type":"event","name":"signup","props":{"plan":"pro"}' end
+  if sent % 25 == 0 then what = '"type":"goal","name":"purchase","revenue":49.99,"currency":"USD"' end
+  wrk.headers["User-Agent"] = agents[sent % 4 + 1] .. " v" .. (sent % 300)
+  return wrk.format(nil, nil, nil, '{"site":"sk_abc123def456",' .. what .. rest)
+end
+
+-- wrk's own count of errors leaves out what it calls a success.
+function done(summary, latency)
+  io.write(string.format('{"requests":%d,"seconds":%f,"p50_ms":%f,"p99_ms":%f,"failed":%d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
+    latency:percentile(99) / 1e3, summary.errors.status + summary.errors.connect
+    + summary.errors.read + summary.errors.write + summary.errors.timeout))
+end
