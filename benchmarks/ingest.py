@@ -66,7 +66,9 @@ def database(kind: str) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         if kind == "postgresql":
             url = stack.enter_context(
-                throwaway(durable=True, settings=["shared_buffers=1GB", "max_wal_size=8GB"])
+                throwaway(
+                    durable=True, settings=["shared_buffers=1GB", "max_wal_size=8GB"]
+                )
             )
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -145,9 +147,7 @@ def batches(kind: str, *, seconds: int, rounds: int) -> dict[str, float]:
         os.environ["KRAFTER_KEY"] = key
         load(ours.url + EVENTS, 2, script="batches.lua", connections=4)
         for _ in range(rounds):
-            told = load(
-                ours.url + EVENTS, seconds, script="batches.lua", connections=4
-            )
+            told = load(ours.url + EVENTS, seconds, script="batches.lua", connections=4)
             if told["failed"]:
                 raise RuntimeError(f"{told['failed']} requests failed")
             rates["ours"].append(told["rate"] * BATCH)
@@ -190,7 +190,10 @@ def growth(*, seconds: int, rounds: int, millions: list[int]) -> dict[str, float
         for target in millions:
             fill(url, target * 1_000_000)
             pairs = [
-                (load(ours.url + COLLECT, seconds)["rate"], load(trivial.url, seconds)["rate"])
+                (
+                    load(ours.url + COLLECT, seconds)["rate"],
+                    load(trivial.url, seconds)["rate"],
+                )
                 for _ in range(rounds)
             ]
             ratios[target] = statistics.median(mine / other for mine, other in pairs)
@@ -246,9 +249,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
         "postgresql", seconds=o.seconds, rounds=o.rounds
     ),
     "batches_sqlite": lambda o: batches("sqlite", seconds=o.seconds, rounds=o.rounds),
-    "growth": lambda o: growth(
-        seconds=o.seconds, rounds=o.rounds, millions=[0, 1, 10]
-    ),
+    "growth": lambda o: growth(seconds=o.seconds, rounds=o.rounds, millions=[0, 1, 10]),
     "memory": lambda o: memory(events=1_000_000),
 }
 

@@ -101,7 +101,7 @@ DATABASES = {
     "default": dj_database_url.parse(
         env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'krafter.sqlite3'}"),
         conn_max_age=600,
-        conn_health_checks=False,
+        conn_health_checks=True,
     )
 }
 _engine = DATABASES["default"]["ENGINE"].rpartition(".")[2]
