@@ -89,8 +89,8 @@ Site.objects.create(
 @contextlib.contextmanager
 def service(url: str, **options: Any) -> Iterator[Server]:
     """The service with its limits counted as always, but never reached."""
-    limits = {"RATE_LIMIT_COLLECT": str(10**9), "RATE_LIMIT_API": str(10**9)}
-    with serve("krafter.wsgi:application", DATABASE_URL=url, **limits, **options) as it:
+    options |= {"RATE_LIMIT_COLLECT": str(10**9), "RATE_LIMIT_API": str(10**9)}
+    with serve("krafter.wsgi:application", DATABASE_URL=url, **options) as it:
         load(it.url + COLLECT, 2)
         yield it
 
@@ -216,10 +216,11 @@ INSERT INTO analytics_event
     (site_id, day, at, name_id, visitor, context_id)
 SELECT site.id, at::date, at, name.id, (random() * 2e6)::bigint, context.id
 FROM (SELECT min(id) AS id FROM analytics_site) AS site,
-     (SELECT min(id) AS low, max(id) - min(id) AS span FROM analytics_eventname) AS names,
+     (SELECT min(id) AS low, max(id) - min(id) AS span
+      FROM analytics_eventname) AS names,
      (SELECT min(id) AS id FROM analytics_context) AS context,
      generate_series(1, %s) AS number,
-     LATERAL (SELECT now() - interval '1 year' * (number % 31536000) / 31536000 AS at) AS time,
+     LATERAL (SELECT now() - interval '1 year' * random() AS at) AS time,
      LATERAL (SELECT low + (number * 7919) % (span + 1) AS id) AS name
 """
 

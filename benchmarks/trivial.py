@@ -1,10 +1,15 @@
 """What the service is measured against: apps that do nothing."""
 
-import os
+import secrets
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
+import django
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 
@@ -24,28 +29,18 @@ def view(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b'{"ok":true}', status=202, content_type="application/json")
 
 
+@cache
+def _django() -> WSGIHandler:
+    settings.configure(
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF=type("urls", (), {"urlpatterns": [path("", view)]}),
+        SECRET_KEY=secrets.token_hex(),
+    )
+    django.setup()
+    return WSGIHandler()
+
+
 def django_application(
     environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
     return _django()(environ, start_response)
-
-
-_cache: list[Any] = []
-
-
-def _django() -> Any:
-    if not _cache:
-        from django.conf import settings
-        from django.core.handlers.wsgi import WSGIHandler
-        from django.urls import path
-
-        settings.configure(
-            ALLOWED_HOSTS=["*"],
-            ROOT_URLCONF=type("urls", (), {"urlpatterns": [path("", view)]}),
-            SECRET_KEY=os.urandom(16).hex(),
-        )
-        import django
-
-        django.setup()
-        _cache.append(WSGIHandler())
-    return _cache[0]
