@@ -11,8 +11,6 @@ from analytics.events.counts import Amounts, Counts, amounts, count, received, r
 from analytics.events.dimensions import Labels, forget, named, names
 from analytics.events.ledger import listing
 from analytics.events.scope import Scope, Where
-from analytics.events.shares import Share, shares_by_label, shares_by_path
-from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
 
 __all__ = [
@@ -22,10 +20,7 @@ __all__ = [
     "Labels",
     "NewEvent",
     "NewRefund",
-    "Presence",
     "Scope",
-    "Share",
-    "Traffic",
     "Where",
     "amounts",
     "append",
@@ -35,12 +30,8 @@ __all__ = [
     "listing",
     "named",
     "names",
-    "presence",
     "received",
     "refund",
     "refunded",
-    "shares_by_label",
-    "shares_by_path",
     "to_amount",
-    "traffic_by_day",
 ]
