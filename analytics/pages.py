@@ -14,13 +14,15 @@ _HOST = re.compile(r"(?:[^@]*@)?(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d*)?")
 _CAMPAIGN_LENGTH = 255
 _HOST_LENGTH = 253
 
+# `.com`, `.de`, `.co.uk`, `.com.br`; but not `.com.` and somebody else's domain.
+_ANY_COUNTRY = r"\.(?:com|(?:com?\.)?[a-z]{2})$"
 # Where people search and talk, by the name they know instead of a host.
 _NAMED_HOSTS = (
-    (re.compile(r"(?:^|\.)google\.[a-z.]+$"), "Google"),
+    (re.compile(r"(?:^|\.)google" + _ANY_COUNTRY), "Google"),
     (re.compile(r"(?:^|\.)bing\.com$"), "Bing"),
     (re.compile(r"(?:^|\.)duckduckgo\.com$"), "DuckDuckGo"),
-    (re.compile(r"(?:^|\.)(?:search\.)?yahoo\.[a-z.]+$"), "Yahoo"),
-    (re.compile(r"(?:^|\.)yandex\.[a-z.]+$"), "Yandex"),
+    (re.compile(r"(?:^|\.)yahoo" + _ANY_COUNTRY), "Yahoo"),
+    (re.compile(r"(?:^|\.)yandex" + _ANY_COUNTRY), "Yandex"),
     (re.compile(r"(?:^|\.)baidu\.com$"), "Baidu"),
     (re.compile(r"(?:^|\.)ecosia\.org$"), "Ecosia"),
     (re.compile(r"(?:^|\.)(?:facebook|fb)\.(?:com|me)$"), "Facebook"),
