@@ -1,6 +1,6 @@
 """Goals and their questions as the wire shows them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -16,6 +16,8 @@ class GoalSerializer(StrictModelSerializer):
     class Meta:
         model = Goal
         fields = ("id", "name", "type", "match_type", "match_value", "currency")
+        # The admin's blank; on the wire only null says that there is none.
+        extra_kwargs: ClassVar = {"currency": {"allow_blank": False}}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Check the goal that a PATCH would leave, not the patch alone."""
