@@ -5,9 +5,11 @@ docs/operations.md lists every variable with its meaning and default.
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
 
 from krafter import env
 
@@ -54,6 +56,7 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -189,7 +192,48 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-UNFOLD = {"SITE_TITLE": "Krafter Analytics", "SITE_HEADER": "Krafter Analytics"}
+
+def _menu_item(title: str, icon: str, model: str) -> dict[str, Any]:
+    """A list in the admin, for those who may look at it."""
+    app, _, name = model.partition(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": lambda request: (
+            request.user.has_perm(f"{app}.view_{name}")
+            or request.user.has_perm(f"{app}.change_{name}")
+        ),
+    }
+
+
+UNFOLD = {
+    "SITE_TITLE": "Krafter Analytics",
+    "SITE_HEADER": "Krafter Analytics",
+    "SITE_SYMBOL": "monitoring",
+    "SITE_URL": None,
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": "Analytics",
+                "items": [
+                    _menu_item("Sites", "language", "analytics.site"),
+                    _menu_item("Goals", "flag", "goals.goal"),
+                    _menu_item("Events", "bolt", "analytics.event"),
+                    _menu_item("API keys", "key", "analytics.apitoken"),
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    _menu_item("Teams", "groups", "analytics.team"),
+                    _menu_item("Users", "person", "auth.user"),
+                    _menu_item("Groups", "verified_user", "auth.group"),
+                ],
+            },
+        ]
+    },
+}
 
 LOGGING = {
     "version": 1,

@@ -1,0 +1,3 @@
+from analytics.admin import events, keys, people, sites
+
+__all__ = ["events", "keys", "people", "sites"]

@@ -1,0 +1,226 @@
+"""API keys: issued here, shown once, revoked here.
+
+The secret travels in one response body and is kept nowhere: not in a session,
+a message, an address, the history or a log.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from analytics import tokens
+from analytics.admin.choices import SitesField
+from analytics.admin.contract import ContractForm, acting_for
+from analytics.admin.deeds import Deed, DeedAdmin
+from analytics.models import ApiToken
+from analytics.serializers import TokenSerializer
+
+
+class KeyForm(ContractForm):
+    serializers = (TokenSerializer,)
+
+    def serializer_context(self) -> dict[str, Any]:
+        return acting_for(self.cleaned_data.get("team") or self.instance.team)
+
+
+class NewKeyForm(KeyForm):
+    scopes = forms.MultipleChoiceField(
+        choices=[(name, f"{name}: {text}") for name, text in tokens.SCOPES.items()],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Each stands for itself: write does not include read.",
+    )
+    sites = SitesField(
+        required=False,
+        help_text="None chosen: all sites of the team, those to come included.",
+    )
+
+    def clean_sites(self) -> Any:
+        chosen, team = self.cleaned_data["sites"], self.cleaned_data.get("team")
+        foreign = [site.domain for site in chosen if team and site.team_id != team.pk]
+        if foreign:
+            raise forms.ValidationError(f"Not of {team}: {', '.join(foreign)}.")
+        return chosen
+
+    def as_sent(self) -> dict[str, Any]:
+        keys = [site.site_key for site in self.cleaned_data["sites"]]
+        return {**self.cleaned_data, "sites": keys or None}
+
+
+class StateFilter(RadioFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("usable", "Usable"), ("expired", "Expired"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        now = timezone.now()
+        match self.value():
+            case "usable":
+                return queryset.usable(now)
+            case "expired":
+                return queryset.filter(expires_at__lte=now, revoked_at=None)
+            case "revoked":
+                return queryset.exclude(revoked_at=None)
+        return queryset
+
+
+REVOCATION = Deed(
+    "revoke",
+    "revoked",
+    "Requests that use it are refused from now on. A revoked key cannot be brought"
+    " back; issue a new one instead.",
+    ApiToken.revoke,
+)
+
+
+@admin.register(ApiToken)
+class KeyAdmin(DeedAdmin):
+    list_display = (
+        "name",
+        "key_prefix",
+        "team",
+        "scope_labels",
+        "site_names",
+        "last_used_at",
+        "expires_at",
+        "state",
+    )
+    list_filter = (StateFilter, ("team", AutocompleteSelectFilter))
+    list_filter_submit = True
+    list_select_related = ("team",)
+    search_fields = ("name", "key_prefix")
+    ordering = ("-pk",)
+    autocomplete_fields = ("team",)
+    actions = ("revoke_selected",)
+    actions_detail: Any = ("revoke",)
+    fieldsets = (
+        (None, {"fields": ("name",)}),
+        (
+            "What it may do",
+            {"fields": ("team", "scope_labels", "site_names", "expires_at")},
+        ),
+        (
+            "Record",
+            {
+                "fields": (
+                    "key_prefix",
+                    "state",
+                    "created_at",
+                    "last_used_at",
+                    "revoked_at",
+                )
+            },
+        ),
+    )
+    add_fieldsets: Any = (
+        (None, {"fields": ("name", "team", "scopes", "sites", "expires_at")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        return super().get_queryset(request).prefetch_related("sites")
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        kwargs["form"] = KeyForm if obj else NewKeyForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # All but the name. A key is in use somewhere: whoever holds it was told
+        # what it may do, and changing that here would give or take rights in
+        # silence. Issue another and revoke this one.
+        if obj is None:
+            return ()
+        shown = [name for _, options in self.fieldsets for name in options["fields"]]
+        return [name for name in shown if name != "name"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A key that is gone could no longer be recognised in a log.
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest, object_id: str) -> bool:
+        key = self.get_object(request, object_id)
+        is_revocable = key is not None and not key.is_revoked
+        return is_revocable and self.has_change_permission(request)
+
+    @admin.action(permissions=["change"], description="Revoke")
+    def revoke_selected(
+        self, request: HttpRequest, queryset: QuerySet[ApiToken]
+    ) -> HttpResponse | None:
+        return self.do(request, queryset, REVOCATION)
+
+    @action(  # type: ignore[operator]  # typed as what it makes
+        description="Revoke",
+        icon="block",
+        variant=ActionVariant.DANGER,
+        permissions=["revoke"],
+    )
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.do_to_one(request, object_id, REVOCATION)
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        if change:
+            obj.save(update_fields=form.changed_data)
+            return
+        values = form.cleaned_data
+        issued, obj.secret = ApiToken.issue(
+            team=values["team"],
+            name=values["name"],
+            scopes=values["scopes"],
+            sites=values["sites"],
+            expires_at=values["expires_at"],
+        )
+        obj.pk = issued.pk
+        obj.refresh_from_db()
+
+    def save_related(
+        self, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
+        """Do nothing: `ApiToken.issue` has stored the sites."""
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        # Answered at once: after a redirect the secret would have to be kept
+        # until it is asked for. The page is not cached (`never_cache` of every
+        # admin page), and replaces its own address, lest a reload issue another.
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "New API key",
+            "opts": self.opts,
+            "key": obj,
+            "secret": obj.secret,
+        }
+        return TemplateResponse(request, "admin/secret.html", context)
+
+    @display(description="scopes", label=True)
+    def scope_labels(self, key: ApiToken) -> list[str]:
+        return list(key.scopes)
+
+    @display(description="sites")
+    def site_names(self, key: ApiToken) -> str:
+        if not key.is_narrowed:
+            return "all of the team"
+        return ", ".join(site.domain for site in key.sites.all()) or "none"
+
+    @display(
+        description="state",
+        label={"usable": "success", "expired": "warning", "revoked": "danger"},
+    )
+    def state(self, key: ApiToken) -> str:
+        if key.is_revoked:
+            return "revoked"
+        is_expired = key.expires_at is not None and key.expires_at <= timezone.now()
+        return "expired" if is_expired else "usable"

@@ -1,0 +1,118 @@
+"""Sites: their settings, and the tag to paste into their pages."""
+
+from functools import cache
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.widgets import UnfoldAdminSelect2Widget
+
+from analytics import sites
+from analytics.admin.contract import ContractForm, LinesField, acting_for
+from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
+from analytics.models import Site
+from analytics.serializers import SiteSerializer, SiteSettingsSerializer
+from analytics.views import tracker
+
+
+@cache
+def _zones() -> list[tuple[str, str]]:
+    return [(name, name) for name in sorted(available_timezones())]
+
+
+def _help(field: str) -> str:
+    return str(getattr(Site._meta.get_field(field), "help_text", ""))
+
+
+class SiteForm(ContractForm):
+    serializers = (SiteSerializer, SiteSettingsSerializer)
+
+    timezone = forms.ChoiceField(
+        choices=_zones,
+        initial="UTC",
+        widget=UnfoldAdminSelect2Widget,
+        help_text=_help("timezone"),
+    )
+    allowed_hosts = LinesField(help_text=_help("allowed_hosts"))
+    excluded_ips = LinesField(help_text=_help("excluded_ips"))
+    excluded_paths = LinesField(help_text=_help("excluded_paths"))
+
+    def serializer_context(self) -> dict[str, Any]:
+        return acting_for(self.cleaned_data.get("team") or self.instance.team)
+
+
+_COUNTING = {
+    "fields": (
+        "timezone",
+        "honour_dnt",
+        "allowed_hosts",
+        "excluded_ips",
+        "excluded_paths",
+    ),
+    "description": "Lists hold one entry a line.",
+}
+
+
+@admin.register(Site)
+class SiteAdmin(SoftDeleteAdmin):
+    form = SiteForm
+    list_display = ("domain", "name", "team", "site_key", "created_at", "deleted_at")
+    list_filter = (StateFilter, ("team", AutocompleteSelectFilter))
+    list_filter_submit = True
+    list_select_related = ("team",)
+    search_fields = ("domain", "name", "site_key")
+    autocomplete_fields = ("team",)
+    change_form_outer_before_template: Any = "admin/tag.html"
+    add_fieldsets: Any = (
+        (None, {"fields": ("team", "domain", "name", "public_stats")}),
+        ("Counting", _COUNTING),
+    )
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("domain", "name", "public_stats")}),
+        ("Counting", _COUNTING),
+        ("Record", {"fields": ("team", "site_key", "created_at", "deleted_at")}),
+    )
+
+    what_deleting_does = (
+        "It disappears from the API at once, and what its pages send is no longer"
+        " counted. Its events and goals stay, and it can be restored here."
+    )
+    what_restoring_does = "It is in the API again, and what its pages send is counted."
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # The team stays: its keys are narrowed to its sites.
+        return ("team", "site_key", "created_at", "deleted_at") if obj else ()
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **options: Any
+    ) -> HttpResponse:
+        if site := context["original"]:
+            script = request.build_absolute_uri(reverse(tracker))
+            context["tag"] = (
+                f'<script defer data-site="{site.site_key}" src="{script}"></script>'
+            )
+        return super().render_change_form(request, context, *args, **options)
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        sites.forget()
+
+    def delete_row(self, row: Site) -> None:
+        super().delete_row(row)
+        sites.forget()
+
+    def restore_row(self, row: Site) -> str | None:
+        try:
+            with transaction.atomic():
+                Site.objects.filter(pk=row.pk).update(deleted_at=None)
+        except IntegrityError:
+            return f"{row.team} has another site with the domain {row.domain} by now."
+        sites.forget()
+        return None

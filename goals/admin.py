@@ -1,0 +1,100 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from analytics.admin.choices import SiteField
+from analytics.admin.contract import ContractForm
+from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
+from analytics.models import Site
+from goals.models import MAX_GOALS, Goal
+from goals.serializers import GoalSerializer
+
+
+def lacks_room(site: Site) -> str | None:
+    """Why the site can take no other goal, if so. Call it in a transaction."""
+    # The lock keeps two requests from both being the thousandth.
+    Site.objects.select_for_update().get(pk=site.pk)
+    if site.goals.live().count() < MAX_GOALS:
+        return None
+    return f"A site holds at most {MAX_GOALS} goals."
+
+
+class GoalForm(ContractForm):
+    serializers = (GoalSerializer,)
+
+    # Kept as typed: a blank at either end is part of what is matched.
+    match_value = forms.CharField(
+        max_length=1_024,
+        strip=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=(
+            "The path of a page, or the name of an event or goal. Case counts."
+            " A regex is RE2's, and is found anywhere unless anchored with ^ and $."
+        ),
+    )
+
+
+class NewGoalForm(GoalForm):
+    site = SiteField()
+
+    def clean_site(self) -> Site:
+        site: Site = self.cleaned_data["site"]
+        if refusal := lacks_room(site):
+            raise forms.ValidationError(refusal)
+        return site
+
+
+@admin.register(Goal)
+class GoalAdmin(SoftDeleteAdmin):
+    list_display = (
+        "name",
+        "site",
+        "type",
+        "match_type",
+        "match_value",
+        "currency",
+        "created_at",
+        "deleted_at",
+    )
+    list_filter = (
+        StateFilter,
+        ("site", AutocompleteSelectFilter),
+        ("type", ChoicesRadioFilter),
+        ("match_type", ChoicesRadioFilter),
+    )
+    list_filter_submit = True
+    list_select_related = ("site",)
+    search_fields = ("name", "match_value")
+    ordering = ("-created_at", "id")
+    _RULE = ("name", "type", "match_type", "match_value", "currency")
+    add_fieldsets: Any = ((None, {"fields": ("site", *_RULE)}),)
+    fieldsets = (
+        (None, {"fields": _RULE}),
+        ("Record", {"fields": ("site", "created_at", "updated_at", "deleted_at")}),
+    )
+
+    set_by_saving = ("updated_at",)
+    what_deleting_does = (
+        "It is gone for the API at once. The events that it counts stay, so that it"
+        " can be restored here with its whole history."
+    )
+    what_restoring_does = "It is in the API again, with its whole history."
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        kwargs["form"] = GoalForm if obj else NewGoalForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("site", "created_at", "updated_at", "deleted_at") if obj else ()
+
+    def restore_row(self, row: Goal) -> str | None:
+        if refusal := lacks_room(row.site):
+            return f"{row}: {refusal}"
+        Goal.objects.filter(pk=row.pk).update(deleted_at=None)
+        return None
