@@ -3,10 +3,10 @@
 from typing import cast
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from rest_framework.request import Request
 
-from goals.models import Goal, GoalType, MatchType
+from goals.models import Goal, GoalType, MatchType, currency_choices
 from krafter.api import Invalid
 from krafter.views import check_parameters
 
@@ -14,7 +14,7 @@ from krafter.views import check_parameters
 class GoalFilter(django_filters.FilterSet):
     type = django_filters.ChoiceFilter(choices=GoalType.choices)
     match_type = django_filters.ChoiceFilter(choices=MatchType.choices)
-    currency = django_filters.CharFilter(max_length=3)
+    currency = django_filters.ChoiceFilter(choices=currency_choices)
     search = django_filters.CharFilter(
         method="in_name_or_value", max_length=1_024, strip=False
     )
@@ -26,15 +26,25 @@ class GoalFilter(django_filters.FilterSet):
     def in_name_or_value(
         self, goals: QuerySet[Goal], name: str, value: str
     ) -> QuerySet[Goal]:
-        return goals.filter(Q(name__icontains=value) | Q(match_value__icontains=value))
+        """Without regard to case. In Python: SQLite knows the case of ASCII only."""
+        wanted = value.casefold()
+        found = [
+            pk
+            for pk, *texts in goals.values_list("pk", "name", "match_value")
+            if any(wanted in text.casefold() for text in texts)
+        ]
+        return goals.filter(pk__in=found)
 
 
-FILTERS = ("type", "match_type", "currency", "search")
+CHOICES = ("type", "match_type", "currency")
+FILTERS = (*CHOICES, "search")
 
 
 def narrow(goals: QuerySet[Goal], request: Request) -> QuerySet[Goal]:
     """The goals that the query asks for; a parameter nobody knows is a 422."""
     check_parameters(request, FILTERS)
+    if empty := [name for name in CHOICES if request.query_params.get(name) == ""]:
+        raise Invalid({name: ["May not be blank."] for name in empty})
     found = GoalFilter(request.query_params, goals)  # type: ignore[no-untyped-call]
     if found.errors:
         raise Invalid({field: list(errors) for field, errors in found.errors.items()})
