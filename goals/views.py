@@ -55,10 +55,13 @@ class GoalViewSet(ContractViewSet[Goal]):
         return Response(self.get_serializer(goal_for(request, key, id)).data)
 
     def partial_update(self, request: Request, key: str, id: str) -> Response:
-        goal = goal_for(request, key, id)
-        serializer = self.get_serializer(goal, data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
-        serializer.save(updated_at=timezone.now())
+        with transaction.atomic():
+            # Locked: two changes that are fine apart, such as to `regex` and to
+            # a value that is no pattern, may not be so together.
+            goal = goal_for(request, key, id, lock=True)
+            serializer = self.get_serializer(goal, data=request.data, partial=True)
+            serializer.is_valid(raise_exception=True)
+            serializer.save(updated_at=timezone.now())
         return Response(serializer.data)
 
     def destroy(self, request: Request, key: str, id: str) -> Response:
@@ -82,10 +85,13 @@ class GoalViewSet(ContractViewSet[Goal]):
         return Response(answer)
 
 
-def goal_for(request: Request, key: str, id: str) -> Goal:
+def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal:
     """The goal of that id and site, if the caller's key reaches it; else 404."""
     site = site_for(request, key)
-    goal = site.goals.live().filter(id=uuid_or_404(id)).first()
+    goals = site.goals.live()
+    if lock:
+        goals = goals.select_for_update()
+    goal = goals.filter(id=uuid_or_404(id)).first()
     if goal is None:
         raise NotFound
     goal.site = site
