@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
@@ -30,7 +30,7 @@ from krafter.api import (
     malformed,
     uuid_or_404,
 )
-from krafter.views import ContractViewSet, query
+from krafter.views import ContractViewSet, query, raw_body
 
 
 class SiteViewSet(ContractViewSet[Site]):
@@ -203,7 +203,7 @@ class EventViewSet(ContractViewSet[Event]):
         """Store one event, or a batch in which a wrong one fails no other."""
         site = site_for(request, key)
         try:
-            items, is_batch = ingest.split(cast(bytes, request.data))
+            items, is_batch = ingest.split(raw_body(request))
         except ingest.Malformed:
             raise malformed() from None
         except ingest.Rejected as rejected:

@@ -4,7 +4,7 @@ Apart from `krafter.api` because DRF's views load what that module defines.
 """
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import models
 from django.http import HttpRequest
@@ -45,6 +45,13 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         allow = ", ".join(self.allowed_methods)
         return Response(status=status.HTTP_204_NO_CONTENT, headers={"Allow": allow})
+
+
+def raw_body(request: Request) -> bytes:
+    """The body for a view with RawJSONParser; without one, Malformed JSON."""
+    if request.stream is None:
+        raise malformed()
+    return cast(bytes, request.data)
 
 
 def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:

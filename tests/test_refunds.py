@@ -266,3 +266,9 @@ def test_two_refunds_at_once_cannot_give_back_more_than_there_is(site):
         thread.join()
     assert [outcome.is_new for outcome in outcomes].count(True) == 1
     assert Adjustment.objects.count() == 1
+
+
+def test_request_without_a_body_is_malformed(owner, site):
+    response = owner("POST", f"/sites/{site.site_key}/events")
+    assert response.status_code == 400
+    assert response.json() == {"error": "Malformed JSON"}
