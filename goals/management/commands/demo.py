@@ -1,0 +1,145 @@
+"""Fill a site with a month of the demo shop's visitors."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
+from tqdm import tqdm
+
+from analytics import events, visitors
+from analytics.days import today
+from analytics.models import Site, Team
+from goals import demo_shop
+from goals.models import Goal
+
+SITE_KEY = "sk_abc123def456"
+DAYS = 30
+SEED = 1
+MAX_DAYS = 1_830
+
+# The three of the API's description.
+GOALS: tuple[dict[str, str | None], ...] = (
+    {
+        "name": "Purchase",
+        "type": "custom",
+        "match_type": "exact",
+        "match_value": "purchase",
+        "currency": "USD",
+    },
+    {
+        "name": "Newsletter Signup",
+        "type": "pageview",
+        "match_type": "exact",
+        "match_value": "/newsletter/confirmed",
+        "currency": None,
+    },
+    {
+        "name": "Contact Form",
+        "type": "event",
+        "match_type": "contains",
+        "match_value": "contact",
+        "currency": None,
+    },
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a demo site with three goals, and a month of events up to now."
+        " Running it again adds only what is missing."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--site", default=SITE_KEY, help=f"its key ({SITE_KEY})")
+        parser.add_argument("--days", type=int, default=DAYS, help=f"({DAYS})")
+        parser.add_argument(
+            "--seed",
+            type=int,
+            default=SEED,
+            help=f"other visitors, who come on top of those already there ({SEED})",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not 1 <= options["days"] <= MAX_DAYS:
+            raise CommandError(f"--days must be from 1 to {MAX_DAYS}.")
+        if not 0 <= options["seed"] < 1 << 32:
+            raise CommandError("--seed must be from 0 to 4294967295.")
+        site = _site(options["site"])
+        now = timezone.now()
+        last = today(site, now)
+        days = [last - timedelta(days=ago) for ago in range(options["days"], -1, -1)]
+        added = 0
+        for day in tqdm(days, unit="day", disable=None):
+            made = _events(site, day, options["seed"])
+            added += sum(events.append([event for event in made if event.at <= now]))
+        self.stdout.write(f"{site.name} ({site.site_key}): {added:,} events added.")
+
+
+@transaction.atomic
+def _site(site_key: str) -> Site:
+    """The site, made where it is missing, with goals unless it ever had some."""
+    if not re.fullmatch("sk_[a-z0-9]{12}", site_key):
+        raise CommandError("A site key is sk_ and 12 lowercase letters and digits.")
+    site = Site.objects.filter(site_key=site_key).first()
+    if site is None:
+        site = _make_site(site_key)
+    if site.deleted_at is not None:
+        raise CommandError(f"The site {site_key} was deleted. Take another key.")
+    if not site.goals.exists():
+        for fields in GOALS:
+            Goal.objects.create(site=site, **fields)
+    return site
+
+
+def _make_site(site_key: str) -> Site:
+    team = Team.default()
+    label = "demo" if site_key == SITE_KEY else site_key.removeprefix("sk_")
+    domain = f"{label}.localhost"
+    if team.sites.filter(domain=domain, deleted_at=None).exists():
+        raise CommandError(f"Team {team} has a site {domain} with another key.")
+    return Site.objects.create(
+        team=team,
+        site_key=site_key,
+        domain=domain,
+        name="Demo shop",
+        # A page that is opened from the same machine may try the tracker.
+        allowed_hosts=["localhost", "127.0.0.1"],
+    )
+
+
+def _events(site: Site, day: date, seed: int) -> Iterator[events.NewEvent]:
+    """What the shop's visitors did on that day in the site's time zone."""
+    start = _midnight(site, day)
+    end = _midnight(site, day + timedelta(days=1))
+    number = 0
+    for visit in demo_shop.visits(day, seed):
+        # No salt: what is added tomorrow must be the same visitors' doing.
+        who = visitors.known_visitor(site, day, f"demo {seed} {visit.visitor}")
+        labels = events.Labels(*visit.source, visit.country, *visit.agent)
+        for second, step in visit.steps:
+            number += 1
+            at = start + timedelta(seconds=second)
+            if at >= end:
+                continue
+            yield events.NewEvent(
+                site_id=site.pk,
+                day=day,
+                at=at,
+                type=step.type,
+                name=step.name,
+                visitor=who,
+                labels=labels,
+                page=step.page,
+                amount=None if step.amount is None else events.to_amount(step.amount),
+                currency=None if step.amount is None else "USD",
+                props=step.props,
+                event_id=f"demo-{seed}-{day}-{number}",
+            )
+
+
+def _midnight(site: Site, day: date) -> datetime:
+    return datetime.combine(day, time(), site.zone).astimezone(UTC)

@@ -1,0 +1,96 @@
+"""What `make run` makes and says before it serves."""
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from analytics.models import ApiToken, Site, Team
+from goals.management.commands import demo
+from krafter import env
+
+KEY_NAME = "First run"
+_NEW_KEY = ".venv/bin/python manage.py create_token --name laptop --scopes '*'"
+
+
+class Command(BaseCommand):
+    help = (
+        "Make an admin user, the demo site and an API key where there are none yet,"
+        " and say how to begin. Secrets are shown once."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            self.stdout.write(
+                "PRODUCTION is set: no demo, no user and no key were made."
+                " See createsuperuser and create_token."
+            )
+            return
+        password = _make_admin()
+        self._fill_demo()
+        secret = _make_key()
+        self._show(password, secret)
+
+    def _fill_demo(self) -> None:
+        """A site that its owner deleted stays away."""
+        site = Site.objects.filter(site_key=demo.SITE_KEY).first()
+        if site is None or site.deleted_at is None:
+            call_command("demo", stdout=self.stdout)
+
+    def _show(self, password: str | None, secret: str | None) -> None:
+        base = f"http://127.0.0.1:{env.integer('PORT', 8000)}"
+        admin = f"as admin, password {password} (shown once)" if password else ""
+        lines = [
+            "",
+            f"  Admin     {base}/admin/  {admin}",
+            f"  API       {base}/api/v1/docs",
+            "  Guide     README.md",
+            f"  API key   {secret} (shown once)" if secret else f"  API key   {_key()}",
+            "",
+            *_curl(f"{base}/api/v1/analytics", secret or "YOUR_API_TOKEN"),
+            "",
+        ]
+        self.stdout.write("\n".join(line.rstrip() for line in lines))
+
+
+def _make_admin() -> str | None:
+    """The new user's password, or None where an administrator exists."""
+    users = get_user_model().objects
+    if users.filter(is_superuser=True).exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    users.create_superuser("admin", password=password)
+    return password
+
+
+def _make_key() -> str | None:
+    """The new key's secret, or None where any key was ever made."""
+    if ApiToken.objects.exists():
+        return None
+    _, secret = ApiToken.issue(team=Team.default(), name=KEY_NAME, scopes=["*"])
+    return secret
+
+
+def _key() -> str:
+    """Which key is in use, or that none is; how to make another."""
+    usable = ApiToken.objects.usable(timezone.now())
+    token = usable.filter(name=KEY_NAME).first() or usable.first()
+    return f"{token or 'none is in use'}; a new one:\n            {_NEW_KEY}"
+
+
+def _curl(api: str, secret: str) -> list[str]:
+    """Lines to paste; none where the demo is gone."""
+    site = Site.objects.live().filter(site_key=demo.SITE_KEY).first()
+    if site is None:
+        return []
+    goals = f"{api}/sites/{site.site_key}/goals"
+    goal = site.goals.live().first()
+    lines = [f'  curl {goals} -H "Authorization: Bearer {secret}"']
+    if goal is not None:
+        stats = f"{goals}/{goal.pk}/stats?period=30d"
+        lines.append(f'  curl "{stats}" -H "Authorization: Bearer {secret}"')
+    return lines
