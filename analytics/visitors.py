@@ -9,14 +9,13 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from secrets import token_bytes
 
 import geoip2fast
 from django.conf import settings
-from django.utils import timezone
 
 from analytics.models import Salt, Site
 
@@ -112,7 +111,7 @@ def known_visitor(site: Site, day: date, visitor_id: str) -> int:
 
 def _salt(zone: str, day: date) -> bytes:
     """The day's salt: made on first use, forgotten when its time is over."""
-    now = timezone.now()
+    now = datetime.now(UTC)
     cached = _salts.get((zone, day))
     if cached is not None and now - cached[1] < SALT_LIFETIME:
         return cached[0]
@@ -127,7 +126,7 @@ def _salt(zone: str, day: date) -> bytes:
 
 def purge_salts() -> int:
     """Destroy the salts that are 48 hours old, here and in the table."""
-    expired = timezone.now() - SALT_LIFETIME
+    expired = datetime.now(UTC) - SALT_LIFETIME
     for key, (_, created_at) in list(_salts.items()):
         if created_at <= expired:
             _salts.pop(key, None)

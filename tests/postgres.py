@@ -60,7 +60,7 @@ def throwaway(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterato
                 )
             )
         )
-        server = start(home, options)
+        server = start(home, *create(home), options)
         cleanup.callback(stop, server)
         cleanup.callback(signal.pthread_sigmask, signal.SIG_BLOCK, ENDING_SIGNALS)
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
@@ -116,7 +116,8 @@ def unprivileged(home: Path, package: Path) -> tuple[Path, dict[str, Any]]:
     }
 
 
-def start(home: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
+def create(home: Path) -> tuple[Path, dict[str, Any]]:
+    """Make an empty cluster; the server's program, and how to run it."""
     package = find_package()
     # PG* variables and the locale of the caller must not leak in.
     process: dict[str, Any] = {"cwd": home, "env": {"LC_ALL": "C", "TZ": "UTC"}}
@@ -124,9 +125,9 @@ def start(home: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
         package, identity = unprivileged(home, package)
         process |= identity
     programs = package / INSTALL / "bin"
-    data = home / "data"
     initdb: list[str | Path] = [
-        *(programs / "initdb", "--pgdata", data, "--no-sync", "--no-instructions"),
+        *(programs / "initdb", "--pgdata", home / "data"),
+        *("--no-sync", "--no-instructions"),
         *("--username=krafter", "--auth=trust", "--encoding=UTF8"),
         # Text sorts by code point, as in SQLite, whatever the machine has.
         *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
@@ -134,9 +135,15 @@ def start(home: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     created = subprocess.run(initdb, capture_output=True, check=False, **process)
     if created.returncode:
         sys.exit(f"initdb failed:\n{created.stderr.decode()}")
-    with (home / "log").open("wb") as log:
+    return programs / "postgres", process
+
+
+def start(
+    home: Path, program: Path, process: dict[str, Any], options: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    with (home / "log").open("ab") as log:
         return subprocess.Popen(
-            [programs / "postgres", "-D", data, *(f"--{o}" for o in options)],
+            [program, "-D", home / "data", *(f"--{o}" for o in options)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
