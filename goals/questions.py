@@ -6,10 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from analytics import events
 from analytics.days import PeriodQuerySerializer
 from analytics.filtering import FilterQuerySerializer
 from analytics.periods import Days, PeriodError
-from goals import comparison
+from goals import breakdown, comparison, timeseries
 from krafter.api import Invalid
 
 
@@ -25,6 +26,29 @@ class StatsQuestionSerializer(ComparedQuestionSerializer):
     """`detail=money` asks what the revenue is made of."""
 
     detail = serializers.ChoiceField(("money",), required=False)
+
+
+class TimeseriesQuestionSerializer(ComparedQuestionSerializer):
+    interval = serializers.ChoiceField(timeseries.INTERVALS, default="day")
+
+
+class DimensionField(serializers.CharField):
+    """A dimension, or `props.` and a key with everything that is in it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        dimension = super().to_internal_value(data)
+        if dimension in events.DIMENSIONS:
+            return dimension
+        if dimension.startswith(events.PROPS) and dimension != events.PROPS:
+            return dimension
+        known = ", ".join(events.DIMENSIONS)
+        raise serializers.ValidationError(f"One of: {known}, {events.PROPS}<key>.")
+
+
+class BreakdownQuestionSerializer(QuestionSerializer):
+    dimension = DimensionField(trim_whitespace=False, max_length=1_100, default="path")
+    sort = serializers.ChoiceField(breakdown.SORTS, default="-conversions")
+    limit = serializers.IntegerField(min_value=1, max_value=1_000, default=100)
 
 
 def compared(validated: Mapping[str, Any], days: Days) -> Days | None:

@@ -1,12 +1,16 @@
 from django.urls import path
 
 from analytics.urls import ITEM
+from goals.reports_views import GoalReportViewSet
 from goals.views import GoalViewSet
 
 _GOALS = "analytics/sites/<str:key>/goals"
+_GOAL = f"{_GOALS}/<str:id>"
 
 urlpatterns = [
     path(_GOALS, GoalViewSet.as_view({"get": "list", "post": "create"})),
-    path(f"{_GOALS}/<str:id>", GoalViewSet.as_view(ITEM)),
-    path(f"{_GOALS}/<str:id>/stats", GoalViewSet.as_view({"get": "stats"})),
+    path(_GOAL, GoalViewSet.as_view(ITEM)),
+    path(f"{_GOAL}/stats", GoalViewSet.as_view({"get": "stats"})),
+    path(f"{_GOAL}/timeseries", GoalReportViewSet.as_view({"get": "timeseries"})),
+    path(f"{_GOAL}/breakdown", GoalReportViewSet.as_view({"get": "breakdown"})),
 ]

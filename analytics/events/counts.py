@@ -47,11 +47,11 @@ def amounts(
     name_ids = list(name_ids)
     sums: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
     taken, given = (
-        _halves(scope.of(facts).filter(name__one_of=name_ids), "day", "currency")
+        by_halves(scope.of(facts).filter(name__one_of=name_ids), "day", "currency")
         for facts in (Event, Adjustment)
     )
     for day, currency, *halves in taken.union(given, all=True):
-        sums[day, currency] += _whole(*halves).total
+        sums[day, currency] += whole(*halves).total
     return dict(sums)
 
 
@@ -70,15 +70,15 @@ def refunded(
 
 
 def _amounts(found: QuerySet[Any]) -> dict[tuple[date, str | None], Amounts]:
-    rows = _halves(found, "day", "currency")
-    return {(day, currency): _whole(*halves) for day, currency, *halves in rows}
+    rows = by_halves(found, "day", "currency")
+    return {(day, currency): whole(*halves) for day, currency, *halves in rows}
 
 
 def summed(found: QuerySet[Any], *keys: str) -> Iterator[tuple[Any, ...]]:
     """Exact sums of the amounts of these events by some keys: (*keys, total)."""
     count = len(keys)
-    for row in _halves(found, *keys):
-        yield *row[:count], _whole(*row[count:]).total
+    for row in by_halves(found, *keys):
+        yield *row[:count], whole(*row[count:]).total
 
 
 # Summed in two halves: SQLite's SUM fails where it leaves 64 bits, and anyone
@@ -86,7 +86,7 @@ def summed(found: QuerySet[Any], *keys: str) -> Iterator[tuple[Any, ...]]:
 _HALF = 1 << 32
 
 
-def _halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
+def by_halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
     """Rows of the keys, the halves of their sum, and how many it is made of."""
     rows: QuerySet[Any, Any] = (
         found.filter(amount__isnull=False)
@@ -101,5 +101,5 @@ def _halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
     return rows
 
 
-def _whole(high: int, low: int, times: int) -> Amounts:
+def whole(high: int, low: int, times: int) -> Amounts:
     return Amounts(Decimal(int(high) * _HALF + int(low)).scaleb(-4), times)

@@ -1,0 +1,95 @@
+"""What the events of a question have in common: the values of one dimension."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db.models import Case, Count, F, QuerySet, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, NullIf
+
+from analytics.events.counts import Counts, by_halves, whole
+from analytics.events.dimensions import Labels
+from analytics.events.props import Prop, decode
+from analytics.events.queries import compiled, stream
+from analytics.events.scope import Scope
+from analytics.models import Adjustment, Event, EventType
+
+DIMENSIONS = ("path", "name", *Labels._fields)
+PROPS = "props."
+
+
+class Slice(NamedTuple):
+    """The events with one value, None where it is not known."""
+
+    value: str | int | float | bool | None
+    counts: Counts
+    sums: dict[tuple[date, str | None], Decimal]
+
+
+def slices(
+    scope: Scope, name_ids: Iterable[int], dimension: str, *, with_amounts: bool
+) -> Iterator[Slice]:
+    """Every value of a dimension, in an order that means nothing.
+
+    `dimension`: one of DIMENSIONS, or `props.` and a key, any text at all. A
+    value may come from refunds alone, with amounts but without counts.
+    """
+    name_ids = list(name_ids)
+    value = _expression(dimension)
+    parts = [_counts(scope.named(name_ids).annotate(value=value))]
+    if with_amounts:
+        # First: PostgreSQL would take the type of two NULLs to be text.
+        parts[:0] = [
+            compiled(
+                by_halves(
+                    scope.of(facts).filter(name__one_of=name_ids).annotate(value=value),
+                    "value",
+                    "day",
+                    "currency",
+                )
+            )
+            for facts in (Event, Adjustment)
+        ]
+    # One statement, so that counts and amounts are of one moment; sorted, so
+    # that the values, as many as events perhaps, can pass one by one.
+    sql = " UNION ALL ".join(part for part, _ in parts) + " ORDER BY 1"
+    rows = stream(sql, [param for _, params in parts for param in params])
+    for key, group in groupby(rows, key=itemgetter(0)):
+        shown = decode(key) if dimension.startswith(PROPS) else key
+        yield _slice(shown, group)
+
+
+def _expression(dimension: str) -> Combinable:
+    if dimension.startswith(PROPS):
+        return Prop(dimension.removeprefix(PROPS))
+    if dimension == "name":
+        return F("name__name")
+    if dimension == "path":
+        own = Case(When(name__type=EventType.PAGEVIEW, then=F("name__name")))
+        return Coalesce(F("page__name"), own)
+    return NullIf(F(f"context__{dimension}"), Value(""))
+
+
+def _counts(found: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
+    """In the columns of `by_halves`; the day that is missing tells them apart."""
+    visitors = found.values("value", "day", "visitor").annotate(times=Count("*"))
+    sql, params = compiled(visitors)
+    columns = "SELECT value, NULL, NULL, SUM(times), COUNT(*), 0"
+    return f"{columns} FROM ({sql}) AS visitors GROUP BY value", params
+
+
+def _slice(value: Any, rows: Iterable[tuple[Any, ...]]) -> Slice:
+    counts = Counts(0, 0)
+    sums: dict[tuple[date, str | None], Decimal] = {}
+    for _, day, currency, first, second, times in rows:
+        if day is None:
+            counts = Counts(int(first), int(second))
+            continue
+        # SQLite has no type for the columns of a union.
+        key = (date.fromisoformat(str(day)), currency)
+        sums[key] = sums.get(key, Decimal()) + whole(first, second, times).total
+    return Slice(value, counts, sums)

@@ -1,0 +1,74 @@
+"""The property of an event that has a given key, the same on every database."""
+
+from typing import Any
+
+import msgspec
+from django.db.models import Func, TextField, Value
+
+# Above it not every whole number has a double of its own.
+_LARGEST_WHOLE = 2**53
+
+# Numbers beyond the largest double count as that one: PostgreSQL would take
+# them for errors.
+_ON_POSTGRESQL = """(
+    SELECT CASE JSONB_TYPEOF(prop)
+        WHEN 'null' THEN NULL
+        WHEN 'number' THEN LEAST(
+            GREATEST(prop::numeric, -1.7976931348623157e308), 1.7976931348623157e308
+        )::float8::text
+        ELSE prop::text
+    END
+    FROM (SELECT %(expressions)s::text AS prop) AS found
+)"""
+_ON_SQLITE = """(
+    SELECT CASE type
+        WHEN 'null' THEN NULL
+        WHEN 'text' THEN JSON_QUOTE(value)
+        WHEN 'true' THEN type
+        WHEN 'false' THEN type
+        ELSE MIN(
+            MAX(CAST(value AS REAL), -1.7976931348623157e308), 1.7976931348623157e308
+        )
+    END
+    FROM JSON_EACH(%(expressions)s)
+)"""
+
+
+class Prop(Func):
+    """A property: its JSON text, or a number; NULL for null and for none.
+
+    Numbers are doubles, as in the JavaScript that sends them: 1 is 1.0. The
+    key is a parameter of the statement and no path: dots, quotes and dollars
+    in it mean themselves.
+    """
+
+    output_field = TextField()
+
+    def __init__(self, key: str) -> None:
+        super().__init__("props", Value(key))
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template=_ON_POSTGRESQL, arg_joiner=" -> "
+        )
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template=_ON_SQLITE,
+            arg_joiner=") WHERE (key = ",
+            **context,
+        )
+
+
+def decode(raw: str | float | None) -> str | int | float | bool | None:
+    """The value in what the databases answer for a Prop."""
+    if isinstance(raw, str) and raw[0] in '"tf':
+        value: str | bool = msgspec.json.decode(raw)
+        return value
+    if raw is None:
+        return None
+    number = float(raw)
+    is_whole = number.is_integer() and abs(number) <= _LARGEST_WHOLE
+    return int(number) if is_whole else number

@@ -1,0 +1,96 @@
+"""How events are spread over days and over the hours of the clock."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Func, IntegerField, QuerySet
+
+from analytics.events.counts import Counts, summed
+from analytics.events.scope import Scope
+from analytics.models import Adjustment, Event, Fact
+
+_HOUR = timedelta(hours=1)
+# A stored day is that of the zone which the site had then, and no two zones
+# are further apart.
+_APART = timedelta(days=2)
+
+
+def daily(scope: Scope, name_ids: Iterable[int]) -> dict[date, Counts]:
+    """Counts of each day that has events of these names."""
+    rows = (
+        scope.named(name_ids)
+        .values("day")
+        .annotate(times=Count("*"), uniques=Count("visitor", distinct=True))
+        .values_list("day", "times", "uniques")
+    )
+    return {day: Counts(times, uniques) for day, times, uniques in rows}
+
+
+def hourly(
+    scope: Scope, name_ids: Iterable[int], *, start: datetime, end: datetime
+) -> dict[datetime, Counts]:
+    """Counts of the hours that have events, 60 minutes each from `start` on.
+
+    `start` in, `end` out, whole seconds: the moment decides, not the stored
+    day. A visitor counts once in each hour.
+    """
+    rows = (
+        _between(Event, scope, name_ids, start, end)
+        .values("hour")
+        .annotate(times=Count("*"), uniques=Count("visitor", distinct=True))
+        .values_list("hour", "times", "uniques")
+    )
+    return {start + hour * _HOUR: Counts(*counts) for hour, *counts in rows}
+
+
+def hourly_amounts(
+    scope: Scope, name_ids: Iterable[int], *, start: datetime, end: datetime
+) -> dict[datetime, dict[tuple[date, str | None], Decimal]]:
+    """Exact sums by day and currency, as of `amounts`, of each of those hours."""
+    name_ids = list(name_ids)
+    sums: defaultdict[datetime, defaultdict[tuple[date, str | None], Decimal]]
+    sums = defaultdict(lambda: defaultdict(Decimal))
+    for facts in (Event, Adjustment):
+        found = _between(facts, scope, name_ids, start, end)
+        for hour, day, currency, total in summed(found, "hour", "day", "currency"):
+            sums[start + hour * _HOUR][day, currency] += total
+    return {hour: dict(parts) for hour, parts in sums.items()}
+
+
+def _between(
+    facts: type[Fact],
+    scope: Scope,
+    name_ids: Iterable[int],
+    start: datetime,
+    end: datetime,
+) -> QuerySet[Any, Any]:
+    wide = scope._replace(first=scope.first - _APART, last=scope.last + _APART)
+    return (
+        wide.of(facts)
+        .filter(name__one_of=name_ids, at__gte=start, at__lt=end)
+        .annotate(hour=_HoursSince(start))
+    )
+
+
+class _HoursSince(Func):
+    """Whole hours from a moment to an event after it."""
+
+    output_field = IntegerField()
+
+    def __init__(self, start: datetime) -> None:
+        self._start = int(start.timestamp())
+        super().__init__("at")
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        seconds = "EXTRACT(EPOCH FROM %(expressions)s)"
+        template = f"FLOOR(({seconds} - {self._start}) / 3600)::int"
+        return self.as_sql(compiler, connection, template=template)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Without the fraction of a second: SQLite would round .9999 up."""
+        seconds = "STRFTIME('%%%%s', SUBSTR(%(expressions)s, 1, 19))"
+        template = f"({seconds} - {self._start}) / 3600"
+        return self.as_sql(compiler, connection, template=template, **context)

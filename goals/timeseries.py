@@ -1,0 +1,93 @@
+"""How a goal's conversions are spread over a period."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from analytics import events
+from analytics.events import Counts
+from analytics.periods import Days
+from goals import stats
+from goals.intervals import each_day, hours, start_of, stretches
+from goals.models import Goal
+from goals.money import Sums
+from goals.pricing import pricer
+
+INTERVALS = ("hour", "day", "week", "month")
+
+Rows = list[dict[str, Any]]
+
+
+def timeseries(
+    goal: Goal, days: Days, interval: str, where: tuple[events.Where, ...] = ()
+) -> Rows:
+    """Every interval of the period in order, empty ones too.
+
+    Raises PeriodError.
+    """
+    scope = events.Scope(goal.site_id, *days, where)
+    if interval == "hour":
+        return _by_hours(goal, scope, list(stretches(days, goal.site.zone)))
+    return _by_days(goal, scope, interval)
+
+
+def _by_days(goal: Goal, scope: events.Scope, interval: str) -> Rows:
+    names = stats.matching_names(goal.site_id, goal.rule)
+    starts = {
+        day: start_of(interval, day, scope.first)
+        for day in each_day(Days(scope.first, scope.last))
+    }
+    counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
+    for day, found in events.daily(scope, names).items():
+        sofar = counts[starts[day]]
+        # Visitors change their ids at midnight: those of two days differ.
+        counts[starts[day]] = Counts(
+            sofar.conversions + found.conversions, sofar.uniques + found.uniques
+        )
+    sums: defaultdict[date, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
+    if goal.currency:
+        for (day, code), amount in events.amounts(scope, names).items():
+            sums[starts[day]][day, code] = amount
+    return _rows("date", dict.fromkeys(starts.values()), counts, sums, goal.currency)
+
+
+def _by_hours(
+    goal: Goal, scope: events.Scope, parts: list[tuple[datetime, datetime]]
+) -> Rows:
+    names = stats.matching_names(goal.site_id, goal.rule)
+    counts: dict[datetime, Counts] = {}
+    sums: dict[datetime, Sums] = {}
+    for start, end in parts:
+        counts |= events.hourly(scope, names, start=start, end=end)
+        if goal.currency:
+            sums |= events.hourly_amounts(scope, names, start=start, end=end)
+    starts = [hour for part in parts for hour in hours(*part)]
+    return _rows("start", starts, counts, sums, goal.currency)
+
+
+def _rows(
+    key: str,
+    starts: Iterable[date],
+    counts: Mapping[Any, Counts],
+    sums: Mapping[Any, Sums],
+    currency: str | None,
+) -> Rows:
+    """Rows by `key`, the start of an interval, with zeros where nothing was."""
+    everything = {
+        pair: amount for part in sums.values() for pair, amount in part.items()
+    }
+    revenue = pricer(everything, currency)
+    rows = []
+    for start in starts:
+        conversions, uniques = counts.get(start, Counts(0, 0))
+        rows.append(
+            {
+                key: start,
+                "conversions": conversions,
+                "unique_conversions": uniques,
+                "revenue": revenue(sums.get(start, {})),
+            }
+        )
+    return rows

@@ -1,0 +1,234 @@
+"""GET /sites/:key/goals/:id/breakdown."""
+
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import pytest
+
+from analytics import events
+from analytics.events import Labels
+from tests.factories import GoalFactory, store
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def breakdown(reader, site):
+    """Ask for a breakdown of a goal, 1 to 3 March 2026."""
+    goal = GoalFactory.create(
+        site=site, match_type="contains", match_value="sign", currency="EUR"
+    )
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown"
+    period = "period=custom&from=2026-03-01&to=2026-03-03"
+
+    def ask(dimension, query="", **options):
+        asked = f"{period}&dimension={quote(dimension)}&{query}"
+        return reader("GET", f"{path}?{asked}", **options)
+
+    return ask
+
+
+def signup(site, name="signup", **values):
+    store(site, "event", name, **{"at": NOON, **values})
+
+
+def rows(response):
+    """The rows as (value, conversions, uniques, revenue)."""
+    assert response.status_code == 200, response.content
+    return [tuple(row.values()) for row in response.json()["data"]["breakdown"]]
+
+
+def values(response):
+    return [row[0] for row in rows(response)]
+
+
+def test_countries_are_told_apart(breakdown, site):
+    for visitor, country in ((1, "DE"), (2, "DE"), (2, "DE"), (3, "FR"), (4, "")):
+        signup(site, visitor=visitor, labels=Labels(country=country), amount=10_000)
+    assert breakdown("country", queries=7).json() == {
+        "data": {
+            "period": {"from": "2026-03-01", "to": "2026-03-03"},
+            "dimension": "country",
+            "breakdown": [
+                row("DE", 3, 2, 3.0),
+                row("FR", 1, 1, 1.0),
+                row(None, 1, 1, 1.0),
+            ],
+            "total_values": 3,
+        }
+    }
+
+
+def row(value, conversions, uniques, revenue):
+    return {
+        "value": value,
+        "conversions": conversions,
+        "unique_conversions": uniques,
+        "revenue": revenue,
+    }
+
+
+def test_visitor_of_two_contexts_with_one_label_is_one(breakdown, site):
+    for referrer in ("Google", "Bing", ""):
+        signup(site, visitor=1, labels=Labels(referrer, country="DE"))
+    assert rows(breakdown("country")) == [("DE", 3, 1, 0.0)]
+    assert rows(breakdown("referrer")) == [
+        ("Bing", 1, 1, 0.0),
+        ("Google", 1, 1, 0.0),
+        (None, 1, 1, 0.0),
+    ]
+
+
+@pytest.mark.parametrize("label", Labels._fields)
+def test_each_label_is_a_dimension(breakdown, site, label):
+    signup(site, labels=Labels(**{label: "x"}))
+    assert values(breakdown(label)) == ["x"]
+
+
+def test_name_is_what_matched_and_path_where(breakdown, site):
+    signup(site, "signup", page="/join")
+    signup(site, "signup", page="/")
+    signup(site, "design", page="/")
+    signup(site, "design")
+    signup(site, "other", page="/")
+    assert rows(breakdown("name")) == [
+        ("design", 2, 1, 0.0),
+        ("signup", 2, 1, 0.0),
+    ]
+    assert rows(breakdown("path")) == [
+        ("/", 2, 1, 0.0),
+        ("/join", 1, 1, 0.0),
+        (None, 1, 1, 0.0),
+    ]
+
+
+def test_path_of_a_page_view_is_its_name(reader, site):
+    goal = GoalFactory.create(
+        site=site, type="pageview", match_type="contains", match_value="/"
+    )
+    store(site, "pageview", "/a", at=NOON)
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown?dimension=path"
+    response = reader("GET", f"{path}&period=custom&from=2026-03-02&to=2026-03-02")
+    assert rows(response) == [("/a", 1, 1, None)]
+
+
+def test_values_of_different_types_are_kept_apart(breakdown, site):
+    props = [1, 1.0, "1", True, "true", None, "null", 0.1 + 0.2, "", False, 0, -0.0]
+    for value in props:
+        signup(site, props={"key": value})
+    signup(site, props={"other": 1})
+    signup(site)
+    assert [row[:2] for row in rows(breakdown("props.key", "sort=value"))] == [
+        ("", 1),
+        ("1", 1),
+        ("null", 1),
+        ("true", 1),
+        (0, 2),
+        (0.30000000000000004, 1),
+        (1, 2),
+        (False, 1),
+        (True, 1),
+        (None, 3),
+    ]
+
+
+def test_numbers_beyond_a_double_are_the_largest(breakdown, site):
+    for value in (10**400, -(10**400), 5e-324, 2**53 + 1, 1e300):
+        signup(site, props={"n": value})
+    assert values(breakdown("props.n", "sort=value")) == [
+        -1.7976931348623157e308,
+        5e-324,
+        2**53,
+        1e300,
+        1.7976931348623157e308,
+    ]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a.b",
+        "$",
+        "$.key",
+        "[0]",
+        "0",
+        'quo"te',
+        "apo'strophe",
+        "back\\slash",
+        "%s",
+        "%(key)s",
+        "{key}",
+        "line\nbreak",
+        " ",
+        "ünï 🎉",
+        "') OR 1=1 --",
+        "k" * 1_024,
+    ],
+)
+def test_key_is_no_path_and_no_statement(breakdown, site, key):
+    signup(site, props={key: "found", "key": "other"})
+    assert rows(breakdown(f"props.{key}")) == [("found", 1, 1, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("", ["c", "a", "b", "d"]),
+        ("sort=-conversions", ["c", "a", "b", "d"]),
+        ("sort=conversions", ["d", "a", "b", "c"]),
+        ("sort=-unique_conversions", ["a", "b", "c", "d"]),
+        ("sort=unique_conversions", ["c", "d", "a", "b"]),
+        ("sort=-revenue", ["d", "b", "a", "c"]),
+        ("sort=revenue", ["a", "c", "b", "d"]),
+        ("sort=value", ["a", "b", "c", "d"]),
+        ("sort=-value", ["d", "c", "b", "a"]),
+    ],
+)
+def test_rows_are_sorted_and_ties_by_value(breakdown, site, sort, expected):
+    visitors = {"a": (1, 2), "b": (1, 2), "c": (1, 1, 1), "d": (1,)}
+    amounts = {"b": 50_000, "d": 100_000}
+    for value, those in visitors.items():
+        for visitor in those:
+            signup(site, visitor=visitor, props={"k": value}, amount=amounts.get(value))
+            amounts.pop(value, None)
+    assert values(breakdown("props.k", sort)) == expected
+    response = breakdown("props.k", f"{sort}&limit=2")
+    assert values(response) == expected[:2]
+    assert response.json()["data"]["total_values"] == 4
+
+
+def test_refund_is_taken_off_the_value_of_what_was_sold(breakdown, site):
+    before = datetime(2026, 2, 1, 12, tzinfo=UTC)
+    signup(site, at=before, props={"plan": "pro"}, amount=500_000, event_id="1")
+    signup(site, props={"plan": "basic"}, amount=90_000)
+    refund = events.NewRefund(NOON.date(), NOON, refund_of="1", amount=200_000)
+    events.refund(site.pk, [refund])
+    assert rows(breakdown("props.plan")) == [("basic", 1, 1, 9.0), ("pro", 0, 0, -20.0)]
+
+
+def test_filter_narrows_what_is_broken_down(breakdown, site):
+    signup(site, labels=Labels(country="DE", os="Linux"))
+    signup(site, labels=Labels(country="FR", os="Windows"))
+    assert values(breakdown("os", "country=DE")) == ["Linux"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("dimension=props.", "dimension"),
+        ("dimension=props", "dimension"),
+        ("dimension=city", "dimension"),
+        ("dimension=props.%00", "dimension"),
+        ("dimension=", "dimension"),
+        ("dimension=os&limit=0", "limit"),
+        ("dimension=os&limit=1001", "limit"),
+        ("dimension=os&sort=name", "sort"),
+        ("dimension=os&compare=year", "compare"),
+    ],
+)
+def test_wrong_parameter_is_refused(reader, site, query, field):
+    goal = GoalFactory.create(site=site)
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown"
+    response = reader("GET", f"{path}?{query}")
+    assert response.status_code == 422
+    assert list(response.json()["details"]) == [field]
