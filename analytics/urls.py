@@ -3,6 +3,7 @@ from typing import Any
 from django.urls import path
 
 from analytics import views
+from analytics.site_stats_views import SiteStatsViewSet
 
 ITEM: dict[str, Any] = {
     "get": "retrieve",
@@ -25,6 +26,11 @@ urlpatterns = [
     path(
         "analytics/sites/<str:key>/events",
         views.EventViewSet.as_view({"get": "list", "post": "create"}),
+    ),
+    path("analytics/sites/<str:key>/stats", SiteStatsViewSet.as_view({"get": "stats"})),
+    path(
+        "analytics/sites/<str:key>/realtime",
+        SiteStatsViewSet.as_view({"get": "realtime"}),
     ),
     path("tokens", views.TokenViewSet.as_view({"get": "list", "post": "create"})),
     path("tokens/<str:id>/revoke", views.TokenViewSet.as_view({"post": "revoke"})),
