@@ -74,6 +74,17 @@ TOKEN = {
     "expires_at": "2099-01-01T00:00:00Z",
 }
 PERIOD = {"period": "custom", "from": "2026-01-01", "to": "2026-01-31"}
+QUESTION = {
+    **PERIOD,
+    "country": "DE,FR",
+    "device": "!Mobile",
+    "browser": "Firefox",
+    "os": "Linux",
+    "referrer": "(none)",
+    "utm_source": "newsletter",
+    "utm_medium": "mail",
+    "utm_campaign": "spring",
+}
 
 _SITES = "/analytics/sites"
 _SITE = f"{_SITES}/{{site}}"
@@ -119,18 +130,7 @@ ROUTES = [
         "GET",
         f"{_SITE}/stats",
         READ,
-        params={
-            **PERIOD,
-            "dimensions": "path,country",
-            "referrer": "!Google",
-            "country": "DE,FR",
-            "device": "Mobile",
-            "browser": "Firefox",
-            "os": "Linux",
-            "utm_source": "(none)",
-            "utm_medium": "mail",
-            "utm_campaign": "spring",
-        },
+        params={**QUESTION, "dimensions": "path,country"},
     ),
     Route("GET", f"{_SITE}/realtime", READ),
     Route(
@@ -148,7 +148,24 @@ ROUTES = [
     Route("GET", _GOAL, READ),
     Route("PATCH", _GOAL, WRITE, body=GOAL),
     Route("DELETE", _GOAL, WRITE),
-    Route("GET", f"{_GOAL}/stats", READ, params=PERIOD),
+    Route("GET", f"{_GOAL}/stats", READ, params={**QUESTION, "compare": "year"}),
+    Route(
+        "GET",
+        f"{_GOAL}/timeseries",
+        READ,
+        params={**QUESTION, "compare": "previous", "interval": "hour"},
+    ),
+    Route(
+        "GET",
+        f"{_GOAL}/breakdown",
+        READ,
+        params={
+            **QUESTION,
+            "dimension": "props.plan",
+            "sort": "-revenue",
+            "limit": "10",
+        },
+    ),
     Route("GET", "/tokens", "tokens:read"),
     Route("POST", "/tokens", "tokens:write", 201, TOKEN),
     Route("POST", "/tokens/{token}/revoke", "tokens:write"),

@@ -7,16 +7,20 @@ conversion, is decided elsewhere.
 
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amounts import MAX_AMOUNT, from_amount, to_amount
+from analytics.events.breakdown import DIMENSIONS, PROPS, Slice, slices
 from analytics.events.counts import Amounts, Counts, amounts, count, received, refunded
 from analytics.events.dimensions import Labels, forget, named, names
 from analytics.events.ledger import listing
 from analytics.events.scope import Scope, Where
+from analytics.events.series import daily, hourly, hourly_amounts
 from analytics.events.shares import Share, shares_by_label, shares_by_path
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
 
 __all__ = [
+    "DIMENSIONS",
     "MAX_AMOUNT",
+    "PROPS",
     "Amounts",
     "Counts",
     "Labels",
@@ -25,13 +29,17 @@ __all__ = [
     "Presence",
     "Scope",
     "Share",
+    "Slice",
     "Traffic",
     "Where",
     "amounts",
     "append",
     "count",
+    "daily",
     "forget",
     "from_amount",
+    "hourly",
+    "hourly_amounts",
     "listing",
     "named",
     "names",
@@ -41,6 +49,7 @@ __all__ = [
     "refunded",
     "shares_by_label",
     "shares_by_path",
+    "slices",
     "to_amount",
     "traffic_by_day",
 ]
