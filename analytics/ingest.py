@@ -71,6 +71,10 @@ class SentByServer(Sent, kw_only=True, forbid_unknown_fields=True):
     refund_of: None = None
 
 
+class SentByAnyone(SentByServer, kw_only=True, forbid_unknown_fields=True):
+    site: str | None = None
+
+
 class SentRefund(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Money given back; who, where and what it was for is the event's."""
 
@@ -267,6 +271,17 @@ def refund_from_server(
     )
 
 
+def identify(raw: bytes) -> tuple[str, str]:
+    """The type and the name that an event would be stored with.
+
+    Takes what either way in takes. Raises Malformed, Rejected.
+    """
+    sent = _decode(raw, SentByAnyone)
+    if details := _wrong(sent) | _over_long(sent):
+        raise Rejected(details)
+    return sent.type, _name(sent)
+
+
 def _new_event(
     sent: Sent,
     site: Site,
@@ -277,17 +292,14 @@ def _new_event(
     labels: events.Labels,
 ) -> events.NewEvent:
     page: str | None = None
-    if sent.type == "pageview":
-        name = pages.parse(sent.url or sent.name or "").path
-    else:
-        name = sent.name or ""
+    if sent.type != "pageview":
         page = pages.parse(sent.url).path if sent.url else None
     return events.NewEvent(
         site_id=site.pk,
         day=day,
         at=at,
         type=sent.type,
-        name=name,
+        name=_name(sent),
         visitor=visitor,
         labels=labels,
         page=page,
@@ -296,6 +308,13 @@ def _new_event(
         props=sent.props or None,
         event_id=sent.id,
     )
+
+
+def _name(sent: Sent) -> str:
+    """What goals are matched against."""
+    if sent.type == "pageview":
+        return pages.parse(sent.url or sent.name or "").path
+    return sent.name or ""
 
 
 def _labels(sent: Sent, site: Site, *, address: str, user_agent: str) -> events.Labels:

@@ -54,6 +54,33 @@ class Rule(NamedTuple):
                 return lambda name: search(name) is not None
         raise ValueError(f"no such match type: {self.match_type}")
 
+    def explain(self, event_type: str, name: str) -> tuple[bool, str]:
+        """Whether an event matches, and why or why not as a sentence.
+
+        The matcher decides; the words only say where. Raises PatternError.
+        """
+        if event_type != self.event_type:
+            differs = f"a {self.type} goal counts no {event_type} events"
+            return False, f"type differs: {differs}"
+        matches = self.matcher()(name)
+        return matches, f"{self.match_type}: {self._reason(name, matches)}"
+
+    def _reason(self, name: str, matches: bool) -> str:
+        value = self.match_value
+        match self.match_type, matches:
+            case "exact", True:
+                return f"is '{value}'"
+            case "exact", False:
+                return f"'{name}' is not '{value}'"
+            case "contains", True:
+                return f"'{value}' found at {name.index(value)}"
+            case "contains", False:
+                return f"'{value}' not found in '{name}'"
+            case _, True:
+                found = compile_pattern(value).search(name)
+                return f"matched '{found.group()}' at {found.start()}"
+        return f"'{value}' matches nothing in '{name}'"
+
 
 @lru_cache(maxsize=512)
 def compile_pattern(pattern: str) -> "re2._Regexp[str]":

@@ -28,13 +28,18 @@ def goal_stats(
     names = matching_names(goal.site_id, goal.rule)
     scope = events.Scope(goal.site_id, *days, where)
     counts = events.count(scope, names)
-    revenue = None
-    if goal.currency:
-        sums = events.amounts(scope, names)
-        known = rates.needed(sums, goal.currency)
-        revenue = money.total(sums, goal.currency, known.per_euro)
     return {
         "conversions": counts.conversions,
         "unique_conversions": counts.uniques,
-        "revenue": revenue,
+        "revenue": revenue(scope, names, goal.currency),
     }
+
+
+def revenue(
+    scope: events.Scope, names: Iterable[int], currency: str | None
+) -> Decimal | None:
+    """What events of these names brought in; None without a currency."""
+    if currency is None:
+        return None
+    sums = events.amounts(scope, names)
+    return money.total(sums, currency, rates.needed(sums, currency).per_euro)

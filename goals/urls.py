@@ -1,6 +1,7 @@
 from django.urls import path
 
 from analytics.urls import ITEM
+from goals.planning_views import ExplainViewSet, PreviewViewSet
 from goals.reports_views import GoalReportViewSet
 from goals.views import GoalViewSet
 
@@ -9,6 +10,8 @@ _GOAL = f"{_GOALS}/<str:id>"
 
 urlpatterns = [
     path(_GOALS, GoalViewSet.as_view({"get": "list", "post": "create"})),
+    path(f"{_GOALS}/preview", PreviewViewSet.as_view({"post": "preview"})),
+    path(f"{_GOALS}/explain", ExplainViewSet.as_view({"post": "explain"})),
     path(_GOAL, GoalViewSet.as_view(ITEM)),
     path(f"{_GOAL}/stats", GoalViewSet.as_view({"get": "stats"})),
     path(f"{_GOAL}/timeseries", GoalReportViewSet.as_view({"get": "timeseries"})),

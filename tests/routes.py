@@ -74,6 +74,7 @@ TOKEN = {
     "expires_at": "2099-01-01T00:00:00Z",
 }
 PERIOD = {"period": "custom", "from": "2026-01-01", "to": "2026-01-31"}
+DRAFT = {**GOAL, **PERIOD}
 QUESTION = {
     **PERIOD,
     "country": "DE,FR",
@@ -145,10 +146,17 @@ ROUTES = [
         },
     ),
     Route("POST", _GOALS, WRITE, 201, GOAL),
+    Route("POST", f"{_GOALS}/preview", READ, body=DRAFT),
+    Route("POST", f"{_GOALS}/explain", READ, body=EVENT),
     Route("GET", _GOAL, READ),
     Route("PATCH", _GOAL, WRITE, body=GOAL),
     Route("DELETE", _GOAL, WRITE),
-    Route("GET", f"{_GOAL}/stats", READ, params={**QUESTION, "compare": "year"}),
+    Route(
+        "GET",
+        f"{_GOAL}/stats",
+        READ,
+        params={**QUESTION, "compare": "year", "detail": "money"},
+    ),
     Route(
         "GET",
         f"{_GOAL}/timeseries",

@@ -8,7 +8,15 @@ conversion, is decided elsewhere.
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amounts import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import DIMENSIONS, PROPS, Slice, slices
-from analytics.events.counts import Amounts, Counts, amounts, count, received, refunded
+from analytics.events.counts import (
+    Amounts,
+    Counts,
+    amounts,
+    count,
+    received,
+    refunded,
+    top_names,
+)
 from analytics.events.dimensions import Labels, forget, named, names
 from analytics.events.ledger import listing
 from analytics.events.scope import Scope, Where
@@ -51,5 +59,6 @@ __all__ = [
     "shares_by_path",
     "slices",
     "to_amount",
+    "top_names",
     "traffic_by_day",
 ]

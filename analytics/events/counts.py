@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, QuerySet, Sum
 
 from analytics.events.scope import Scope
-from analytics.models import Adjustment, Event
+from analytics.models import Adjustment, Event, EventName
 
 
 class Counts(NamedTuple):
@@ -28,6 +28,31 @@ def count(scope: Scope, name_ids: Iterable[int]) -> Counts:
         .aggregate(conversions=Sum("times"), uniques=Count("*"))
     )
     return Counts(totals["conversions"] or 0, totals["uniques"])
+
+
+def top_names(
+    scope: Scope, name_ids: Iterable[int], limit: int
+) -> list[tuple[str, int]]:
+    """The names that happened most often, of these, and how often.
+
+    The one that the site sent first comes first among equals, those that did
+    not happen come last.
+    """
+    ids = sorted(name_ids)
+    counted = (
+        scope.named(ids)
+        .values("name")
+        .annotate(times=Count("*"))
+        .order_by("-times", "name_id")
+        .values_list("name", "times")
+    )
+    top = dict(counted[:limit])
+    for name_id in ids:
+        if len(top) == limit:
+            break
+        top.setdefault(name_id, 0)
+    texts = dict(EventName.objects.filter(pk__in=top).values_list("pk", "name"))
+    return [(texts[name_id], times) for name_id, times in top.items()]
 
 
 class Amounts(NamedTuple):

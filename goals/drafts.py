@@ -1,0 +1,46 @@
+"""Goals that are not stored: a draft, or an edit that nobody has made yet."""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+from uuid import UUID
+
+from analytics.models import Site
+from goals.models import Goal
+from goals.serializers import GoalSerializer
+from krafter.api import Invalid
+
+
+class DraftSerializer(GoalSerializer):
+    """A goal as it would be created, with or without its name."""
+
+    class Meta(GoalSerializer.Meta):
+        extra_kwargs = {"name": {"required": False}}
+
+
+def draft(site: Site, fields: Mapping[str, Any]) -> Goal:
+    """The goal that these fields would create. Raises ValidationError."""
+    checked = DraftSerializer(data=fields)
+    checked.is_valid(raise_exception=True)
+    return Goal(site=site, **checked.validated_data)
+
+
+def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
+    """The goal as a PATCH of these fields would leave it."""
+    checked = GoalSerializer(goal, data=fields, partial=True)
+    checked.is_valid(raise_exception=True)
+    edited = copy(goal)
+    for name, value in checked.validated_data.items():
+        setattr(edited, name, value)
+    return edited
+
+
+def named_goal(site: Site, id: Any) -> Goal:
+    """The live goal that a body names by its id; a wrong one is a 422."""
+    try:
+        goal = site.goals.live().filter(id=UUID(id)).first()
+    except (ValueError, TypeError, AttributeError):
+        goal = None
+    if goal is None:
+        raise Invalid({"goal": ["No such goal on this site."]})
+    return goal
