@@ -14,6 +14,7 @@ from analytics.models import ApiToken, Site, Team
 from tests.factories import GoalFactory, SiteFactory
 
 BASE = "/api/v1/analytics"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +131,24 @@ def stranger(strangers_site: Site, client_with: Callable[..., ApiClient]) -> Api
 def anyone(db: None) -> Client:
     """A client without a key: a visitor's browser."""
     return Client()
+
+
+@pytest.fixture
+def track(site: Site) -> Callable[..., Any]:
+    """Send an event as the tracker does; the answer names why it was dropped.
+
+    `environ` are other parts of the request, such as REMOTE_ADDR.
+    """
+
+    def track(event: Any, headers: dict[str, str] | None = None, **environ: str) -> Any:
+        if isinstance(event, dict):
+            event = json.dumps({"site": site.site_key, **event})
+        return Client(headers={"User-Agent": BROWSER}).post(
+            f"{BASE}/collect?debug=1",
+            event,
+            content_type="text/plain",
+            headers=headers,
+            **environ,
+        )
+
+    return track

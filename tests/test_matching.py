@@ -143,19 +143,14 @@ def test_rule_matches_or_not(match_type, value, name, expected):
 @pytest.mark.django_db
 @pytest.mark.parametrize(("match_type", "value", "name", "expected"), CASES)
 def test_stats_count_what_the_rule_matches(
-    match_type, value, name, expected, owner, anyone, site
+    match_type, value, name, expected, owner, track, site
 ):
     """From both ways in to the number, on whichever database the tests run."""
     kind, event = "event", {"type": "event", "name": name}
     if name.startswith("/"):
         kind = "pageview"
         event = {"type": "pageview", "url": f"https://{site.domain}{name}"}
-    anyone.post(
-        "/api/v1/analytics/collect",
-        {**event, "site": site.site_key},
-        content_type="application/json",
-        headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"},
-    )
+    track(event)
     sites = f"/sites/{site.site_key}"
     owner("POST", f"{sites}/events", {**event, "visitor_id": "customer-1"})
     goal = {"name": "g", "type": kind, "match_type": match_type, "match_value": value}
