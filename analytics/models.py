@@ -395,3 +395,25 @@ class RateWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller} {self.used}"
+
+
+class IdempotencyKey(models.Model):
+    """What was answered to a request, for the day in which it may come again.
+
+    Digests stand for the key with its team and path, and for the body sent:
+    a client's key may be the number of an order.
+    """
+
+    id = models.CharField(max_length=64, primary_key=True)
+    request = models.CharField(max_length=64)
+    # Set in the transaction that makes the row: nobody sees one without them.
+    status = models.PositiveSmallIntegerField(default=0)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=bytes)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        indexes = (models.Index(fields=("created_at",), name="idempotency_key_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.id[:8]} {self.status}"

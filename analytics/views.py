@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from analytics import collect, cursors, events, ingest, sites
 from analytics.auth import caller, site_for
+from analytics.idempotency import replayable
 from analytics.models import ApiToken, Event, Site
 from analytics.serializers import (
     EventQuerySerializer,
@@ -199,6 +200,7 @@ class EventViewSet(ContractViewSet[Event]):
             )
         )
 
+    @replayable
     def create(self, request: Request, key: str) -> Response:
         """Store one event, or a batch in which a wrong one fails no other."""
         site = site_for(request, key)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from analytics.auth import site_for
 from analytics.days import days
 from analytics.filtering import where
+from analytics.idempotency import replayable
 from analytics.models import Site
 from goals import stats
 from goals.filters import narrow
@@ -38,6 +39,7 @@ class GoalViewSet(ContractViewSet[Goal]):
         goals = site_for(request, key).goals.live()
         return Response(self.get_serializer(narrow(goals, request), many=True).data)
 
+    @replayable
     def create(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         serializer = self.get_serializer(data=request.data)

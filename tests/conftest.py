@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from analytics import events, sites, visitors
 from analytics.models import ApiToken, Site, Team
 from tests.factories import GoalFactory, SiteFactory
+from tests.live import Live, running
 
 BASE = "/api/v1/analytics"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -152,3 +153,10 @@ def track(site: Site) -> Callable[..., Any]:
         )
 
     return track
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The service over HTTP, several processes of it, on a database of its own."""
+    with running(tmp_path_factory.mktemp("live")) as service:
+        yield service

@@ -1,0 +1,105 @@
+"""The whole service on a database of its own: several processes, real sockets."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+
+from benchmarks.servers import ROOT, serve
+
+BASE = "/api/v1/analytics"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Live:
+    """A running service, and calls to it with a key that may do everything."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self.url = url + BASE
+        self.secret = secret
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> Answer:
+        request = urllib.request.Request(
+            self.url + path,
+            None if body is None else json.dumps(body).encode(),
+            {
+                "Authorization": f"Bearer {self.secret}",
+                "Content-Type": "application/json",
+                **{name.replace("_", "-"): value for name, value in headers.items()},
+            },
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def new_site(self) -> str:
+        body = {"domain": f"{uuid.uuid4().hex}.example", "name": "Live"}
+        return str(self("POST", "/sites", body).json()["data"]["site_key"])
+
+
+@contextlib.contextmanager
+def running(folder: Path, *, workers: int = 2) -> Iterator[Live]:
+    """Serve from a new database of the kind that the tests run on."""
+    with _database(folder) as database_url:
+        environment = {
+            "DATABASE_URL": database_url,
+            "DATA_DIR": str(folder),
+            "RATE_LIMIT_API": "0",
+            "RATE_LIMIT_COLLECT": "0",
+        }
+        _manage(environment, "migrate", "--verbosity", "0")
+        secret = _manage(environment, "create_token", "--name", "live", "--scopes", "*")
+        with serve(
+            "krafter.wsgi:application", workers=workers, threads=8, **environment
+        ) as server:
+            yield Live(server.url, secret.strip())
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+@contextlib.contextmanager
+def _database(folder: Path) -> Iterator[str]:
+    server = os.environ.get("DATABASE_URL", "")
+    if not server.startswith("postgres"):
+        yield f"sqlite:///{folder / 'live.sqlite3'}"
+        return
+    name = f"live_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+        try:
+            yield f"{server.rpartition('/')[0]}/{name}"
+        finally:
+            connection.execute(f"drop database {name} with (force)")
