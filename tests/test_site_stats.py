@@ -213,9 +213,9 @@ def test_breakdown_has_the_most_visitors_first_then_by_value(stats, site):
         store(site, "pageview", "/", at=NOW, visitor=visitor, labels=labels)
     assert stats(dimensions="country")["breakdowns"]["country"] == [
         share("US", 2, 2),
-        share(None, 1, 1),
         share("DE", 1, 1),
         share("FR", 1, 1),
+        share(None, 1, 1),
     ]
 
 
@@ -226,7 +226,7 @@ def test_visitor_seen_with_two_values_counts_for_each_once(stats, site):
     store(site, "event", "signup", at=NOW, visitor=1, labels=Labels(country="DE"))
     assert stats(dimensions="country,referrer")["breakdowns"] == {
         "country": [share("DE", 3, 1)],
-        "referrer": [share(None, 1, 1), share("Google", 2, 1)],
+        "referrer": [share("Google", 2, 1), share(None, 1, 1)],
     }
 
 
@@ -417,8 +417,8 @@ def recount_shares(events, value_of):
         own = [event for event in events if value_of(event) == value]
         views = sum(event.name.type == "pageview" for event in own)
         visitors = {(event.day, event.visitor) for event in own}
-        shares.append((-len(visitors), value, views))
+        shares.append((-len(visitors), not value, value, views))
     return [
         share(value or None, views, -visitors)
-        for visitors, value, views in sorted(shares)
+        for visitors, _, value, views in sorted(shares)
     ]

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import BigAutoField, Count, Q
 
-from analytics.events.around import around
+from analytics.events.queries import around
 from analytics.events.scope import OneOf, Scope
 from analytics.models import Context, EventName, EventType
 
+# The contexts of a question are looked up by their ids, however many.
 BigAutoField.register_lookup(OneOf)
 
 
@@ -41,16 +42,9 @@ def shares_by_label(
     """
     groups = _groups(scope)
     seen = {pk for group in groups for pk in group.contexts}
-    contexts = {
-        pk: dict(zip(labels, values, strict=True))
-        for pk, *values in Context.objects.filter(pk__one_of=seen).values_list(
-            "pk", *labels
-        )
-    }
+    contexts = Context.objects.filter(pk__one_of=seen).values("pk", *labels)
     return {
-        label: _largest(
-            groups, {pk: values[label] for pk, values in contexts.items()}, limit
-        )
+        label: _largest(groups, {row["pk"]: row[label] for row in contexts}, limit)
         for label in labels
     }
 
@@ -95,7 +89,8 @@ def _largest(
         for value in {value_of[pk] for pk in group.contexts}:
             pageviews[value] += group.pageviews
             visitors[value] += group.visitors
-    largest = sorted(visitors, key=lambda value: (-visitors[value], value))
+    # Equal ones in the order of their characters, the unknown one last.
+    largest = sorted(visitors, key=lambda value: (-visitors[value], not value, value))
     return [
         Share(value, pageviews[value], visitors[value]) for value in largest[:limit]
     ]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
 
-from analytics.events.around import around
+from analytics.events.queries import around
 from analytics.events.scope import Scope
 from analytics.models import Event, EventType
 
