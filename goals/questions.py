@@ -51,6 +51,11 @@ class BreakdownQuestionSerializer(QuestionSerializer):
     limit = serializers.IntegerField(min_value=1, max_value=1_000, default=100)
 
 
+class ConversionsQuestionSerializer(QuestionSerializer):
+    limit = serializers.IntegerField(min_value=1, max_value=1_000, default=100)
+    cursor = serializers.CharField(required=False)
+
+
 def compared(validated: Mapping[str, Any], days: Days) -> Days | None:
     """The days to compare with, if the query asks for a comparison."""
     if "compare" not in validated:

@@ -1,24 +1,31 @@
 """The API of the questions about goals that go beyond their stats."""
 
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from analytics import cursors, events
 from analytics.days import days
 from analytics.filtering import where
 from analytics.periods import PeriodError
+from goals import ledger, stats
 from goals.breakdown import breakdown
 from goals.models import Goal
 from goals.questions import (
     BreakdownQuestionSerializer,
+    ConversionsQuestionSerializer,
+    QuestionSerializer,
     TimeseriesQuestionSerializer,
     compared,
     shown,
 )
 from goals.timeseries import timeseries
 from goals.views import goal_for
-from krafter.api import Invalid
+from krafter.api import EnvelopeRenderer, Invalid, Page
 from krafter.views import ContractViewSet, query
 
 
@@ -73,3 +80,73 @@ class GoalReportViewSet(ContractViewSet[Goal]):
                 "total_values": values,
             }
         )
+
+
+class CsvRenderer(EnvelopeRenderer):
+    media_type = "text/csv"
+
+
+class NdjsonRenderer(EnvelopeRenderer):
+    media_type = "application/x-ndjson"
+
+
+class ConversionViewSet(ContractViewSet[Goal]):
+    """A goal's conversions: page by page, or the whole period as one file."""
+
+    queryset = Goal.objects.none()
+    required_scopes: ClassVar = {"list": "analytics:read"}
+    renderer_classes = (EnvelopeRenderer, CsvRenderer, NdjsonRenderer)
+
+    def list(self, request: Request, key: str, id: str) -> HttpResponseBase:
+        goal = goal_for(request, key, id)
+        match request.accepted_renderer:
+            case CsvRenderer():
+                return _file(request, goal, ledger.as_csv, "csv")
+            case NdjsonRenderer():
+                return _file(request, goal, ledger.ndjson, "ndjson")
+        asked = query(ConversionsQuestionSerializer, request)
+        limit = asked["limit"]
+        found = [
+            *events.entries(
+                *_scope_and_names(goal, asked),
+                before=cursors.read(asked.get("cursor")),
+                limit=limit + 1,
+            )
+        ]
+        shown = found[:limit]
+        more = len(found) > limit
+        return Response(
+            Page(
+                data=[ledger.conversion(entry) for entry in shown],
+                next_cursor=cursors.write(shown[-1].at, shown[-1].pk) if more else None,
+            )
+        )
+
+    def handle_exception(self, error: Exception) -> Response:
+        # An error is JSON, whatever the caller accepts besides.
+        self.request.accepted_renderer = EnvelopeRenderer()
+        self.request.accepted_media_type = EnvelopeRenderer.media_type
+        return super().handle_exception(error)
+
+
+def _file(
+    request: Request,
+    goal: Goal,
+    write: Callable[[Iterator[events.Entry]], Iterator[bytes]],
+    suffix: str,
+) -> StreamingHttpResponse:
+    asked = query(QuestionSerializer, request)
+    scope, names = _scope_and_names(goal, asked)
+    name = f"conversions-{scope.first}-{scope.last}.{suffix}"
+    return StreamingHttpResponse(
+        write(events.entries(scope, names)),
+        content_type=f"{request.accepted_renderer.media_type}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _scope_and_names(
+    goal: Goal, asked: dict[str, Any]
+) -> tuple[events.Scope, list[int]]:
+    scope = events.Scope(goal.site_id, *days(goal.site, asked), where(asked))
+    return scope, stats.matching_names(goal.site_id, goal.rule)

@@ -2,7 +2,7 @@ from django.urls import path
 
 from analytics.urls import ITEM
 from goals.planning_views import ExplainViewSet, PreviewViewSet
-from goals.reports_views import GoalReportViewSet
+from goals.reports_views import ConversionViewSet, GoalReportViewSet
 from goals.views import GoalViewSet
 
 _GOALS = "analytics/sites/<str:key>/goals"
@@ -16,4 +16,5 @@ urlpatterns = [
     path(f"{_GOAL}/stats", GoalViewSet.as_view({"get": "stats"})),
     path(f"{_GOAL}/timeseries", GoalReportViewSet.as_view({"get": "timeseries"})),
     path(f"{_GOAL}/breakdown", GoalReportViewSet.as_view({"get": "breakdown"})),
+    path(f"{_GOAL}/conversions", ConversionViewSet.as_view({"get": "list"})),
 ]

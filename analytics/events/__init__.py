@@ -18,7 +18,7 @@ from analytics.events.counts import (
     top_names,
 )
 from analytics.events.dimensions import Labels, forget, named, names
-from analytics.events.ledger import listing
+from analytics.events.ledger import Entry, entries, listing
 from analytics.events.scope import Scope, Where
 from analytics.events.series import daily, hourly, hourly_amounts
 from analytics.events.shares import Share, shares_by_label, shares_by_path
@@ -31,6 +31,7 @@ __all__ = [
     "PROPS",
     "Amounts",
     "Counts",
+    "Entry",
     "Labels",
     "NewEvent",
     "NewRefund",
@@ -44,6 +45,7 @@ __all__ = [
     "append",
     "count",
     "daily",
+    "entries",
     "forget",
     "from_amount",
     "hourly",

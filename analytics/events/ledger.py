@@ -1,11 +1,16 @@
 """Events one by one, newest first."""
 
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 
 from django.db.models import Q
 
-from analytics.events.dimensions import named
+from analytics.events.dimensions import Labels, named
+from analytics.events.scope import Scope
 from analytics.models import Event, EventType
+
+_CHUNK = 2_000
 
 
 def listing(
@@ -34,6 +39,69 @@ def listing(
     if end is not None:
         found = found.filter(at__lt=end)
     if before is not None:
-        at, pk = before
-        found = found.filter(Q(at=at, pk__lt=pk) | Q(at__lt=at))
+        found = found.filter(_older_than(*before))
     return list(found.order_by("-at", "-pk")[:limit])
+
+
+class Entry(NamedTuple):
+    """An event with its texts in place of numbers."""
+
+    pk: int
+    event_id: str | None
+    type: str
+    name: str
+    at: datetime
+    visitor: int
+    page: str | None
+    amount: int | None
+    currency: str | None
+    props: dict[str, Any] | None
+    labels: Labels
+
+
+_COLUMNS = (
+    *("pk", "event_id", "name__type", "name__name", "at", "visitor", "page__name"),
+    *("amount", "currency", "props"),
+)
+
+
+def entries(
+    scope: Scope,
+    name_ids: Iterable[int],
+    *,
+    before: tuple[datetime, int] | None = None,
+    limit: int | None = None,
+) -> Iterator[Entry]:
+    """Events of these names newest first, read from the database in parts.
+
+    `before`: (at, id) of the last event already seen.
+    """
+    found = scope.named(name_ids).filter(at__range=_moments(scope))
+    if before is not None:
+        found = found.filter(_older_than(*before))
+    labels = (f"context__{label}" for label in Labels._fields)
+    rows = found.order_by("-at", "-pk").values_list(*_COLUMNS, *labels)[:limit]
+    columns = len(_COLUMNS)
+    for row in rows.iterator(chunk_size=_CHUNK):
+        entry = Entry._make((*row[:columns], Labels(*row[columns:])))
+        is_page_view = entry.type == EventType.PAGEVIEW
+        yield entry._replace(page=entry.name) if is_page_view else entry
+
+
+def _older_than(at: datetime, pk: int) -> Q:
+    return Q(at=at, pk__lt=pk) | Q(at__lt=at)
+
+
+def _moments(scope: Scope) -> tuple[datetime, datetime]:
+    """Between these lie all events of the days, in whatever time zone.
+
+    For the database, which finds the newest event of a site by its time, and
+    would otherwise pass all that came after the days.
+    """
+    day = timedelta(days=1)
+    first = max(scope.first, date.min + day) - day
+    last = min(scope.last, date.max - day) + day
+    return (
+        datetime.combine(first, time.min, UTC),
+        datetime.combine(last, time.max, UTC),
+    )
