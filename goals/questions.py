@@ -56,6 +56,12 @@ class ConversionsQuestionSerializer(QuestionSerializer):
     cursor = serializers.CharField(required=False)
 
 
+class RateQuestionSerializer(QuestionSerializer):
+    """`of`: another goal of the site, whose visitors are the whole."""
+
+    of = serializers.UUIDField(required=False)
+
+
 def compared(validated: Mapping[str, Any], days: Days) -> Days | None:
     """The days to compare with, if the query asks for a comparison."""
     if "compare" not in validated:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -11,14 +12,17 @@ from rest_framework.response import Response
 from analytics import cursors, events
 from analytics.days import days
 from analytics.filtering import where
+from analytics.models import Site
 from analytics.periods import PeriodError
 from goals import ledger, stats
 from goals.breakdown import breakdown
+from goals.converters import converting_share
 from goals.models import Goal
 from goals.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
     QuestionSerializer,
+    RateQuestionSerializer,
     TimeseriesQuestionSerializer,
     compared,
     shown,
@@ -34,6 +38,7 @@ class GoalReportViewSet(ContractViewSet[Goal]):
     required_scopes: ClassVar = {
         "timeseries": "analytics:read",
         "breakdown": "analytics:read",
+        "rate": "analytics:read",
     }
 
     def timeseries(self, request: Request, key: str, id: str) -> Response:
@@ -80,6 +85,25 @@ class GoalReportViewSet(ContractViewSet[Goal]):
                 "total_values": values,
             }
         )
+
+    def rate(self, request: Request, key: str, id: str) -> Response:
+        goal = goal_for(request, key, id)
+        asked = query(RateQuestionSerializer, request)
+        whole = _goal_of(goal.site, asked["of"]) if "of" in asked else None
+        period = days(goal.site, asked)
+        return Response(
+            {
+                "period": shown(period),
+                **converting_share(goal, period, where(asked), of=whole),
+            }
+        )
+
+
+def _goal_of(site: Site, id: UUID) -> Goal:
+    goal = site.goals.live().filter(id=id).first()
+    if goal is None:
+        raise Invalid({"of": ["No such goal on this site."]})
+    return goal
 
 
 class CsvRenderer(EnvelopeRenderer):

@@ -16,5 +16,6 @@ urlpatterns = [
     path(f"{_GOAL}/stats", GoalViewSet.as_view({"get": "stats"})),
     path(f"{_GOAL}/timeseries", GoalReportViewSet.as_view({"get": "timeseries"})),
     path(f"{_GOAL}/breakdown", GoalReportViewSet.as_view({"get": "breakdown"})),
+    path(f"{_GOAL}/rate", GoalReportViewSet.as_view({"get": "rate"})),
     path(f"{_GOAL}/conversions", ConversionViewSet.as_view({"get": "list"})),
 ]

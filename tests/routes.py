@@ -174,6 +174,7 @@ ROUTES = [
             "limit": "10",
         },
     ),
+    Route("GET", f"{_GOAL}/rate", READ, params=QUESTION),
     Route("GET", f"{_GOAL}/conversions", READ, params={**QUESTION, "limit": "10"}),
     Route("GET", "/tokens", "tokens:read"),
     Route("POST", "/tokens", "tokens:write", 201, TOKEN),

@@ -19,6 +19,7 @@ from analytics.events.counts import (
 )
 from analytics.events.dimensions import Labels, forget, named, names
 from analytics.events.ledger import Entry, entries, listing
+from analytics.events.reach import visitors, visitors_of_both
 from analytics.events.scope import Scope, Where
 from analytics.events.series import daily, hourly, hourly_amounts
 from analytics.events.shares import Share, shares_by_label, shares_by_path
@@ -63,4 +64,6 @@ __all__ = [
     "to_amount",
     "top_names",
     "traffic_by_day",
+    "visitors",
+    "visitors_of_both",
 ]
