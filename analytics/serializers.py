@@ -108,7 +108,10 @@ class TokenSerializer(StrictModelSerializer):
     scopes = serializers.ListField(
         child=serializers.ChoiceField(list(tokens.SCOPES)), allow_empty=False
     )
-    sites = SiteKeysField(required=False, allow_null=True, allow_empty=False)
+    # A bound, since each is a parameter of one statement.
+    sites = SiteKeysField(
+        required=False, allow_null=True, allow_empty=False, max_length=1_000
+    )
 
     class Meta:
         model = ApiToken
