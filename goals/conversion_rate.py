@@ -12,22 +12,25 @@ FEWEST_TO_COMPARE = 30
 
 
 class Rate(NamedTuple):
-    """A share and its 95 % interval, None of nobody."""
+    """A share and its 95 % interval."""
 
-    rate: float | None
-    low: float | None
-    high: float | None
-    is_too_few_to_compare: bool
+    rate: float
+    low: float
+    high: float
 
 
-def rate(converters: int, visitors: int) -> Rate:
+def is_too_few_to_compare(visitors: int) -> bool:
+    return visitors < FEWEST_TO_COMPARE
+
+
+def rate(converters: int, visitors: int) -> Rate | None:
     """The share of the visitors who converted, with Wilson's score interval.
 
     Wilson's, since the usual one of the normal distribution says "0 % to 0 %"
     of three visitors none of whom converted, and leaves 0..1 near its ends.
     """
     if visitors == 0:
-        return Rate(None, None, None, True)
+        return None
     share = converters / visitors
     shrunk = 1 + _Z**2 / visitors
     centre = (share + _Z**2 / (2 * visitors)) / shrunk
@@ -38,7 +41,6 @@ def rate(converters: int, visitors: int) -> Rate:
         # Exactly 0 and 1 at the ends, where rounding would leave a trace.
         0.0 if converters == 0 else _short(centre - half),
         1.0 if converters == visitors else _short(centre + half),
-        visitors < FEWEST_TO_COMPARE,
     )
 
 

@@ -34,11 +34,8 @@ def converting_share(
     return {
         "numerator": {"unique_visitors": converters, "meaning": meanings[0]},
         "denominator": {"unique_visitors": visitors, "meaning": meanings[1]},
-        "rate": found.rate,
-        "interval": (
-            None
-            if found.rate is None
-            else {"level": conversion_rate.LEVEL, "low": found.low, "high": found.high}
-        ),
-        "too_few_to_compare": found.is_too_few_to_compare,
+        "rate": found and found.rate,
+        "interval": found
+        and {"level": conversion_rate.LEVEL, "low": found.low, "high": found.high},
+        "too_few_to_compare": conversion_rate.is_too_few_to_compare(visitors),
     }
