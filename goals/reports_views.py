@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics import cursors, events
+from analytics.auth import site_for
 from analytics.days import days
 from analytics.filtering import where
 from analytics.models import Site
@@ -18,6 +19,7 @@ from goals import ledger, stats
 from goals.breakdown import breakdown
 from goals.converters import converting_share
 from goals.models import Goal
+from goals.overview import all_goal_stats
 from goals.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
@@ -31,6 +33,18 @@ from goals.timeseries import timeseries
 from goals.views import goal_for
 from krafter.api import EnvelopeRenderer, Invalid, Page
 from krafter.views import ContractViewSet, query
+
+
+class AllGoalsViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    required_scopes: ClassVar = {"stats": "analytics:read"}
+
+    def stats(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        asked = query(QuestionSerializer, request)
+        period = days(site, asked)
+        rows = all_goal_stats(site, period, where(asked))
+        return Response({"period": shown(period), "goals": rows})
 
 
 class GoalReportViewSet(ContractViewSet[Goal]):

@@ -21,6 +21,24 @@ def matching_names(site_id: int, rule: Rule) -> list[int]:
     return [pk for pk, name in candidates if matches(name)]
 
 
+def matching_names_of_each(
+    site_id: int, rules: Iterable[Rule]
+) -> dict[Rule, list[int]]:
+    """`matching_names` of many rules, in one look at the names of each type."""
+    found: dict[Rule, list[int]] = {rule: [] for rule in rules}
+    for event_type in sorted({rule.event_type for rule in found}):
+        own = [
+            (rule.matcher(), ids)
+            for rule, ids in found.items()
+            if rule.event_type == event_type
+        ]
+        for pk, name in events.names(site_id, event_type):
+            for matches, ids in own:
+                if matches(name):
+                    ids.append(pk)
+    return found
+
+
 def goal_stats(
     goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
 ) -> dict[str, int | Decimal | None]:

@@ -2,7 +2,7 @@ from django.urls import path
 
 from analytics.urls import ITEM
 from goals.planning_views import ExplainViewSet, PreviewViewSet
-from goals.reports_views import ConversionViewSet, GoalReportViewSet
+from goals.reports_views import AllGoalsViewSet, ConversionViewSet, GoalReportViewSet
 from goals.views import GoalViewSet
 
 _GOALS = "analytics/sites/<str:key>/goals"
@@ -12,6 +12,7 @@ urlpatterns = [
     path(_GOALS, GoalViewSet.as_view({"get": "list", "post": "create"})),
     path(f"{_GOALS}/preview", PreviewViewSet.as_view({"post": "preview"})),
     path(f"{_GOALS}/explain", ExplainViewSet.as_view({"post": "explain"})),
+    path(f"{_GOALS}/stats", AllGoalsViewSet.as_view({"get": "stats"})),
     path(_GOAL, GoalViewSet.as_view(ITEM)),
     path(f"{_GOAL}/stats", GoalViewSet.as_view({"get": "stats"})),
     path(f"{_GOAL}/timeseries", GoalReportViewSet.as_view({"get": "timeseries"})),

@@ -148,6 +148,7 @@ ROUTES = [
     Route("POST", _GOALS, WRITE, 201, GOAL),
     Route("POST", f"{_GOALS}/preview", READ, body=DRAFT),
     Route("POST", f"{_GOALS}/explain", READ, body=EVENT),
+    Route("GET", f"{_GOALS}/stats", READ, params=QUESTION),
     Route("GET", _GOAL, READ),
     Route("PATCH", _GOAL, WRITE, body=GOAL),
     Route("DELETE", _GOAL, WRITE),

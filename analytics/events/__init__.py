@@ -22,6 +22,7 @@ from analytics.events.ledger import Entry, entries, listing
 from analytics.events.reach import visitors, visitors_of_both
 from analytics.events.scope import Scope, Where
 from analytics.events.series import daily, hourly, hourly_amounts
+from analytics.events.several import amounts_each, count_each
 from analytics.events.shares import Share, shares_by_label, shares_by_path
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
@@ -43,8 +44,10 @@ __all__ = [
     "Traffic",
     "Where",
     "amounts",
+    "amounts_each",
     "append",
     "count",
+    "count_each",
     "daily",
     "entries",
     "forget",

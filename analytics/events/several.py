@@ -1,0 +1,91 @@
+"""Many questions about the same days, answered in one statement each."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from django.db import connection
+from django.db.models import Count
+
+from analytics.events.counts import Counts, by_halves, whole
+from analytics.events.queries import around
+from analytics.events.scope import Scope
+from analytics.models import Adjustment, Event
+
+# Questions, numbered, each wanting some names; a name may be wanted by many.
+Wanted = Mapping[int, Collection[int]]
+
+
+def count_each(scope: Scope, wanted: Wanted) -> dict[int, Counts]:
+    """`count` for each question; one without events is left out."""
+    names = _names(wanted)
+    selected = (
+        scope.named(names)
+        .values("name", "day", "visitor")
+        .annotate(times=Count("*"))
+        .values_list("name", "day", "visitor", "times")
+    )
+    rows = around(
+        selected,
+        ("name", "day", "visitor", "times"),
+        f"""
+        SELECT question, SUM(times), COUNT(*)
+        FROM (
+            SELECT question, SUM(times) AS times
+            FROM selected JOIN {_pair_table()} ON wanted = selected.name
+            GROUP BY question, day, visitor
+        ) AS visitors
+        GROUP BY question
+        """,  # noqa: S608 - one of two constants
+        _pairs(wanted),
+    )
+    return {question: Counts(int(times), uniques) for question, times, uniques in rows}
+
+
+def amounts_each(
+    scope: Scope, wanted: Wanted
+) -> dict[int, dict[tuple[date, str | None], Decimal]]:
+    """`amounts` for each question."""
+    names = _names(wanted)
+    taken, given = (
+        by_halves(scope.of(facts).filter(name__one_of=names), "name", "day", "currency")
+        for facts in (Event, Adjustment)
+    )
+    rows = around(
+        taken.union(given, all=True),
+        ("name", "day", "currency", "high", "low", "times"),
+        f"""
+        SELECT question, day, currency, SUM(high), SUM(low), SUM(times)
+        FROM selected JOIN {_pair_table()} ON wanted = selected.name
+        GROUP BY question, day, currency
+        """,  # noqa: S608 - one of two constants
+        _pairs(wanted),
+    )
+    sums: defaultdict[int, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
+    for question, day, currency, *halves in rows:
+        # SQLite answers a text: it knows no type of a union's columns.
+        sums[question][date.fromisoformat(str(day)), currency] = whole(*halves).total
+    return dict(sums)
+
+
+def _names(wanted: Wanted) -> list[int]:
+    return sorted({name for names in wanted.values() for name in names})
+
+
+def _pair_table() -> str:
+    if connection.vendor == "postgresql":
+        return "UNNEST(%s::int[], %s::bigint[]) AS pairs (question, wanted)"
+    # One parameter, however many pairs: SQLite allows 32,766.
+    return """(
+        SELECT value ->> 0 AS question, value ->> 1 AS wanted FROM JSON_EACH(%s)
+    ) AS pairs"""
+
+
+def _pairs(wanted: Wanted) -> list[Any]:
+    pairs = [(number, name) for number, names in wanted.items() for name in names]
+    if connection.vendor == "postgresql":
+        return [[number for number, _ in pairs], [name for _, name in pairs]]
+    return [msgspec.json.encode(pairs).decode()]
