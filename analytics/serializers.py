@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from analytics import events, tokens
@@ -185,11 +186,12 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     name = serializers.CharField(source="name.name")
     timestamp = serializers.DateTimeField(source="at")
     visitor = serializers.SerializerMethodField()
+    props = serializers.DictField(allow_null=True)
     revenue = serializers.SerializerMethodField()
 
     class Meta:
         model = Event
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "type",
             "name",
@@ -204,15 +206,18 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         """A number that stands for the visitor on that day only."""
         return f"{event.visitor & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
+    @extend_schema_field({"type": ["number", "null"]})
     def get_revenue(self, event: Event) -> Decimal | None:
         return None if event.amount is None else events.from_amount(event.amount)
 
-    def to_representation(self, event: Event) -> dict[str, Any]:
-        shown = super().to_representation(event)
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         labels = {
-            label: getattr(event.context, label) for label in events.Labels._fields
+            label: serializers.CharField(
+                source=f"context.{label}", help_text='"" where unknown.'
+            )
+            for label in events.Labels._fields
         }
-        return {**shown, **labels}
+        return {**super().get_fields(), **labels}
 
 
 class EventQuerySerializer(StrictSerializer):

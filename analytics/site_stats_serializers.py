@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from analytics.days import PeriodQuerySerializer
@@ -28,6 +29,7 @@ class SiteStatsQuerySerializer(PeriodQuerySerializer, FilterQuerySerializer):
     dimensions = DimensionsField(required=False)
 
 
+@extend_schema_serializer(component_name="Days")
 class PeriodSerializer(_Answer):
     to = serializers.DateField()
 

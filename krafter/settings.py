@@ -185,11 +185,22 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Conversion goals for your sites: what counts, and how much.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": "/api/v1(/analytics)?",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_SUFFIX": "",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "Currency": "goals.models.currency_choices",
+        "EventOutcomeStatus": "analytics.openapi.OUTCOMES",
+        "EventType": "analytics.models.EventType",
+        "GoalType": "goals.models.GoalType",
+        "Scope": "analytics.tokens.SCOPES",
+    },
+    "PREPROCESSING_HOOKS": ["analytics.openapi.add_collect"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "krafter.schema.inline_null",
+        "analytics.openapi.add_bodies",
+    ],
 }
 
 

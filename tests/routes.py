@@ -93,7 +93,11 @@ _GOALS = f"{_SITE}/goals"
 _GOAL = f"{_GOALS}/{{goal}}"
 READ, WRITE = "analytics:read", "analytics:write"
 
+# About the API rather than of it.
+DOCUMENTS = ["/openapi.json", "/openapi.yaml", "/docs"]
+
 ROUTES = [
+    *(Route("GET", path, PUBLIC) for path in DOCUMENTS),
     Route(
         "POST",
         "/analytics/collect",

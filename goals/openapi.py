@@ -1,0 +1,245 @@
+"""What the questions about goals answer, as the OpenAPI document describes it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from analytics.days import PeriodQuerySerializer
+from analytics.serializers import EventSerializer
+from analytics.site_stats_serializers import PeriodSerializer
+from goals import timeseries
+from goals.filters import GoalFilter
+from goals.questions import (
+    BreakdownQuestionSerializer,
+    ConversionsQuestionSerializer,
+    QuestionSerializer,
+    RateQuestionSerializer,
+    StatsQuestionSerializer,
+    TimeseriesQuestionSerializer,
+)
+from goals.serializers import GoalSerializer
+from krafter.operations import AnswerSerializer, Operation, page_of, reference
+
+
+def _money(**options: Any) -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=None, decimal_places=None, **options)
+
+
+class PreviewBodySerializer(PeriodQuerySerializer):
+    """A draft, or changes of the goal with the id `goal`, and a period."""
+
+    goal = serializers.UUIDField(required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        changes = GoalSerializer().get_fields()
+        for field in changes.values():
+            field.required = False
+        return {**super().get_fields(), **changes}
+
+
+class CountsSerializer(AnswerSerializer):
+    """Unique are the distinct visitors of each day, summed over the days."""
+
+    conversions = serializers.IntegerField()
+    unique_conversions = serializers.IntegerField()
+    revenue = _money(allow_null=True, help_text="Null without a currency.")
+
+
+class ComparedStatsSerializer(CountsSerializer):
+    period = PeriodSerializer()
+
+
+class SubtotalSerializer(AnswerSerializer):
+    currency = serializers.CharField(allow_null=True)
+    payment_count = serializers.IntegerField()
+    refund_count = serializers.IntegerField()
+    gross = _money()
+    refunds = _money()
+    net = _money()
+
+
+class ConvertedSerializer(AnswerSerializer):
+    day = serializers.DateField()
+    currency = serializers.CharField()
+    amount = _money()
+    per_euro = serializers.DictField(child=_money())
+    worth = _money()
+
+
+class UnconvertedSerializer(AnswerSerializer):
+    currency = serializers.CharField()
+    count = serializers.IntegerField()
+    amount = _money()
+
+
+class GoalMoneySerializer(AnswerSerializer):
+    currency = serializers.CharField()
+    gross = _money()
+    refunds = _money()
+    net = _money(help_text="The revenue.")
+    subtotals = SubtotalSerializer(many=True)
+    converted = ConvertedSerializer(many=True)
+    unconverted = UnconvertedSerializer(many=True)
+
+
+class GoalStatsSerializer(CountsSerializer):
+    money = GoalMoneySerializer(
+        required=False, allow_null=True, help_text="With `detail=money`."
+    )
+    comparison = ComparedStatsSerializer(required=False, help_text="With `compare`.")
+
+
+class GoalCountsSerializer(CountsSerializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    currency = serializers.CharField(allow_null=True)
+
+
+class AllGoalStatsSerializer(AnswerSerializer):
+    period = PeriodSerializer()
+    goals = GoalCountsSerializer(many=True)
+
+
+class TimeseriesPointSerializer(CountsSerializer):
+    date = serializers.DateField(required=False, help_text="Where it is of days.")
+    start = serializers.DateTimeField(required=False, help_text="Of an hour.")
+
+
+class ComparedTimeseriesSerializer(AnswerSerializer):
+    period = PeriodSerializer()
+    interval = serializers.ChoiceField(timeseries.INTERVALS)
+    timeseries = TimeseriesPointSerializer(many=True)
+
+
+class TimeseriesSerializer(ComparedTimeseriesSerializer):
+    comparison = ComparedTimeseriesSerializer(
+        required=False, help_text="With `compare`."
+    )
+
+
+class AnyField(serializers.JSONField):
+    """A text; of a property also a number, a boolean or null."""
+
+
+class BreakdownRowSerializer(CountsSerializer):
+    value = AnyField(allow_null=True)
+
+
+class BreakdownSerializer(AnswerSerializer):
+    period = PeriodSerializer()
+    dimension = serializers.CharField()
+    breakdown = BreakdownRowSerializer(many=True)
+    total_values = serializers.IntegerField()
+
+
+class MatchedNameSerializer(AnswerSerializer):
+    name = serializers.CharField()
+    conversions = serializers.IntegerField()
+
+
+class MatchedNamesSerializer(AnswerSerializer):
+    """The most frequent of the names, and how many there are."""
+
+    conversions = serializers.IntegerField()
+    names = MatchedNameSerializer(many=True)
+    total_names = serializers.IntegerField()
+
+
+class PreviewSerializer(MatchedNamesSerializer, CountsSerializer):
+    period = PeriodSerializer()
+    wins = MatchedNamesSerializer(required=False, help_text="Of an edit.")
+    loses = MatchedNamesSerializer(required=False, help_text="Of an edit.")
+
+
+class IdentifiedSerializer(AnswerSerializer):
+    type = serializers.CharField()
+    name = serializers.CharField()
+
+
+class ReasonSerializer(AnswerSerializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    matches = serializers.BooleanField()
+    reason = serializers.CharField()
+
+
+class ExplanationSerializer(AnswerSerializer):
+    event = IdentifiedSerializer()
+    goals = ReasonSerializer(many=True)
+
+
+class ConversionSerializer(EventSerializer):
+    """An event that was a conversion."""
+
+    page = serializers.CharField(allow_null=True, help_text="Null for a page view.")
+
+    class Meta(EventSerializer.Meta):
+        fields = (*EventSerializer.Meta.fields, "page")
+
+
+class VisitorsSerializer(AnswerSerializer):
+    unique_visitors = serializers.IntegerField()
+    meaning = serializers.CharField()
+
+
+class ConfidenceSerializer(AnswerSerializer):
+    level = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class RateSerializer(AnswerSerializer):
+    period = PeriodSerializer()
+    numerator = VisitorsSerializer()
+    denominator = VisitorsSerializer()
+    rate = serializers.FloatField(allow_null=True)
+    interval = ConfidenceSerializer(allow_null=True)
+    too_few_to_compare = serializers.BooleanField()
+
+
+OPERATIONS = {
+    "goals_list": Operation(filters=GoalFilter),
+    "goals_stats": Operation(
+        summary="How many conversions a goal had",
+        query=StatsQuestionSerializer,
+        answer=GoalStatsSerializer,
+    ),
+    "goals_stats_all": Operation(
+        summary="How many conversions each goal of a site had",
+        query=QuestionSerializer,
+        answer=AllGoalStatsSerializer,
+    ),
+    "goals_timeseries": Operation(
+        summary="A goal's conversions over time, zeros included",
+        query=TimeseriesQuestionSerializer,
+        answer=TimeseriesSerializer,
+    ),
+    "goals_breakdown": Operation(
+        summary="A goal's conversions by the values of a dimension",
+        query=BreakdownQuestionSerializer,
+        answer=BreakdownSerializer,
+    ),
+    "goals_rate": Operation(
+        summary="Which part of the visitors converted",
+        query=RateQuestionSerializer,
+        answer=RateSerializer,
+    ),
+    "conversions_list": Operation(
+        summary="List a goal's conversions",
+        description="Page by page; as CSV or NDJSON the whole period at once.",
+        query=ConversionsQuestionSerializer,
+        answer=page_of(ConversionSerializer),
+    ),
+    "goals_preview": Operation(
+        summary="What a goal would count, or what an edit would win and lose",
+        description="A draft is a goal without an id, its name optional. With `goal`,"
+        " the id of one that exists, only the fields to change are given.",
+        body=PreviewBodySerializer,
+        answer=PreviewSerializer,
+    ),
+    "goals_explain": Operation(
+        summary="Which goals an event satisfies, and why",
+        body={"application/json": reference("AnyEvent")},
+        answer=ExplanationSerializer,
+    ),
+}
