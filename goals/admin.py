@@ -3,13 +3,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter
+from unfold.contrib.filters.admin import ChoicesRadioFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from analytics.admin.choices import SiteField
+from analytics.admin.choices import SiteField, SiteFilter
 from analytics.admin.contract import ContractForm
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
 from analytics.models import Site
+from goals.matching import Rule
 from goals.models import MAX_GOALS, Goal
 from goals.serializers import GoalSerializer
 
@@ -62,7 +63,7 @@ class GoalAdmin(SoftDeleteAdmin):
     )
     list_filter = (
         StateFilter,
-        ("site", AutocompleteSelectFilter),
+        ("site", SiteFilter),
         ("type", ChoicesRadioFilter),
         ("match_type", ChoicesRadioFilter),
     )
@@ -77,7 +78,6 @@ class GoalAdmin(SoftDeleteAdmin):
         ("Record", {"fields": ("site", "created_at", "updated_at", "deleted_at")}),
     )
 
-    set_by_saving = ("updated_at",)
     what_deleting_does = (
         "It is gone for the API at once. The events that it counts stay, so that it"
         " can be restored here with its whole history."
@@ -92,6 +92,13 @@ class GoalAdmin(SoftDeleteAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("site", "created_at", "updated_at", "deleted_at") if obj else ()
+
+    def fields_to_save(self, changed: list[str]) -> list[str]:
+        # What was checked together is saved together: of two changes, the other
+        # through the API, each may be fine where both are not, such as to
+        # `regex` and to a value that is no pattern.
+        rule = set(Rule._fields)
+        return [*changed, *(rule if rule & set(changed) else ()), "updated_at"]
 
     def restore_row(self, row: Goal) -> str | None:
         if refusal := lacks_room(row.site):

@@ -1,8 +1,11 @@
 """Goals in the admin: the API's rules, deleted softly."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from goals.models import Goal
 from tests.admin import CONFIRMED, errors, superuser, url
@@ -70,6 +73,24 @@ def test_edited_goal_keeps_what_the_form_does_not_change(operator, site):
     goal.refresh_from_db()
     assert (goal.name, goal.match_value) == ("New", "signup")
     assert goal.updated_at > before
+
+
+@pytest.mark.parametrize(
+    ("values", "saved"),
+    [
+        ({"name": "New"}, {"name"}),
+        ({"match_value": "x"}, {"type", "match_type", "match_value"}),
+    ],
+)
+def test_only_what_was_changed_is_saved_and_a_rule_as_a_whole(
+    operator, site, values, saved
+):
+    goal = GoalFactory.create(site=site)
+    with CaptureQueriesContext(connection) as captured:
+        operator.post(url("goal", "change", goal.pk), goal_form(site, **values))
+    (update,) = [q["sql"] for q in captured if 'UPDATE "goals_goal"' in q["sql"]]
+    columns = re.findall(r'"(\w+)" =', update.partition("WHERE")[0])
+    assert set(columns) == saved | {"updated_at"}
 
 
 def test_site_holds_no_more_goals_than_by_the_api(operator, site, monkeypatch):

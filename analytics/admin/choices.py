@@ -1,15 +1,19 @@
-"""Form fields that choose among the live sites, which are grouped by team."""
+"""Choosing a site: in forms among the live ones, in filters among all.
+
+Always with the team: two teams may have sites of the same domain.
+"""
 
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from django.db.models import QuerySet
 from django.forms.models import (
     ModelChoiceField,
     ModelChoiceIterator,
     ModelMultipleChoiceField,
 )
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminSelect2Widget
 
 from analytics.models import Site
@@ -19,14 +23,13 @@ class _ByTeam(ModelChoiceIterator):  # type: ignore[type-arg]  # takes none at r
     def __iter__(self) -> Iterator[Any]:
         if self.field.empty_label is not None:
             yield "", self.field.empty_label
-        # Two teams may have sites of the same domain.
         for _, group in groupby(self.queryset, key=lambda site: site.team_id):
             sites = list(group)
             yield sites[0].team.name, [self.choice(site) for site in sites]
 
 
-def _live_sites() -> QuerySet[Site]:
-    in_order = Site.objects.live().order_by("team__name", "team", "domain")
+def _sites() -> Any:
+    in_order = Site.objects.order_by("team__name", "team", "domain", "pk")
     return in_order.select_related("team")
 
 
@@ -35,12 +38,33 @@ class SiteField(ModelChoiceField):  # type: ignore[type-arg]  # takes none at ru
     widget = UnfoldAdminSelect2Widget
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(_live_sites(), empty_label="Choose a site", **options)
+        super().__init__(_sites().live(), empty_label="Choose a site", **options)
+
+
+class _SelectSites(UnfoldAdminSelect2MultipleWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        # Not the class by which Django's script knows fields that search on
+        # the server: on a page with such a field it would take this for one.
+        self.attrs["class"] = "unfold-admin-autocomplete"
 
 
 class SitesField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes none at run time
     iterator = _ByTeam
-    widget = UnfoldAdminSelect2MultipleWidget
+    widget = _SelectSites
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(_live_sites(), **options)
+        super().__init__(_sites().live(), **options)
+
+
+class SiteFilter(RelatedDropdownFilter):
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        return [(site.pk, self._label(site)) for site in _sites()]
+
+    def has_output(self) -> bool:
+        # Django hides a filter that has one choice, and then ignores it too.
+        return True
+
+    def _label(self, site: Site) -> str:
+        label = f"{site.domain}, {site.team}"
+        return f"{label} (deleted)" if site.deleted_at else label

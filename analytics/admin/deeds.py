@@ -44,7 +44,7 @@ class DeedAdmin(ModelAdmin):
                 self.log_change(request, row, f"{deed.past.capitalize()}.")
             done += 1
         if done:
-            message = f"{done} {model_ngettext(self.opts, done)} {deed.past}."
+            message = f"{self._counted(done)} {deed.past}."
             self.message_user(request, message, messages.SUCCESS)
         return None
 
@@ -62,10 +62,9 @@ class DeedAdmin(ModelAdmin):
         self, request: HttpRequest, rows: QuerySet[Any], deed: Deed
     ) -> TemplateResponse:
         request.current_app = self.admin_site.name
-        count = len(rows)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{deed.verb.capitalize()} {model_ngettext(self.opts, count)}",
+            "title": f"{deed.verb.capitalize()} {self._counted(len(rows))}",
             "opts": self.opts,
             "deed": deed,
             "rows": rows,
@@ -74,3 +73,6 @@ class DeedAdmin(ModelAdmin):
             "media": self.media,
         }
         return TemplateResponse(request, "admin/deed.html", context)
+
+    def _counted(self, count: int) -> str:
+        return f"{count} {model_ngettext(self.opts, count)}"

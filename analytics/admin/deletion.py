@@ -37,7 +37,6 @@ class SoftDeleteAdmin(DeedAdmin):
 
     what_deleting_does: str
     what_restoring_does: str
-    set_by_saving: tuple[str, ...] = ()
 
     actions = ("delete_selected", "restore_selected")
     actions_detail: Any = ("restore",)
@@ -63,7 +62,10 @@ class SoftDeleteAdmin(DeedAdmin):
         if not change:
             obj.save()
         elif form.changed_data:
-            obj.save(update_fields=[*form.changed_data, *self.set_by_saving])
+            obj.save(update_fields=self.fields_to_save(form.changed_data))
+
+    def fields_to_save(self, changed: list[str]) -> list[str]:
+        return changed
 
     def delete_row(self, row: Any) -> None:
         rows = self.model._default_manager.filter(pk=row.pk, deleted_at=None)

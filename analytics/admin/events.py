@@ -8,20 +8,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from unfold import paginator
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
-    RadioFilter,
-    RangeDateFilter,
-)
+from unfold.contrib.filters.admin import RadioFilter, RangeDateFilter
 from unfold.decorators import display
-from unfold.paginator import InfinitePaginator
 from unfold.utils import parse_date_str
 
 from analytics import events
+from analytics.admin.choices import SiteFilter
 from analytics.models import Event, EventType, Site
 from analytics.serializers import EventSerializer
 
@@ -32,7 +29,7 @@ _SITE = "site__id__exact"
 _PARAMETERS = (_SITE, "day_from", "day_to", "type")
 
 
-class SiteFilter(AutocompleteSelectFilter):
+class OneSiteFilter(SiteFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> QuerySet[Any] | None:
@@ -43,29 +40,28 @@ class SiteFilter(AutocompleteSelectFilter):
 
 
 class DayFilter(RangeDateFilter):
-    """Days of the site's own calendar, both included."""
+    """Days in the site's time zone, both included."""
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> QuerySet[Any] | None:
-        found: QuerySet[Any] | None = super().queryset(request, queryset)
-        if found is None:
-            return None
-        # The index to walk is one of times. Wherever the site is, its days lie
-        # within these; without them every later event would be walked over.
-        if start := self._instant("from", timedelta(days=-1)):
-            found = found.filter(at__gte=start)
-        if end := self._instant("to", timedelta(days=2)):
-            found = found.filter(at__lt=end)
-        return found
+        site = Site.objects.filter(pk=request.GET.get(_SITE) or 0).first()
+        # By time, not by the column of days, in whose index the newest of
+        # a day do not lie side by side: all of the day would be read.
+        if site and (start := self._midnight(site, "from")):
+            queryset = queryset.filter(at__gte=start)
+        if site and (end := self._midnight(site, "to", days=1)):
+            queryset = queryset.filter(at__lt=end)
+        return queryset
 
-    def _instant(self, bound: str, margin: timedelta) -> datetime | None:
+    def _midnight(self, site: Site, bound: str, days: int = 0) -> datetime | None:
         text = str(self.used_parameters.get(f"day_{bound}", ""))
         day: date | None = parse_date_str(text)
         if day is None:
             return None
         try:
-            return datetime.combine(day, time.min, UTC) + margin
+            start = datetime.combine(day + timedelta(days), time.min, site.zone)
+            return start.astimezone(UTC)
         except OverflowError:
             return None
 
@@ -80,15 +76,17 @@ class TypeFilter(RadioFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        # Looked for among the newest only: to find a page of a type that the
-        # site hardly sends, all of its events would be read. The outer query
-        # names no site, which leaves the database no such way.
-        newest = queryset.order_by("-at", "-pk").values("pk")[:MAX_SHOWN]
-        shown = Event.objects.filter(pk__in=newest, name__type=self.value())
-        return shown.select_related(*EventAdmin.list_select_related)
+        # Looked for among the newest only: to fill a page with a type that the
+        # site hardly sends, all of its events would be read.
+        newest = queryset.order_by("-at", "-pk").values_list("at", flat=True)
+        if oldest := newest[MAX_SHOWN - 1 : MAX_SHOWN].first():
+            queryset = queryset.filter(at__gte=oldest)
+        return queryset.filter(name__type=self.value(), name__site=F("site"))
 
 
-class NewestPaginator(InfinitePaginator):
+class InfinitePaginator(paginator.InfinitePaginator):
+    """Keeps its name: by it, unfold knows that there is no count to show."""
+
     count = MAX_SHOWN
 
     def page(self, number: Any) -> Any:
@@ -99,12 +97,13 @@ class NewestPaginator(InfinitePaginator):
 class EventAdmin(ModelAdmin):
     list_display = ("time", "type", "name", "where", "revenue", "seen_as", "labels")
     # In this order: the last looks only at what the others leave.
-    list_filter = (("site", SiteFilter), ("day", DayFilter), TypeFilter)
+    list_filter = (("site", OneSiteFilter), ("day", DayFilter), TypeFilter)
     list_filter_submit = True
     list_select_related = ("name", "page", "context")
     list_before_template: Any = "admin/newest.html"
-    paginator = NewestPaginator
+    paginator = InfinitePaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     actions = None
     fields = readonly_fields = (
         "site",
@@ -139,7 +138,7 @@ class EventAdmin(ModelAdmin):
             query = request.GET.copy()
             query[_SITE] = str(site.pk)
             return redirect(f"{request.path}?{query.urlencode()}")
-        context: Any = {"max_shown": MAX_SHOWN}
+        context: Any = {"max_shown": f"{MAX_SHOWN:,}"}
         return super().changelist_view(request, context)
 
     @display(description="time (UTC)")
@@ -169,4 +168,5 @@ class EventAdmin(ModelAdmin):
 
     @display(description="came from, with")
     def labels(self, event: Event) -> str:
-        return str(event.context)
+        labels = (getattr(event.context, name) for name in events.Labels._fields)
+        return " · ".join(label for label in labels if label)

@@ -4,7 +4,7 @@ The secret travels in one response body and is kept nowhere: not in a session,
 a message, an address, the history or a log.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -43,6 +43,9 @@ class NewKeyForm(KeyForm):
         help_text="None chosen: all sites of the team, those to come included.",
     )
 
+    class Meta:
+        help_texts: ClassVar = {"expires_at": "In UTC. Empty: it never expires."}
+
     def clean_sites(self) -> Any:
         chosen, team = self.cleaned_data["sites"], self.cleaned_data.get("team")
         foreign = [site.domain for site in chosen if team and site.team_id != team.pk]
@@ -77,8 +80,8 @@ class StateFilter(RadioFilter):
 REVOCATION = Deed(
     "revoke",
     "revoked",
-    "Requests that use it are refused from now on. A revoked key cannot be brought"
-    " back; issue a new one instead.",
+    "Requests with a revoked key are refused at once. It cannot be brought back;"
+    " issue a new one instead.",
     ApiToken.revoke,
 )
 
@@ -89,7 +92,7 @@ class KeyAdmin(DeedAdmin):
         "name",
         "key_prefix",
         "team",
-        "scope_labels",
+        "scope_names",
         "site_names",
         "last_used_at",
         "expires_at",
@@ -107,7 +110,7 @@ class KeyAdmin(DeedAdmin):
         (None, {"fields": ("name",)}),
         (
             "What it may do",
-            {"fields": ("team", "scope_labels", "site_names", "expires_at")},
+            {"fields": ("team", "scope_names", "site_names", "expires_at")},
         ),
         (
             "Record",
@@ -185,6 +188,13 @@ class KeyAdmin(DeedAdmin):
         obj.pk = issued.pk
         obj.refresh_from_db()
 
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **options: Any
+    ) -> HttpResponse:
+        # A new key's secret is what comes next, and nothing else.
+        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().render_change_form(request, context, *args, **options)
+
     def save_related(
         self, request: HttpRequest, form: Any, formsets: Any, change: bool
     ) -> None:
@@ -205,14 +215,14 @@ class KeyAdmin(DeedAdmin):
         }
         return TemplateResponse(request, "admin/secret.html", context)
 
-    @display(description="scopes", label=True)
-    def scope_labels(self, key: ApiToken) -> list[str]:
-        return list(key.scopes)
+    @display(description="scopes")
+    def scope_names(self, key: ApiToken) -> str:
+        return ", ".join(key.scopes)
 
     @display(description="sites")
     def site_names(self, key: ApiToken) -> str:
         if not key.is_narrowed:
-            return "all of the team"
+            return "all"
         return ", ".join(site.domain for site in key.sites.all()) or "none"
 
     @display(

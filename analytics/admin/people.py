@@ -32,6 +32,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # the sam
 @admin.register(Team)
 class TeamAdmin(ModelAdmin):
     list_display = ("name", "member_names", "live_sites", "created_at")
+    ordering = ("name", "pk")
     search_fields = ("name",)
     autocomplete_fields = ("members",)
     readonly_fields = ("created_at",)
@@ -43,7 +44,7 @@ class TeamAdmin(ModelAdmin):
 
     @display(description="members")
     def member_names(self, team: Team) -> str:
-        return ", ".join(user.get_username() for user in team.members.all())
+        return ", ".join(user.get_username() for user in team.members.all()) or "none"
 
     @display(description="sites", ordering="site_count")
     def live_sites(self, team: Any) -> int:

@@ -33,14 +33,18 @@ class SiteForm(ContractForm):
     serializers = (SiteSerializer, SiteSettingsSerializer)
 
     timezone = forms.ChoiceField(
+        label="Time zone",
         choices=_zones,
         initial="UTC",
         widget=UnfoldAdminSelect2Widget,
         help_text=_help("timezone"),
     )
     allowed_hosts = LinesField(help_text=_help("allowed_hosts"))
-    excluded_ips = LinesField(help_text=_help("excluded_ips"))
+    excluded_ips = LinesField(label="Excluded IPs", help_text=_help("excluded_ips"))
     excluded_paths = LinesField(help_text=_help("excluded_paths"))
+
+    class Meta:
+        labels: ClassVar = {"honour_dnt": "Honour DNT"}
 
     def serializer_context(self) -> dict[str, Any]:
         return acting_for(self.cleaned_data.get("team") or self.instance.team)
