@@ -69,10 +69,10 @@ class Campaign(NamedTuple):
 def campaign(query: str) -> Campaign:
     if "utm_" not in query:
         return Campaign()
-    values = dict(parse_qsl(query, max_num_fields=None))
-    return Campaign(
-        *(values.get(f"utm_{part}", "")[:_CAMPAIGN_LENGTH] for part in Campaign._fields)
-    )
+    values = dict(parse_qsl(query))
+    given = (values.get(f"utm_{part}", "") for part in Campaign._fields)
+    # PostgreSQL stores no NUL in a text, and `%00` is one.
+    return Campaign(*(value.replace("\0", "")[:_CAMPAIGN_LENGTH] for value in given))
 
 
 @_remember

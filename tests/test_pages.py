@@ -62,6 +62,10 @@ def test_any_text_is_a_page(text):
         ("UTM_SOURCE=x", ("", "", "")),
         ("utm_source=" + "x" * 300, ("x" * 255, "", "")),
         ("utm_source=%FF", ("\ufffd", "", "")),
+        ("utm_source=a%00b", ("ab", "", "")),
+        ("utm_source=%00", ("", "", "")),
+        ("utm_source=%2500", ("%00", "", "")),
+        ("utm_source=%%0000", ("%00", "", "")),
     ],
 )
 def test_campaign_is_read_from_the_query(query, expected):
