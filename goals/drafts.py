@@ -5,10 +5,11 @@ from copy import copy
 from typing import Any
 from uuid import UUID
 
+from rest_framework import serializers
+
 from analytics.models import Site
 from goals.models import Goal
 from goals.serializers import GoalSerializer
-from krafter.api import Invalid
 
 
 class DraftSerializer(GoalSerializer):
@@ -36,11 +37,11 @@ def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
 
 
 def named_goal(site: Site, id: Any) -> Goal:
-    """The live goal that a body names by its id; a wrong one is a 422."""
+    """The live goal that a body names by its id. Raises ValidationError."""
     try:
         goal = site.goals.live().filter(id=UUID(id)).first()
     except (ValueError, TypeError, AttributeError):
         goal = None
     if goal is None:
-        raise Invalid({"goal": ["No such goal on this site."]})
+        raise serializers.ValidationError({"goal": ["No such goal on this site."]})
     return goal

@@ -5,11 +5,13 @@ from typing import ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import ingest
+from analytics import events, ingest
 from analytics.auth import site_for
 from analytics.days import PeriodQuerySerializer, days
 from goals.drafts import draft, edit, named_goal
 from goals.explain import explain
+from goals.funnel_serializers import FunnelSerializer
+from goals.funnels import funnel
 from goals.models import Goal
 from goals.preview import preview
 from krafter.api import Invalid, RawJSONParser, malformed
@@ -39,6 +41,21 @@ class PreviewViewSet(ContractViewSet[Goal]):
         else:
             goal = draft(site, fields)
         return Response(preview(goal, days(site, period.validated_data), before))
+
+
+class FunnelViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    serializer_class = FunnelSerializer
+    required_scopes: ClassVar = {"query": "analytics:read"}
+
+    def query(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        check_parameters(request, ())
+        asked = self.get_serializer(data=request.data, context={"site": site})
+        asked.is_valid(raise_exception=True)
+        fields = asked.validated_data
+        scope = events.Scope(site.pk, *days(site, fields))
+        return Response(funnel(scope, fields["steps"], fields.get("window_minutes")))
 
 
 class ExplainViewSet(ContractViewSet[Goal]):

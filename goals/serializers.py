@@ -15,7 +15,14 @@ class GoalSerializer(StrictModelSerializer):
 
     class Meta:
         model = Goal
-        fields = ("id", "name", "type", "match_type", "match_value", "currency")
+        fields: tuple[str, ...] = (
+            "id",
+            "name",
+            "type",
+            "match_type",
+            "match_value",
+            "currency",
+        )
         # The admin's blank; on the wire only null says that there is none.
         extra_kwargs: ClassVar = {"currency": {"allow_blank": False}}
 

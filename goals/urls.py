@@ -1,18 +1,20 @@
 from django.urls import path
 
 from analytics.urls import ITEM
-from goals.planning_views import ExplainViewSet, PreviewViewSet
+from goals.planning_views import ExplainViewSet, FunnelViewSet, PreviewViewSet
 from goals.reports_views import AllGoalsViewSet, ConversionViewSet, GoalReportViewSet
 from goals.views import GoalViewSet
 
 _GOALS = "analytics/sites/<str:key>/goals"
 _GOAL = f"{_GOALS}/<str:id>"
+_FUNNELS = "analytics/sites/<str:key>/funnels"
 
 urlpatterns = [
     path(_GOALS, GoalViewSet.as_view({"get": "list", "post": "create"})),
     path(f"{_GOALS}/preview", PreviewViewSet.as_view({"post": "preview"})),
     path(f"{_GOALS}/explain", ExplainViewSet.as_view({"post": "explain"})),
     path(f"{_GOALS}/stats", AllGoalsViewSet.as_view({"get": "stats"})),
+    path(f"{_FUNNELS}/query", FunnelViewSet.as_view({"post": "query"})),
     path(_GOAL, GoalViewSet.as_view(ITEM)),
     path(f"{_GOAL}/stats", GoalViewSet.as_view({"get": "stats"})),
     path(f"{_GOAL}/timeseries", GoalReportViewSet.as_view({"get": "timeseries"})),

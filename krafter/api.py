@@ -135,6 +135,10 @@ class FlagField(_NoCoercion, serializers.BooleanField):
     accepts = bool
 
 
+class NumberField(_NoCoercion, serializers.IntegerField):
+    accepts = int
+
+
 class DayField(serializers.DateField):
     """`YYYY-MM-DD` and nothing else: Python also reads `20260131`, `2026-W05-6`."""
 

@@ -75,6 +75,8 @@ TOKEN = {
 }
 PERIOD = {"period": "custom", "from": "2026-01-01", "to": "2026-01-31"}
 DRAFT = {**GOAL, **PERIOD}
+RULE = {"type": "event", "match_type": "exact", "match_value": "signup"}
+FUNNEL = {**PERIOD, "steps": [RULE, RULE], "window_minutes": 30}
 QUESTION = {
     **PERIOD,
     "country": "DE,FR",
@@ -152,6 +154,7 @@ ROUTES = [
     Route("POST", _GOALS, WRITE, 201, GOAL),
     Route("POST", f"{_GOALS}/preview", READ, body=DRAFT),
     Route("POST", f"{_GOALS}/explain", READ, body=EVENT),
+    Route("POST", f"{_SITE}/funnels/query", READ, body=FUNNEL),
     Route("GET", f"{_GOALS}/stats", READ, params=QUESTION),
     Route("GET", _GOAL, READ),
     Route("PATCH", _GOAL, WRITE, body=GOAL),

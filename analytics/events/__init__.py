@@ -19,6 +19,7 @@ from analytics.events.counts import (
 )
 from analytics.events.dimensions import Labels, forget, named, names
 from analytics.events.ledger import Entry, entries, listing
+from analytics.events.paths import reached
 from analytics.events.reach import visitors, visitors_of_both
 from analytics.events.scope import Scope, Where
 from analytics.events.series import daily, hourly, hourly_amounts
@@ -58,6 +59,7 @@ __all__ = [
     "named",
     "names",
     "presence",
+    "reached",
     "received",
     "refund",
     "refunded",
