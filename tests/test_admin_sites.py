@@ -113,6 +113,13 @@ def test_only_what_was_changed_is_saved(operator, site):
     assert re.findall(r'"(\w+)" =', update.partition("WHERE")[0]) == ["name"]
 
 
+def test_form_without_a_change_saves_nothing(operator, site):
+    with CaptureQueriesContext(connection) as captured:
+        response = operator.post(url("site", "change", site.pk), site_form())
+    assert response.status_code == 302
+    assert not [q for q in captured if 'UPDATE "analytics_site"' in q["sql"]]
+
+
 def test_site_is_deleted_softly_after_a_confirmation(operator, writer, site):
     GoalFactory.create(site=site)
     address = url("site", "delete", site.pk)

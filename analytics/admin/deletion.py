@@ -1,5 +1,6 @@
 """Rows with `deleted_at`: deleting hides them, restoring brings them back."""
 
+from abc import abstractmethod
 from typing import Any
 
 from django.contrib import admin
@@ -71,9 +72,9 @@ class SoftDeleteAdmin(DeedAdmin):
         rows = self.model._default_manager.filter(pk=row.pk, deleted_at=None)
         rows.update(deleted_at=now())
 
+    @abstractmethod
     def restore_row(self, row: Any) -> str | None:
         """Restore, or return the reason why it cannot be."""
-        raise NotImplementedError
 
     # Has the name of Django's own action, so that it takes its place.
     @admin.action(permissions=["delete"], description="Delete")

@@ -30,6 +30,8 @@ _PARAMETERS = (_SITE, "day_from", "day_to", "type")
 
 
 class OneSiteFilter(SiteFilter):
+    all_option: Any = ("", "The first")
+
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> QuerySet[Any] | None:
