@@ -13,6 +13,7 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 # Strings longer than this are cut before parsing; real ones stay under 300.
 _MAX_LENGTH = 512
+_MAX_LABEL = 64
 # A busy day shows a few thousand distinct strings; entries are about 1 KiB.
 _CACHE_SIZE = 8_192
 
@@ -44,9 +45,14 @@ def parse(user_agent: str) -> Agent:
         # Every browser names itself, so that an empty string is a program.
         is_crawler=not user_agent or _CRAWLERS.search(user_agent) is not None,
         device=_device(user_agent),
-        browser=parsed.user_agent.family if parsed.user_agent else "",
-        os=parsed.os.family if parsed.os else "",
+        browser=_label(parsed.user_agent),
+        os=_label(parsed.os),
     )
+
+
+def _label(parsed: ua_parser.UserAgent | ua_parser.OS | None) -> str:
+    """The family, as far as the column takes it: some are the string itself."""
+    return parsed.family[:_MAX_LABEL] if parsed else ""
 
 
 def _device(user_agent: str) -> str:

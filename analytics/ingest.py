@@ -443,6 +443,8 @@ def _wrong_origin(sent: SentByServer, now: datetime) -> Details:
         details["visitor_id"] = ["Give visitor_id, or ip and user_agent."]
     if sent.visitor_id is not None and not 0 < len(sent.visitor_id) <= MAX_PROP:
         details["visitor_id"] = [f"Must have 1 to {MAX_PROP} characters."]
+    if "\0" in (sent.user_agent or ""):
+        details["user_agent"] = ["Null characters are not allowed."]
     if sent.ip and not visitors.is_address(sent.ip):
         details["ip"] = ["Not an IP address."]
     return details

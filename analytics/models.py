@@ -345,6 +345,12 @@ class Event(Fact):
                 fields=("site", "day", "name", "visitor"), name="event_counts"
             ),
             models.Index(fields=("site", "at", "id"), name="event_times"),
+            # Sums of money by themselves: few events carry an amount.
+            models.Index(
+                fields=("site", "day", "name", "currency", "amount"),
+                condition=Q(amount__isnull=False),
+                name="event_amounts",
+            ),
         )
 
     def __str__(self) -> str:
@@ -381,6 +387,24 @@ class Adjustment(Fact):
 
     def __str__(self) -> str:
         return f"{self.refund_of} {self.at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class LateDay(models.Model):
+    """How often a day of a site was changed after it had ended everywhere."""
+
+    site = models.ForeignKey(
+        Site, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    day = models.DateField()
+    version = models.IntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("site", "day"), name="late_day_unique"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.version}"
 
 
 class RateWindow(models.Model):

@@ -81,10 +81,10 @@ def referrer(url: str, own_host: str) -> str:
 
     `""` for none and for the site's own pages.
     """
-    host = parse(url).host
-    if not host or host == own_host:
+    host = parse(url).host.removeprefix("www.")
+    if not host or host == own_host.removeprefix("www."):
         return ""
     for pattern, name in _NAMED_HOSTS:
         if pattern.search(host):
             return name
-    return host.removeprefix("www.")[:_HOST_LENGTH]
+    return host[:_HOST_LENGTH]

@@ -6,8 +6,8 @@ from typing import Any
 
 from analytics import events
 from analytics.periods import Days
-from goals import stats
 from goals.models import Goal
+from goals.names import matching_names
 from goals.pricing import pricer
 
 _COLUMNS = ("conversions", "unique_conversions", "revenue", "value")
@@ -27,7 +27,7 @@ def breakdown(
     limit: int,
 ) -> tuple[list[Row], int]:
     """The first rows, and how many values there are in all."""
-    names = stats.matching_names(goal.site_id, goal.rule)
+    names = matching_names(goal.site_id, goal.rule)
     scope = events.Scope(goal.site_id, *days, where)
     revenue = pricer(
         events.amounts(scope, names) if goal.currency else {}, goal.currency

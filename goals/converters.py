@@ -4,8 +4,9 @@ from typing import Any
 
 from analytics import events
 from analytics.periods import Days
-from goals import conversion_rate, stats
+from goals import conversion_rate
 from goals.models import Goal
+from goals.names import matching_names
 
 
 def converting_share(
@@ -17,13 +18,13 @@ def converting_share(
 ) -> dict[str, Any]:
     """Of the site's visitors, or of those who satisfied the goal `of`."""
     scope = events.Scope(goal.site_id, *days, where)
-    names = stats.matching_names(goal.site_id, goal.rule)
+    names = matching_names(goal.site_id, goal.rule)
     if of is None:
         converters = events.count(scope, names).uniques
         visitors = events.visitors(scope)
         meanings = ("unique visitors who converted", "unique visitors of the site")
     else:
-        others = stats.matching_names(of.site_id, of.rule)
+        others = matching_names(of.site_id, of.rule)
         converters = events.visitors_of_both(scope, names, others)
         visitors = events.count(scope, others).uniques
         meanings = (

@@ -5,6 +5,7 @@ something matches. RE2 keeps every pattern linear in its input; Python's own
 `re` takes longer than the age of the universe over `(a+)+$`.
 """
 
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
@@ -34,6 +35,12 @@ class Rule(NamedTuple):
     @property
     def event_type(self) -> str:
         return EVENT_TYPES[self.type]
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that stand for the rule."""
+        text = "\0".join(self)
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
     def matches(self, event_type: str, name: str) -> bool:
         return event_type == self.event_type and self.matcher()(name)

@@ -80,6 +80,37 @@ class Goal(models.Model):
         return Rule(self.type, self.match_type, self.match_value)
 
 
+class GoalDay(models.Model):
+    """What a rule counted on a closed day of a site: a cache, nothing more.
+
+    Kept by the rule, not by the goal: an edit finds no rows under its new rule
+    and leaves the old ones to whoever has that rule, so nothing need be
+    invalidated. A row counts while the day's `version` is still what it was
+    when it was made (see `analytics.events.late`).
+    """
+
+    site = models.ForeignKey(
+        Site, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    rule = models.BinaryField(max_length=16)
+    day = models.DateField()
+    version = models.IntegerField()
+    conversions = models.BigIntegerField()
+    uniques = models.BigIntegerField()
+    # {currency or "": decimal as text}, net of refunds; null for no amounts.
+    amounts = models.JSONField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site", "rule", "day"), name="goal_day_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.conversions}"
+
+
 class ExchangeRate(models.Model):
     """What one euro was worth in a currency on a day, by the central bank."""
 

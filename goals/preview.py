@@ -7,6 +7,7 @@ from analytics import events
 from analytics.periods import Days
 from goals import stats
 from goals.models import Goal
+from goals.names import matching_names
 
 SHOWN_NAMES = 50
 
@@ -18,7 +19,7 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any
     from the events: nothing is kept about a rule that nobody has stored.
     """
     scope = events.Scope(goal.site_id, *days)
-    names = stats.matching_names(goal.site_id, goal.rule)
+    names = matching_names(goal.site_id, goal.rule)
     counts = events.count(scope, names)
     answer = {
         "period": {"from": days.first, "to": days.last},
@@ -28,7 +29,7 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any
         **_names(scope, names),
     }
     if before is not None:
-        old = stats.matching_names(before.site_id, before.rule)
+        old = matching_names(before.site_id, before.rule)
         answer["wins"] = _share(scope, set(names) - set(old))
         answer["loses"] = _share(scope, set(old) - set(names))
     return answer

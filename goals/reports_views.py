@@ -15,10 +15,11 @@ from analytics.days import days
 from analytics.filtering import where
 from analytics.models import Site
 from analytics.periods import PeriodError
-from goals import ledger, stats
+from goals import ledger
 from goals.breakdown import breakdown
 from goals.converters import converting_share
 from goals.models import Goal
+from goals.names import matching_names
 from goals.overview import all_goal_stats
 from goals.questions import (
     BreakdownQuestionSerializer,
@@ -187,4 +188,4 @@ def _scope_and_names(
     goal: Goal, asked: dict[str, Any]
 ) -> tuple[events.Scope, list[int]]:
     scope = events.Scope(goal.site_id, *days(goal.site, asked), where(asked))
-    return scope, stats.matching_names(goal.site_id, goal.rule)
+    return scope, matching_names(goal.site_id, goal.rule)

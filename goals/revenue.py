@@ -9,9 +9,10 @@ from typing import Any
 from analytics import events
 from analytics.events import Amounts
 from analytics.periods import Days
-from goals import money, rates, stats
+from goals import money, rates
 from goals.models import Goal
 from goals.money import PerEuro, Sums
+from goals.names import matching_names
 
 _Key = tuple[date, str | None]
 _Part = Mapping[_Key, Amounts]
@@ -24,7 +25,7 @@ def goal_money(
     """The parts of a goal's revenue in those days; None without a currency."""
     if not goal.currency:
         return None
-    names = stats.matching_names(goal.site_id, goal.rule)
+    names = matching_names(goal.site_id, goal.rule)
     scope = events.Scope(goal.site_id, *days, where)
     received, refunded = events.received(scope, names), events.refunded(scope, names)
     net = _net(received, refunded)

@@ -1,24 +1,21 @@
 """How many conversions a goal had: the questions of the stats endpoints."""
 
 from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from analytics import events
+from analytics.events import Counts
 from analytics.periods import Days
-from goals import money, rates
+from goals import live, money, names
 from goals.matching import Rule
 from goals.models import Goal
+from goals.names import matching_names
+from goals.pricing import pricer
+from goals.rollups import DayCount, closed_days
 
-
-def matching_names(site_id: int, rule: Rule) -> list[int]:
-    """The ids of the names that the rule matches, of all the site ever sent."""
-    matches = rule.matcher()
-    candidates: Iterable[tuple[int, str]]
-    if rule.match_type == "exact":
-        candidates = events.named(site_id, rule.match_value, types=[rule.event_type])
-    else:
-        candidates = events.names(site_id, rule.event_type)
-    return [pk for pk, name in candidates if matches(name)]
+# Events may come 24 hours ahead, to a site 14 hours ahead of UTC.
+_AHEAD = timedelta(hours=24 + 14)
 
 
 def matching_names_of_each(
@@ -43,14 +40,44 @@ def goal_stats(
     goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
 ) -> dict[str, int | Decimal | None]:
     """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
-    names = matching_names(goal.site_id, goal.rule)
-    scope = events.Scope(goal.site_id, *days, where)
-    counts = events.count(scope, names)
+    if where:
+        matched = matching_names(goal.site_id, goal.rule)
+        scope = events.Scope(goal.site_id, *days, where)
+        counts = events.count(scope, matched)
+        worth = revenue(scope, matched, goal.currency)
+    else:
+        found = by_day(goal.site_id, goal.rule, days)
+        counts = Counts(
+            sum(day.counts.conversions for day in found.values()),
+            sum(day.counts.uniques for day in found.values()),
+        )
+        amounts = sums(found)
+        worth = pricer(amounts, goal.currency)(amounts)
     return {
         "conversions": counts.conversions,
         "unique_conversions": counts.uniques,
-        "revenue": revenue(scope, names, goal.currency),
+        "revenue": worth,
     }
+
+
+def by_day(site_id: int, rule: Rule, days: Days) -> dict[date, DayCount]:
+    """What the rule counted on each of these days; none for days to come.
+
+    Days that are closed are looked up, the others are counted as far as they
+    have come: an event that was acknowledged before is in. Raises Unavailable
+    while the past of a new rule takes long to count.
+    """
+    now = datetime.now(UTC)
+    last_closed = events.last_closed(now)
+    found: dict[date, DayCount] = {}
+    if days.first <= last_closed:
+        past = Days(days.first, min(days.last, last_closed))
+        found = closed_days(site_id, rule, past)
+    day = max(days.first, last_closed + timedelta(days=1))
+    while day <= min(days.last, (now + _AHEAD).date()):
+        found[day] = live.live_day(site_id, rule, day)
+        day += timedelta(days=1)
+    return found
 
 
 def revenue(
@@ -59,5 +86,20 @@ def revenue(
     """What events of these names brought in; None without a currency."""
     if currency is None:
         return None
-    sums = events.amounts(scope, names)
-    return money.total(sums, currency, rates.needed(sums, currency).per_euro)
+    amounts = events.amounts(scope, names)
+    return pricer(amounts, currency)(amounts)
+
+
+def sums(found: dict[date, DayCount]) -> money.Sums:
+    """The amounts of these days by day and currency."""
+    return {
+        (day, code): amount
+        for day, counted in found.items()
+        for code, amount in counted.amounts.items()
+    }
+
+
+def forget() -> None:
+    """Drop what this process remembers: after a database was emptied or restored."""
+    live.forget()
+    names.forget()

@@ -13,6 +13,7 @@ from goals import stats
 from goals.intervals import each_day, hours, start_of, stretches
 from goals.models import Goal
 from goals.money import Sums
+from goals.names import matching_names
 from goals.pricing import pricer
 
 INTERVALS = ("hour", "day", "week", "month")
@@ -34,29 +35,36 @@ def timeseries(
 
 
 def _by_days(goal: Goal, scope: events.Scope, interval: str) -> Rows:
-    names = stats.matching_names(goal.site_id, goal.rule)
-    starts = {
-        day: start_of(interval, day, scope.first)
-        for day in each_day(Days(scope.first, scope.last))
-    }
+    days = Days(scope.first, scope.last)
+    starts = {day: start_of(interval, day, scope.first) for day in each_day(days)}
+    by_day: Mapping[date, Counts]
+    amounts: Sums = {}
+    if scope.where:
+        names = matching_names(goal.site_id, goal.rule)
+        by_day = events.daily(scope, names)
+        if goal.currency:
+            amounts = events.amounts(scope, names)
+    else:
+        counted = stats.by_day(goal.site_id, goal.rule, days)
+        by_day = {day: found.counts for day, found in counted.items()}
+        amounts = stats.sums(counted)
     counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
-    for day, found in events.daily(scope, names).items():
+    for day, found in by_day.items():
         sofar = counts[starts[day]]
         # Visitors change their ids at midnight: those of two days differ.
         counts[starts[day]] = Counts(
             sofar.conversions + found.conversions, sofar.uniques + found.uniques
         )
     sums: defaultdict[date, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
-    if goal.currency:
-        for (day, code), amount in events.amounts(scope, names).items():
-            sums[starts[day]][day, code] = amount
+    for (day, code), amount in amounts.items():
+        sums[starts[day]][day, code] = amount
     return _rows("date", dict.fromkeys(starts.values()), counts, sums, goal.currency)
 
 
 def _by_hours(
     goal: Goal, scope: events.Scope, parts: list[tuple[datetime, datetime]]
 ) -> Rows:
-    names = stats.matching_names(goal.site_id, goal.rule)
+    names = matching_names(goal.site_id, goal.rule)
     counts: dict[datetime, Counts] = {}
     sums: dict[datetime, Sums] = {}
     for start, end in parts:

@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from analytics import events, sites, visitors
 from analytics.models import ApiToken, Site, Team
+from goals import stats
 from tests.factories import GoalFactory, SiteFactory
 from tests.live import Live, running
 
@@ -23,6 +24,7 @@ def forget_everything() -> Iterator[None]:
     """Memories of a process outlive a test's database: drop them."""
     yield
     events.forget()
+    stats.forget()
     sites.forget()
     visitors.forget()
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import events
-from goals import money, stats
+from goals import money
 from goals.matching import Rule
+from goals.names import matching_names
 from goals.models import ExchangeRate
 from goals.rates import Rates
 from goals.revenue import detail
@@ -33,7 +34,7 @@ def test_amounts_are_summed_by_day_and_currency(site):
         (TUESDAY, None, None),
     ]:
         store(site, "goal", "buy", at=noon(day), amount=amount, currency=currency)
-    names = stats.matching_names(site.pk, Rule("custom", "exact", "buy"))
+    names = matching_names(site.pk, Rule("custom", "exact", "buy"))
     assert events.amounts(events.Scope(site.pk, MONDAY, TUESDAY), names) == {
         (MONDAY, "USD"): Decimal("0.3"),
         (MONDAY, None): Decimal("0.3"),

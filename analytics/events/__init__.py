@@ -5,6 +5,7 @@ events by value; what makes an event acceptable, and what counts as a
 conversion, is decided elsewhere.
 """
 
+from analytics.events import dimensions, live
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amounts import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import DIMENSIONS, PROPS, Slice, slices
@@ -17,8 +18,10 @@ from analytics.events.counts import (
     refunded,
     top_names,
 )
-from analytics.events.dimensions import Labels, forget, named, names
+from analytics.events.dimensions import Labels, named, names
+from analytics.events.late import last_closed, versions
 from analytics.events.ledger import Entry, entries, listing
+from analytics.events.live import LiveDay, live_day
 from analytics.events.paths import reached
 from analytics.events.reach import visitors, visitors_of_both
 from analytics.events.scope import Scope, Where
@@ -36,6 +39,7 @@ __all__ = [
     "Counts",
     "Entry",
     "Labels",
+    "LiveDay",
     "NewEvent",
     "NewRefund",
     "Presence",
@@ -55,7 +59,9 @@ __all__ = [
     "from_amount",
     "hourly",
     "hourly_amounts",
+    "last_closed",
     "listing",
+    "live_day",
     "named",
     "names",
     "presence",
@@ -69,6 +75,13 @@ __all__ = [
     "to_amount",
     "top_names",
     "traffic_by_day",
+    "versions",
     "visitors",
     "visitors_of_both",
 ]
+
+
+def forget() -> None:
+    """Drop what this process remembers: after a database was emptied or restored."""
+    dimensions.forget()
+    live.forget()

@@ -1,12 +1,13 @@
 """What changes the amount of an event after it was stored: refunds."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Sum
 
+from analytics.events import late
 from analytics.events.amounts import from_amount
 from analytics.events.writing import lock_sites
 from analytics.models import Adjustment, Event
@@ -62,6 +63,7 @@ def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
                 fresh.append(_adjustment(new, event))
                 left[new.refund_of] -= new.amount
                 seen |= {new.event_id} - {None}
+        late.note(((site_id, row.day) for row in fresh), now=datetime.now(UTC))
         Adjustment.objects.bulk_create(fresh)
     return outcomes
 

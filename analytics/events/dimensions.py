@@ -90,15 +90,18 @@ def _digest(values: tuple[str, ...]) -> bytes:
 
 
 def forget() -> None:
-    """Drop the remembered ids: after a database was emptied or restored."""
+    """Drop the remembered ids."""
     NAMES.forget()
     CONTEXTS.forget()
 
 
-def names(site_id: int, type: str) -> Iterator[tuple[int, str]]:
-    """Every (id, name) of that type which the site has ever sent, oldest first."""
+def names(site_id: int, type: str, *, after: int = 0) -> Iterator[tuple[int, str]]:
+    """Every (id, name) of that type which the site has ever sent, oldest first.
+
+    `after`: only those with a higher id, which are newer.
+    """
     return (
-        EventName.objects.filter(site_id=site_id, type=type)
+        EventName.objects.filter(site_id=site_id, type=type, pk__gt=after)
         .order_by("pk")
         .values_list("pk", "name")
         .iterator(chunk_size=10_000)

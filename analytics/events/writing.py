@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db import connection, transaction
 
+from analytics.events import late
 from analytics.events.dimensions import CONTEXTS, NAMES, Labels
 from analytics.models import Event, EventType
 
@@ -48,6 +49,7 @@ def append(batch: Sequence[NewEvent]) -> list[bool]:
             {(e.site_id, (e.type, e.name)) for e in fresh}
             | {(e.site_id, (_PAGEVIEW, e.page)) for e in fresh if e.page is not None}
         )
+        late.note(((e.site_id, e.day) for e in fresh), now=datetime.now(UTC))
         contexts = CONTEXTS.ids({(e.site_id, e.labels) for e in fresh})
         _insert(
             [

@@ -1,0 +1,75 @@
+"""The events of a day that is not over, in memory, read once each.
+
+What was read is kept as a column each; a question reads only what came since.
+That is exact because ids of a site become visible in ascending order (see
+`writing.append`): whoever has seen one id has seen all before it.
+"""
+
+import threading
+from array import array
+from collections import OrderedDict
+from datetime import date
+from typing import NamedTuple
+
+from analytics.models import Event
+
+# 16 bytes an event. A day beyond this is counted by the database.
+_MAX_EVENTS = 4_000_000
+
+
+class Amount(NamedTuple):
+    """An amount of the day's event at `position`, in ten-thousandths."""
+
+    position: int
+    currency: str | None
+    amount: int
+
+
+class LiveDay:
+    """One day of one site. Read it under `lock`, after `refresh`."""
+
+    def __init__(self, site_id: int, day: date) -> None:
+        self.lock = threading.Lock()
+        self.names = array("q")
+        self.visitors = array("q")
+        self.amounts: list[Amount] = []
+        self._unread = Event.objects.filter(site_id=site_id, day=day).order_by("pk")
+        self._last_id = 0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def refresh(self) -> None:
+        """Read the events that were committed since the last time."""
+        rows = self._unread.filter(pk__gt=self._last_id).values_list(
+            "pk", "name_id", "visitor", "amount", "currency"
+        )
+        for pk, name_id, visitor, amount, currency in rows.iterator(10_000):
+            if amount is not None:
+                self.amounts.append(Amount(len(self), currency, amount))
+            self.names.append(name_id)
+            self.visitors.append(visitor)
+            self._last_id = pk
+
+
+_days: OrderedDict[tuple[int, date], LiveDay] = OrderedDict()
+_lock = threading.Lock()
+
+
+def live_day(site_id: int, day: date) -> LiveDay:
+    """The day as this process remembers it; the least asked for are forgotten."""
+    with _lock:
+        kept = _days.get((site_id, day))
+        if kept is None:
+            kept = _days[site_id, day] = LiveDay(site_id, day)
+        _days.move_to_end((site_id, day))
+        total = sum(map(len, _days.values()))
+        while total > _MAX_EVENTS and len(_days) > 1:
+            total -= len(_days.popitem(last=False)[1])
+        return kept
+
+
+def forget() -> None:
+    """Drop the remembered days."""
+    with _lock:
+        _days.clear()
