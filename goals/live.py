@@ -12,6 +12,8 @@ from decimal import Decimal
 
 from analytics import events
 from analytics.events import Counts, LiveDay, Scope
+from analytics.periods import Days
+from goals.intervals import each_day
 from goals.matching import Rule
 from goals.names import matching_names
 from goals.rollups import DayCount
@@ -24,45 +26,62 @@ class _Tally:
     def __init__(self, day: LiveDay) -> None:
         self.day = day
         self.position = 0
-        self.amount_position = 0
+        self.amounts_seen = 0
         self.conversions = 0
         self.visitors: set[int] = set()
         self.sums: defaultdict[str | None, int] = defaultdict(int)
 
-    def catch_up(self, names: frozenset[int]) -> None:
-        """Count the day's events from where it stopped, which takes its lock."""
+    def result(self) -> DayCount:
+        amounts = {code: events.from_amount(sum) for code, sum in self.sums.items()}
+        return DayCount(Counts(self.conversions, len(self.visitors)), amounts)
+
+    def catch_up(self, names: frozenset[int], end: int) -> None:
+        """Count the day's events from where it stopped up to position `end`.
+
+        Call it within the day's lock.
+        """
         day = self.day
-        for position in range(self.position, len(day)):
+        for position in range(self.position, end):
             if day.names[position] in names:
                 self.conversions += 1
                 self.visitors.add(day.visitors[position])
-        self.position = len(day)
-        for position, currency, amount in day.amounts[self.amount_position :]:
+        self.position = max(self.position, end)
+        for position, currency, amount in day.amounts[self.amounts_seen :]:
+            if position >= end:
+                break
+            self.amounts_seen += 1
             if day.names[position] in names:
                 self.sums[currency] += amount
-        self.amount_position = len(day.amounts)
 
 
 _tallies: OrderedDict[tuple[int, Rule, date], _Tally] = OrderedDict()
 _lock = threading.Lock()
 
 
-def live_day(site_id: int, rule: Rule, day: date) -> DayCount:
-    """What the rule has counted on that day up to now."""
-    live = events.live_day(site_id, day)
-    with live.lock:
-        live.refresh()
-        # After the events: their names were there with them, or before.
-        names = matching_names(site_id, rule)
-        tally = _recall(site_id, rule, day, live)
-        tally.catch_up(names)
-        amounts = {
-            code: events.from_amount(amount) for code, amount in tally.sums.items()
-        }
-        counts = Counts(tally.conversions, len(tally.visitors))
-    for (_, code), refund in events.refunded(Scope(site_id, day, day), names).items():
-        amounts[code] = amounts.get(code, Decimal()) + refund.total
-    return DayCount(counts, amounts)
+def live_days(
+    site_id: int, rule: Rule, days: Days, *, with_amounts: bool
+) -> dict[date, DayCount]:
+    """What the rule has counted on these days up to now."""
+    ends: dict[date, int] = {}
+    lives = {day: events.live_day(site_id, day) for day in each_day(days)}
+    for day, live in lives.items():
+        with live.lock:
+            ends[day] = live.refresh()
+    # After the events, whose names were there with them or before. What others
+    # read of the day meanwhile may have names that are not in these: `ends`.
+    names = matching_names(site_id, rule)
+    found = {}
+    for day, live in lives.items():
+        with live.lock:
+            tally = _recall(site_id, rule, day, live)
+            tally.catch_up(names, ends[day])
+            found[day] = tally.result()
+    if with_amounts:
+        refunds = events.refunded(Scope(site_id, *days), names)
+        for (day, code), refund in refunds.items():
+            amounts = found[day].amounts
+            amounts[code] = amounts.get(code, Decimal()) + refund.total
+    return found
 
 
 def _recall(site_id: int, rule: Rule, day: date, live: LiveDay) -> _Tally:

@@ -186,6 +186,6 @@ def _file(
 
 def _scope_and_names(
     goal: Goal, asked: dict[str, Any]
-) -> tuple[events.Scope, list[int]]:
+) -> tuple[events.Scope, frozenset[int]]:
     scope = events.Scope(goal.site_id, *days(goal.site, asked), where(asked))
     return scope, matching_names(goal.site_id, goal.rule)

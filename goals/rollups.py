@@ -17,6 +17,7 @@ from django.db import OperationalError, connection, transaction
 from analytics import events
 from analytics.events import Counts, Scope
 from analytics.periods import Days
+from goals.intervals import each_day
 from goals.matching import Rule
 from goals.models import GoalDay
 from goals.names import matching_names
@@ -55,7 +56,7 @@ def closed_days(
     # then raises a version that was already read.
     versions = events.versions(site_id, *days)
     found = dict(_kept(site_id, rule, days, versions))
-    missing = [day for day in _each(days) if day not in found]
+    missing = [day for day in each_day(days) if day not in found]
     if missing:
         names = matching_names(site_id, rule)
         deadline = None if budget is None else time.monotonic() + budget
@@ -91,7 +92,7 @@ def _count(scope: Scope, names: frozenset[int]) -> dict[date, DayCount]:
         amounts.setdefault(day, {})[code] = total
     return {
         day: DayCount(counts.get(day, Counts(0, 0)), amounts.get(day, {}))
-        for day in _each(Days(scope.first, scope.last))
+        for day in each_day(Days(scope.first, scope.last))
     }
 
 
@@ -119,13 +120,6 @@ def _keep(
         unique_fields=["site", "rule", "day"],
         update_fields=["version", "conversions", "uniques", "amounts"],
     )
-
-
-def _each(days: Days) -> list[date]:
-    return [
-        days.first + timedelta(days=number)
-        for number in range((days.last - days.first).days + 1)
-    ]
 
 
 def _chunks(missing: list[date], deadline: float | None) -> Iterator[Days]:

@@ -8,7 +8,6 @@ from analytics import events
 from analytics.events import Counts
 from analytics.periods import Days
 from goals import live, money, names
-from goals.matching import Rule
 from goals.models import Goal
 from goals.names import matching_names
 from goals.pricing import pricer
@@ -46,7 +45,7 @@ def goal_stats(
         counts = events.count(scope, matched)
         worth = revenue(scope, matched, goal.currency)
     else:
-        found = by_day(goal.site_id, goal.rule, days)
+        found = by_day(goal, days)
         counts = Counts(
             sum(day.counts.conversions for day in found.values()),
             sum(day.counts.uniques for day in found.values()),
@@ -60,8 +59,8 @@ def goal_stats(
     }
 
 
-def by_day(site_id: int, rule: Rule, days: Days) -> dict[date, DayCount]:
-    """What the rule counted on each of these days; none for days to come.
+def by_day(goal: Goal, days: Days) -> dict[date, DayCount]:
+    """What the goal's rule counted on each of these days; none for days to come.
 
     Days that are closed are looked up, the others are counted as far as they
     have come: an event that was acknowledged before is in. Raises Unavailable
@@ -72,11 +71,15 @@ def by_day(site_id: int, rule: Rule, days: Days) -> dict[date, DayCount]:
     found: dict[date, DayCount] = {}
     if days.first <= last_closed:
         past = Days(days.first, min(days.last, last_closed))
-        found = closed_days(site_id, rule, past)
-    day = max(days.first, last_closed + timedelta(days=1))
-    while day <= min(days.last, (now + _AHEAD).date()):
-        found[day] = live.live_day(site_id, rule, day)
-        day += timedelta(days=1)
+        found = closed_days(goal.site_id, goal.rule, past)
+    current = Days(
+        max(days.first, last_closed + timedelta(days=1)),
+        min(days.last, (now + _AHEAD).date()),
+    )
+    if current.first <= current.last:
+        found |= live.live_days(
+            goal.site_id, goal.rule, current, with_amounts=goal.currency is not None
+        )
     return found
 
 

@@ -45,7 +45,7 @@ def _by_days(goal: Goal, scope: events.Scope, interval: str) -> Rows:
         if goal.currency:
             amounts = events.amounts(scope, names)
     else:
-        counted = stats.by_day(goal.site_id, goal.rule, days)
+        counted = stats.by_day(goal, days)
         by_day = {day: found.counts for day, found in counted.items()}
         amounts = stats.sums(counted)
     counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))

@@ -39,8 +39,8 @@ class LiveDay:
     def __len__(self) -> int:
         return len(self.names)
 
-    def refresh(self) -> None:
-        """Read the events that were committed since the last time."""
+    def refresh(self) -> int:
+        """Read the events that were committed since the last time; their number."""
         rows = self._unread.filter(pk__gt=self._last_id).values_list(
             "pk", "name_id", "visitor", "amount", "currency"
         )
@@ -50,6 +50,7 @@ class LiveDay:
             self.names.append(name_id)
             self.visitors.append(visitor)
             self._last_id = pk
+        return len(self)
 
 
 _days: OrderedDict[tuple[int, date], LiveDay] = OrderedDict()

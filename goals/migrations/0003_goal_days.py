@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0004_late_days"),
+        ("analytics", "0005_late_days"),
         ("goals", "0002_exchange_rates"),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0003_unlogged_rate_windows"),
+        ("analytics", "0004_idempotency_keys"),
     ]
 
     operations = [
