@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from analytics import events
-from goals import stats
 from goals.matching import Rule
+from goals.names import matching_names
 
 
 class Step(NamedTuple):
@@ -26,7 +26,7 @@ def funnel(
 
     A visitor has `window_minutes` from an event of the first step, or the day.
     """
-    names = [stats.matching_names(scope.site_id, step.rule) for step in steps]
+    names = [matching_names(scope.site_id, step.rule) for step in steps]
     window = timedelta(minutes=window_minutes) if window_minutes else None
     visitors = events.reached(scope, names, window)
     return {

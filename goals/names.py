@@ -6,6 +6,7 @@ and goes on from there: ids of names become visible in ascending order.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from analytics import events
 from goals.matching import Rule
@@ -41,6 +42,24 @@ def matching_names(site_id: int, rule: Rule) -> frozenset[int]:
         if found:
             matched.ids |= found
         return matched.ids
+
+
+def matching_names_of_each(
+    site_id: int, rules: Iterable[Rule]
+) -> dict[Rule, list[int]]:
+    """`matching_names` of many rules, in one look at the names of each type."""
+    found: dict[Rule, list[int]] = {rule: [] for rule in rules}
+    for event_type in sorted({rule.event_type for rule in found}):
+        own = [
+            (rule.matcher(), ids)
+            for rule, ids in found.items()
+            if rule.event_type == event_type
+        ]
+        for pk, name in events.names(site_id, event_type):
+            for matches, ids in own:
+                if matches(name):
+                    ids.append(pk)
+    return found
 
 
 def _recall(site_id: int, rule: Rule) -> _Matched:

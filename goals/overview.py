@@ -6,7 +6,7 @@ from typing import Any
 from analytics import events
 from analytics.models import Site
 from analytics.periods import Days
-from goals import stats
+from goals.names import matching_names_of_each
 from goals.pricing import pricer
 
 
@@ -16,7 +16,7 @@ def all_goal_stats(
     """Each goal with its stats, in the order of the list."""
     goals = list(site.goals.live())
     # Goals with one rule are one question.
-    names = stats.matching_names_of_each(site.pk, [goal.rule for goal in goals])
+    names = matching_names_of_each(site.pk, [goal.rule for goal in goals])
     numbers = {rule: number for number, rule in enumerate(names)}
     scope = events.Scope(site.pk, *days, where)
     counts = events.count_each(

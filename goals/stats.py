@@ -17,24 +17,6 @@ from goals.rollups import DayCount, closed_days
 _AHEAD = timedelta(hours=24 + 14)
 
 
-def matching_names_of_each(
-    site_id: int, rules: Iterable[Rule]
-) -> dict[Rule, list[int]]:
-    """`matching_names` of many rules, in one look at the names of each type."""
-    found: dict[Rule, list[int]] = {rule: [] for rule in rules}
-    for event_type in sorted({rule.event_type for rule in found}):
-        own = [
-            (rule.matcher(), ids)
-            for rule, ids in found.items()
-            if rule.event_type == event_type
-        ]
-        for pk, name in events.names(site_id, event_type):
-            for matches, ids in own:
-                if matches(name):
-                    ids.append(pk)
-    return found
-
-
 def goal_stats(
     goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
 ) -> dict[str, int | Decimal | None]:
