@@ -4,12 +4,14 @@ Two ways in, one pipeline: decode, drop by the rules (the tracker's way only),
 normalise, append. Knows nothing of goals.
 """
 
+import io
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -209,6 +211,8 @@ def split(body: bytes) -> tuple[list[msgspec.Raw], bool]:
     """
     fields = _decode(body, dict[str, msgspec.Raw])
     if "events" not in fields:
+        # Raw skips what is inside; a broken text there is malformed as well.
+        _decode(body, dict[str, Any])
         return [msgspec.Raw(body)], False
     if extra := fields.keys() - {"events"}:
         raise Rejected({name: ["Unknown field."] for name in sorted(extra)})
@@ -216,9 +220,34 @@ def split(body: bytes) -> tuple[list[msgspec.Raw], bool]:
         items = msgspec.json.decode(fields["events"], type=list[msgspec.Raw])
     except msgspec.ValidationError:
         raise Rejected({"events": ["Must be a list."]}) from None
+    return _check_number(items), True
+
+
+def split_lines(body: bytes) -> list[msgspec.Raw]:
+    """The events of a body with one a line, blank lines left out.
+
+    Raises Rejected.
+    """
+    lines = (line for line in io.BytesIO(body) if not line.isspace())
+    return _check_number([msgspec.Raw(line) for line in islice(lines, MAX_BATCH + 1)])
+
+
+def _check_number(items: list[msgspec.Raw]) -> list[msgspec.Raw]:
     if not 0 < len(items) <= MAX_BATCH:
         raise Rejected({"events": [f"Must have 1 to {MAX_BATCH} events."]})
-    return items, True
+    return items
+
+
+def read(
+    raw: msgspec.Raw, site: Site, *, now: datetime
+) -> events.NewEvent | events.NewRefund:
+    """What one of the events in a server's request says. Raises Rejected."""
+    try:
+        if is_refund(raw):
+            return refund_from_server(raw, site, now=now)
+        return from_server(raw, site, now=now)
+    except Malformed:
+        raise Rejected({"non_field_errors": ["Malformed JSON."]}) from None
 
 
 def from_server(

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -26,6 +27,8 @@ from analytics.serializers import (
 )
 from krafter.api import (
     Invalid,
+    Lines,
+    LinesParser,
     Page,
     RawJSONParser,
     malformed,
@@ -172,7 +175,7 @@ class TokenViewSet(ContractViewSet[ApiToken]):
 class EventViewSet(ContractViewSet[Event]):
     queryset = Event.objects.none()
     serializer_class = EventSerializer
-    parser_classes = (RawJSONParser,)
+    parser_classes = (RawJSONParser, LinesParser)
     required_scopes: ClassVar = {"list": "analytics:read", "create": "analytics:write"}
 
     def list(self, request: Request, key: str) -> Response:
@@ -204,35 +207,43 @@ class EventViewSet(ContractViewSet[Event]):
     def create(self, request: Request, key: str) -> Response:
         """Store one event, or a batch in which a wrong one fails no other."""
         site = site_for(request, key)
+        sent = raw_body(request)
         try:
-            items, is_batch = ingest.split(raw_body(request))
+            if isinstance(sent, Lines):
+                items, is_batch = ingest.split_lines(sent.body), True
+            else:
+                items, is_batch = ingest.split(sent)
         except ingest.Malformed:
             raise malformed() from None
         except ingest.Rejected as rejected:
             raise Invalid(rejected.details) from None
-        answers, accepted, refunds = [], [], []
-        now = timezone.now()
-        for item in items:
-            answer: dict[str, Any] = {"status": "rejected"}
-            try:
-                if ingest.is_refund(item):
-                    refund = ingest.refund_from_server(item, site, now=now)
-                    refunds.append((answer, refund))
-                else:
-                    accepted.append((answer, ingest.from_server(item, site, now=now)))
-            except ingest.Rejected as rejected:
-                if not is_batch:
-                    raise Invalid(rejected.details) from None
-                answer["details"] = rejected.details
-            answers.append(answer)
-        stored = events.append([event for _, event in accepted])
-        for (answer, _), is_new in zip(accepted, stored, strict=True):
-            answer["status"] = "accepted" if is_new else "duplicate"
-        # After the events: a batch may hold a purchase and its refund.
-        _store_refunds(site, refunds)
+        answers = _store(items, site)
         if not is_batch and "details" in answers[0]:
             raise Invalid(answers[0]["details"])
         return Response(answers)
+
+
+def _store(items: Sequence[msgspec.Raw], site: Site) -> list[dict[str, Any]]:
+    """Store what is right among the items, and say of each what became of it."""
+    answers, accepted, refunds = [], [], []
+    now = timezone.now()
+    for item in items:
+        answer: dict[str, Any] = {"status": "rejected"}
+        try:
+            match ingest.read(item, site, now=now):
+                case events.NewEvent() as event:
+                    accepted.append((answer, event))
+                case refund:
+                    refunds.append((answer, refund))
+        except ingest.Rejected as rejected:
+            answer["details"] = rejected.details
+        answers.append(answer)
+    stored = events.append([event for _, event in accepted])
+    for (answer, _), is_new in zip(accepted, stored, strict=True):
+        answer["status"] = "accepted" if is_new else "duplicate"
+    # After the events: a batch may hold a purchase and its refund.
+    _store_refunds(site, refunds)
+    return answers
 
 
 def _store_refunds(

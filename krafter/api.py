@@ -7,7 +7,7 @@ an error is `{"error": "<sentence>"}`, with `details` by field for a 422.
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -94,6 +94,26 @@ class RawJSONParser(parsers.BaseParser):
         if len(body) > self.max_bytes:
             raise TooLarge
         return body
+
+
+class Lines(NamedTuple):
+    """A body that is one JSON text a line."""
+
+    body: bytes
+
+
+class LinesParser(RawJSONParser):
+    """NDJSON, for a view that reads it besides JSON."""
+
+    media_type = "application/x-ndjson"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Lines:
+        return Lines(super().parse(stream))
 
 
 class StrictJSONParser(RawJSONParser):

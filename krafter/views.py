@@ -4,7 +4,7 @@ Apart from `krafter.api` because DRF's views load what that module defines.
 """
 
 from collections.abc import Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.db import models
 from django.http import HttpRequest
@@ -47,11 +47,11 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
         return Response(status=status.HTTP_204_NO_CONTENT, headers={"Allow": allow})
 
 
-def raw_body(request: Request) -> bytes:
-    """The body for a view with RawJSONParser; without one, Malformed JSON."""
+def raw_body(request: Request) -> Any:
+    """The body as the view's parser gives it; without one, Malformed JSON."""
     if request.stream is None:
         raise malformed()
-    return cast(bytes, request.data)
+    return request.data
 
 
 def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:
