@@ -29,12 +29,11 @@ from krafter.api import (
     Invalid,
     Lines,
     LinesParser,
-    Page,
     RawJSONParser,
     malformed,
     uuid_or_404,
 )
-from krafter.views import ContractViewSet, query, raw_body
+from krafter.views import ContractViewSet, page, query, raw_body
 
 
 class SiteViewSet(ContractViewSet[Site]):
@@ -59,7 +58,8 @@ class SiteViewSet(ContractViewSet[Site]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         _save_domain(serializer, team=caller(request).team)
-        return Response(serializer.data, status=201)
+        address = f"{request.path}/{serializer.data['site_key']}"
+        return Response(serializer.data, status=201, headers={"Location": address})
 
     def retrieve(self, request: Request, key: str) -> Response:
         return Response(self.get_serializer(site_for(request, key)).data)
@@ -129,7 +129,7 @@ class TokenViewSet(ContractViewSet[ApiToken]):
         token, secret = ApiToken.issue(
             team=caller(request).team, **serializer.validated_data
         )
-        return Response(self._with_secret(token, secret), status=201)
+        return self._once(token, secret)
 
     def revoke(self, request: Request, id: str) -> Response:
         token = self._get(request, id)
@@ -153,7 +153,7 @@ class TokenViewSet(ContractViewSet[ApiToken]):
                 expires_at=old.expires_at,
             )
             old.revoke()
-        return Response(self._with_secret(new, secret), status=201)
+        return self._once(new, secret)
 
     def _visible(self, request: Request) -> Any:
         return ApiToken.objects.visible_to(caller(request)).select_related("team")
@@ -168,8 +168,13 @@ class TokenViewSet(ContractViewSet[ApiToken]):
             raise NotFound
         return token
 
-    def _with_secret(self, token: ApiToken, secret: str) -> dict[str, Any]:
-        return {**self.get_serializer(token).data, "token": secret}
+    def _once(self, token: ApiToken, secret: str) -> Response:
+        """The key with its secret, which nobody may keep on the way."""
+        return Response(
+            {**self.get_serializer(token).data, "token": secret},
+            status=201,
+            headers={"Cache-Control": "no-store"},
+        )
 
 
 class EventViewSet(ContractViewSet[Event]):
@@ -192,15 +197,11 @@ class EventViewSet(ContractViewSet[Event]):
             limit=limit + 1,
         )
         shown = found[:limit]
-        return Response(
-            Page(
-                data=self.get_serializer(shown, many=True).data,
-                next_cursor=(
-                    cursors.write(shown[-1].at, shown[-1].pk)
-                    if len(found) > limit
-                    else None
-                ),
-            )
+        more = len(found) > limit
+        return page(
+            request,
+            self.get_serializer(shown, many=True).data,
+            cursors.write(shown[-1].at, shown[-1].pk) if more else None,
         )
 
     @replayable

@@ -32,8 +32,8 @@ from goals.questions import (
 )
 from goals.timeseries import timeseries
 from goals.views import goal_for
-from krafter.api import EnvelopeRenderer, Invalid, Page
-from krafter.views import ContractViewSet, query
+from krafter.api import EnvelopeRenderer, Invalid
+from krafter.views import ContractViewSet, page, query
 
 
 class AllGoalsViewSet(ContractViewSet[Goal]):
@@ -154,11 +154,10 @@ class ConversionViewSet(ContractViewSet[Goal]):
         ]
         shown = found[:limit]
         more = len(found) > limit
-        return Response(
-            Page(
-                data=[ledger.conversion(entry) for entry in shown],
-                next_cursor=cursors.write(shown[-1].at, shown[-1].pk) if more else None,
-            )
+        return page(
+            request,
+            [ledger.conversion(entry) for entry in shown],
+            cursors.write(shown[-1].at, shown[-1].pk) if more else None,
         )
 
     def handle_exception(self, error: Exception) -> Response:

@@ -20,6 +20,7 @@ from goals.questions import StatsQuestionSerializer, compared, shown
 from goals.revenue import goal_money
 from goals.serializers import GoalSerializer
 from krafter.api import Invalid, uuid_or_404
+from krafter.caching import check_if_match, etag_of
 from krafter.views import ContractViewSet, query
 
 
@@ -51,7 +52,9 @@ class GoalViewSet(ContractViewSet[Goal]):
                 message = f"A site holds at most {MAX_GOALS} goals."
                 raise Invalid({"non_field_errors": [message]})
             serializer.save(site=site)
-        return Response(serializer.data, status=201)
+        made = serializer.data
+        headers = {"Location": f"{request.path}/{made['id']}", "ETag": etag_of(made)}
+        return Response(made, status=201, headers=headers)
 
     def retrieve(self, request: Request, key: str, id: str) -> Response:
         return Response(self.get_serializer(goal_for(request, key, id)).data)
@@ -61,15 +64,19 @@ class GoalViewSet(ContractViewSet[Goal]):
             # Locked: two changes that are fine apart, such as to `regex` and to
             # a value that is no pattern, may not be so together.
             goal = goal_for(request, key, id, lock=True)
+            check_if_match(request, self.get_serializer(goal).data)
             serializer = self.get_serializer(goal, data=request.data, partial=True)
             serializer.is_valid(raise_exception=True)
             serializer.save(updated_at=timezone.now())
-        return Response(serializer.data)
+        changed = serializer.data
+        return Response(changed, headers={"ETag": etag_of(changed)})
 
     def destroy(self, request: Request, key: str, id: str) -> Response:
-        goal = goal_for(request, key, id)
-        goal.deleted_at = timezone.now()
-        goal.save(update_fields=["deleted_at"])
+        with transaction.atomic():
+            goal = goal_for(request, key, id, lock=True)
+            check_if_match(request, self.get_serializer(goal).data)
+            goal.deleted_at = timezone.now()
+            goal.save(update_fields=["deleted_at"])
         return Response({"deleted": True})
 
     def stats(self, request: Request, key: str, id: str) -> Response:

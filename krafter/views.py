@@ -12,7 +12,7 @@ from rest_framework import status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from krafter.api import Details, Invalid, StrictSerializer, malformed
+from krafter.api import Details, Invalid, Page, StrictSerializer, malformed
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -52,6 +52,16 @@ def raw_body(request: Request) -> Any:
     if request.stream is None:
         raise malformed()
     return request.data
+
+
+def page(request: Request, rows: Any, next_cursor: str | None) -> Response:
+    """A page of a list, with the address of the next one in `Link`."""
+    response = Response(Page(data=rows, next_cursor=next_cursor))
+    if next_cursor is not None:
+        asked = request.query_params.copy()
+        asked["cursor"] = next_cursor
+        response.headers["Link"] = f'<{request.path}?{asked.urlencode()}>; rel="next"'
+    return response
 
 
 def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:

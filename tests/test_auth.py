@@ -118,6 +118,8 @@ def test_refused_answers_differ_in_nothing(issue):
             ask(f"Bearer {secret}"),
         ]
     assert len({response.content for response in answers}) == 1
+    for response in answers:
+        del response.headers["X-Request-ID"]
     assert len({str(sorted(response.headers.items())) for response in answers}) == 1
 
 

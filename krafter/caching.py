@@ -1,0 +1,127 @@
+"""What a client may keep of an answer, and how it asks whether that still holds.
+
+An ETag is a digest of the body as it is sent, so that it changes exactly when the
+body does, and nothing needs to be stored or invalidated. All are strong: a
+compressed body has an ETag of its own.
+"""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.http import parse_etags
+from django.utils.text import compress_sequence
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+
+from krafter.api import API_PREFIX, encode, error_response
+
+# Below a packet's size compression saves nothing.
+MIN_COMPRESSED = 1_000
+# The last levels take twice the time for a hundredth of the size.
+_LEVEL = 6
+
+_PACKED = "-gzip"
+_REFUSED = re.compile(r"\s*q=0(?:\.0*)?\s*")
+
+
+class PreconditionFailed(exceptions.APIException):
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = "It was changed meanwhile: its ETag is not the one of If-Match"
+
+
+def etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def etag_of(data: Any) -> str:
+    """The ETag with which GET answers this."""
+    return etag(encode({"data": data}))
+
+
+def check_if_match(request: Request, data: Any) -> None:
+    """Refuse to change what is not as the caller has seen it.
+
+    `data` is what GET would answer now; call it within the lock of the change.
+    """
+    header = request.headers.get("If-Match")
+    if header is None:
+        return
+    # Seen compressed or not, it was the same.
+    seen = [tag.replace(f'{_PACKED}"', '"') for tag in parse_etags(header)]
+    if seen != ["*"] and etag_of(data) not in seen:
+        raise PreconditionFailed
+
+
+class CachingMiddleware:
+    """Answers of the API: who may keep them, ETag, gzip, 304."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not request.path_info.startswith(API_PREFIX):
+            return response
+        # Kept by the caller alone, and only with a look whether it still holds:
+        # a key may be revoked and a figure grow at any moment.
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        patch_vary_headers(response, ("Authorization", "Accept"))
+        if "no-store" in response.headers["Cache-Control"]:
+            # A secret: nothing to keep, and nothing to compress. The length of a
+            # compressed body tells about it (BREACH).
+            return response
+        if isinstance(response, StreamingHttpResponse):
+            return _compress_stream(request, response)
+        return _revalidated(request, cast(HttpResponse, response))
+
+
+def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    is_read = request.method in ("GET", "HEAD")
+    if is_read and response.status_code == 200:
+        response.headers["ETag"] = etag(response.content)
+    _compress(request, response)
+    if not is_read:
+        return response
+    tag = response.headers.get("ETag")
+    answer = get_conditional_response(request, tag, response=response) or response
+    if answer.status_code == 412:
+        return error_response(412, PreconditionFailed.default_detail)
+    return answer
+
+
+def _compress(request: HttpRequest, response: HttpResponse) -> None:
+    if len(response.content) < MIN_COMPRESSED:
+        return
+    patch_vary_headers(response, ("Accept-Encoding",))
+    if not _accepts_gzip(request):
+        return
+    response.content = gzip.compress(response.content, _LEVEL, mtime=0)
+    response.headers["Content-Length"] = str(len(response.content))
+    response.headers["Content-Encoding"] = "gzip"
+    if request.method in ("GET", "HEAD") and "ETag" in response.headers:
+        response.headers["ETag"] = f'{response.headers["ETag"][:-1]}{_PACKED}"'
+
+
+def _compress_stream(
+    request: HttpRequest, response: StreamingHttpResponse
+) -> StreamingHttpResponse:
+    patch_vary_headers(response, ("Accept-Encoding",))
+    if _accepts_gzip(request):
+        blocks = cast(Iterator[bytes], response.streaming_content)
+        response.streaming_content = compress_sequence(blocks)
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def _accepts_gzip(request: HttpRequest) -> bool:
+    for accepted in request.headers.get("Accept-Encoding", "").split(","):
+        coding, _, weight = accepted.partition(";")
+        if coding.strip().lower() == "gzip":
+            return not _REFUSED.fullmatch(weight)
+    return False

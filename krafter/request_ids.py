@@ -1,0 +1,41 @@
+"""A name for each request, in its answer and in every line logged meanwhile."""
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+HEADER = "X-Request-ID"
+
+# A caller's own is taken if it is a plain word: it goes into logs and headers.
+_SANE = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
+_current: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+class RequestIdMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        name = request.headers.get(HEADER, "")
+        if not _SANE.fullmatch(name):
+            name = str(uuid.uuid4())
+        token = _current.set(name)
+        try:
+            response = self.get_response(request)
+        finally:
+            _current.reset(token)
+        response.headers[HEADER] = name
+        return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Give a record its `request_id`, `-` outside of requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = _current.get()
+        return True
