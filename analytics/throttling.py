@@ -78,11 +78,14 @@ def _spend_in_table(caller: str, minute: int, amount: int) -> int:
 
 
 _TABLE = RateWindow._meta.db_table
+# A process that comes late, with the minute before, counts for the newer one:
+# going back would forget what is used of it.
 _SPEND = (
     f"INSERT INTO {_TABLE} AS kept (caller, minute, used)"  # noqa: S608 - a constant
     " VALUES (%s, %s, %s) ON CONFLICT (caller) DO UPDATE SET used = excluded.used"
-    " + CASE WHEN kept.minute = excluded.minute THEN kept.used ELSE 0 END,"
-    " minute = excluded.minute RETURNING used"
+    " + CASE WHEN kept.minute < excluded.minute THEN 0 ELSE kept.used END, minute ="
+    " CASE WHEN kept.minute < excluded.minute THEN excluded.minute ELSE kept.minute END"
+    " RETURNING used"
 )
 
 

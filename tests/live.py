@@ -62,7 +62,7 @@ class Live:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, workers: int = 2) -> Iterator[Live]:
+def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Live]:
     """Serve from a new database of the kind that the tests run on."""
     with _database(folder) as database_url:
         environment = {
@@ -70,6 +70,7 @@ def running(folder: Path, *, workers: int = 2) -> Iterator[Live]:
             "DATA_DIR": str(folder),
             "RATE_LIMIT_API": "0",
             "RATE_LIMIT_COLLECT": "0",
+            **settings,
         }
         _manage(environment, "migrate", "--verbosity", "0")
         secret = _manage(environment, "create_token", "--name", "live", "--scopes", "*")
