@@ -23,9 +23,6 @@ from goals.models import GoalDay
 from goals.names import matching_names
 from krafter.api import Unavailable
 
-# What a request may spend on days that nobody has counted yet. What it has
-# counted by then is kept, so that the next one goes on from there.
-BUDGET_SECONDS = 5.0
 # Days counted in one statement: doubled while that takes less than this.
 _QUICK_SECONDS = 0.25
 _MAX_DAYS_AT_ONCE = 64
@@ -43,14 +40,14 @@ def closed_days(
     rule: Rule,
     days: Days,
     *,
-    budget: float | None = BUDGET_SECONDS,
+    budget: float | None = None,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> dict[date, DayCount]:
     """What the rule counted on each of these days, which must be closed.
 
     Raises Unavailable when the days that are not kept yet take longer than the
-    budget in seconds; None is no limit. `progress` hears of each number of days
-    counted.
+    budget in seconds; what was counted by then is kept, and the next try goes
+    on from there. `progress` hears of each number of days counted.
     """
     # Read before the names and before anything is counted: what either misses
     # then raises a version that was already read.

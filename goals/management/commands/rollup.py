@@ -1,0 +1,51 @@
+"""Count the closed days of all goals ahead of time, for cron."""
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from tqdm import tqdm
+
+from analytics import events
+from analytics.periods import MAX_DAYS, Days
+from goals.models import Goal, GoalDay
+from goals.rollups import closed_days
+
+
+class Command(BaseCommand):
+    help = "Count the closed days of all goals, and drop what no goal asks for."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--site", help="the key of one site; all without it")
+        parser.add_argument(
+            "--days", type=int, default=366, help="how far back, 366 by default"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        last = events.last_closed(datetime.now(UTC))
+        span = min(max(options["days"], 1), MAX_DAYS)
+        days = Days(last - timedelta(days=span - 1), last)
+        # Those that are deleted may be restored, with their past.
+        goals = Goal.objects.filter(site__deleted_at=None)
+        if options["site"]:
+            goals = goals.filter(site__site_key=options["site"])
+        rules = sorted({(goal.site_id, goal.rule) for goal in goals})
+        with tqdm(total=len(rules) * span, unit="day", disable=None) as bar:
+            for number, (site_id, rule) in enumerate(rules, 1):
+                closed_days(site_id, rule, days, progress=bar.update)
+                bar.n = number * span
+                bar.refresh()
+        dropped = self._drop_unasked() if not options["site"] else 0
+        self.stdout.write(f"{len(rules)} rules up to {last}, {dropped} rows dropped")
+
+    def _drop_unasked(self) -> int:
+        """Delete the days of rules that no goal has any more."""
+        asked = {(goal.site_id, goal.rule.digest) for goal in Goal.objects.all()}
+        dropped = 0
+        kept = GoalDay.objects.values_list("site_id", "rule").distinct().order_by()
+        for site_id, rule in list(kept):
+            if (site_id, bytes(rule)) not in asked:
+                rows = GoalDay.objects.filter(site_id=site_id, rule=rule)
+                dropped += rows.delete()[0]
+        return dropped
