@@ -11,6 +11,7 @@ from goals.matching import Rule
 from goals.serializers import GoalSerializer
 from krafter.api import NumberField
 
+MIN_STEPS, MAX_STEPS = 2, 8
 _MINUTES_A_DAY = 24 * 60
 
 
@@ -39,8 +40,10 @@ class StepField(serializers.Field[Step, Any, Any, Any]):
         return Step(goal.rule, goal.pk)
 
 
-class FunnelSerializer(PeriodQuerySerializer):
-    steps = serializers.ListField(child=StepField(), min_length=2, max_length=8)
+class FunnelQuestionSerializer(PeriodQuerySerializer):
+    steps = serializers.ListField(
+        child=StepField(), min_length=MIN_STEPS, max_length=MAX_STEPS
+    )
     window_minutes = NumberField(
         required=False, allow_null=True, min_value=1, max_value=_MINUTES_A_DAY
     )

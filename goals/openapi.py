@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
 from analytics.days import PeriodQuerySerializer
@@ -9,6 +10,13 @@ from analytics.serializers import EventSerializer
 from analytics.site_stats_serializers import PeriodSerializer
 from goals import timeseries
 from goals.filters import GoalFilter
+from goals.funnel_serializers import (
+    MAX_STEPS,
+    MIN_STEPS,
+    FunnelQuestionSerializer,
+    RuleSerializer,
+)
+from goals.models import GoalType, MatchType
 from goals.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
@@ -197,6 +205,46 @@ class RateSerializer(AnswerSerializer):
     too_few_to_compare = serializers.BooleanField()
 
 
+class GoalStepSerializer(AnswerSerializer):
+    """A goal of the site."""
+
+    goal = serializers.UUIDField()
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="FunnelStep",
+        serializers=[RuleSerializer, GoalStepSerializer],
+        resource_type_field_name=None,
+    )
+)
+class FunnelStepField(serializers.Field[Any, Any, Any, Any]):
+    """Stands for the field that reads a step, in the document only."""
+
+
+class FunnelBodySerializer(FunnelQuestionSerializer):
+    steps = serializers.ListField(
+        child=FunnelStepField(), min_length=MIN_STEPS, max_length=MAX_STEPS
+    )
+
+
+class ReachedStepSerializer(AnswerSerializer):
+    goal = serializers.UUIDField(allow_null=True, help_text="Null for a rule.")
+    type = serializers.ChoiceField(GoalType.choices)
+    match_type = serializers.ChoiceField(MatchType.choices)
+    match_value = serializers.CharField()
+    visitors = serializers.IntegerField()
+    dropped = serializers.IntegerField()
+    share_of_previous = serializers.FloatField(allow_null=True)
+    share_of_first = serializers.FloatField(allow_null=True)
+
+
+class FunnelSerializer(AnswerSerializer):
+    period = PeriodSerializer()
+    window_minutes = serializers.IntegerField(allow_null=True)
+    steps = ReachedStepSerializer(many=True)
+
+
 OPERATIONS = {
     "goals_list": Operation(filters=GoalFilter),
     "goals_stats": Operation(
@@ -241,5 +289,12 @@ OPERATIONS = {
         summary="Which goals an event satisfies, and why",
         body={"application/json": reference("AnyEvent")},
         answer=ExplanationSerializer,
+    ),
+    "funnels_query": Operation(
+        summary="How many visitors went through steps in order",
+        description="A step is a goal of the site, or a rule like a goal's. Visitors"
+        " change their ids at midnight, so that a way ends with its day.",
+        body=FunnelBodySerializer,
+        answer=FunnelSerializer,
     ),
 }

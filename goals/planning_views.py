@@ -10,7 +10,7 @@ from analytics.auth import site_for
 from analytics.days import PeriodQuerySerializer, days
 from goals.drafts import draft, edit, named_goal
 from goals.explain import explain
-from goals.funnel_serializers import FunnelSerializer
+from goals.funnel_serializers import FunnelQuestionSerializer
 from goals.funnels import funnel
 from goals.models import Goal
 from goals.preview import preview
@@ -45,7 +45,7 @@ class PreviewViewSet(ContractViewSet[Goal]):
 
 class FunnelViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
-    serializer_class = FunnelSerializer
+    serializer_class = FunnelQuestionSerializer
     required_scopes: ClassVar = {"query": "analytics:read"}
 
     def query(self, request: Request, key: str) -> Response:
