@@ -21,7 +21,7 @@ from django.db import (
     transaction,
 )
 
-from analytics import events, ingest, throttling, visitors
+from analytics import events, ingest, throttling, visitors, wire
 from analytics.committer import Full, GroupCommit
 from krafter.api import encode
 
@@ -96,9 +96,9 @@ def _take(
     """The event to store, if any, and what to answer once that is done."""
     try:
         event, dropped = ingest.from_tracker(body, environ, now=datetime.now(UTC))
-    except ingest.Malformed:
+    except wire.Malformed:
         return None, _error(400, "Malformed JSON")
-    except ingest.Rejected as rejected:
+    except wire.Rejected as rejected:
         return None, _error(422, "Validation failed", details=rejected.details)
     if "debug=1" in environ.get("QUERY_STRING", "").split("&"):
         told = encode({"ok": True, "dropped": dropped})

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from analytics import collect, events, ingest
+from analytics import collect, events, wire
 from analytics.models import Event
 from analytics.serializers import (
     EventQuerySerializer,
@@ -55,7 +55,7 @@ _REVENUE: Schema = {
 }
 _PROP: Schema = {
     "anyOf": [
-        _text(ingest.MAX_PROP),
+        _text(wire.MAX_PROP),
         {"type": "number"},
         {"type": "boolean"},
         _NULL,
@@ -64,20 +64,20 @@ _PROP: Schema = {
 _FIELDS: dict[str, Schema] = {
     "type": reference("EventType"),
     "name": _text(
-        ingest.MAX_NAME, description="Of the event or goal; not for a page view."
+        wire.MAX_NAME, description="Of the event or goal; not for a page view."
     ),
-    "url": _text(ingest.MAX_URL, description="The page: required for a page view."),
-    "referrer": _text(ingest.MAX_URL, description="URL of the page before."),
+    "url": _text(wire.MAX_URL, description="The page: required for a page view."),
+    "referrer": _text(wire.MAX_URL, description="URL of the page before."),
     "revenue": _REVENUE,
     "currency": reference("Currency"),
     "props": {
         "type": "object",
-        "maxProperties": ingest.MAX_PROPS,
-        "propertyNames": _text(ingest.MAX_PROP),
+        "maxProperties": wire.MAX_PROPS,
+        "propertyNames": _text(wire.MAX_PROP),
         "additionalProperties": _PROP,
     },
     "id": _text(
-        ingest.MAX_EVENT_ID,
+        wire.MAX_EVENT_ID,
         1,
         description="Your own: what repeats it is counted once.",
     ),
@@ -88,7 +88,7 @@ _FIELDS: dict[str, Schema] = {
         "description": "With an offset; at most 24 hours ahead. Now, if left out.",
     },
     "visitor_id": _text(
-        ingest.MAX_PROP, 1, description="Or else `ip` and `user_agent`. Not stored."
+        wire.MAX_PROP, 1, description="Or else `ip` and `user_agent`. Not stored."
     ),
     "ip": {"type": "string", "description": "Not stored."},
     "user_agent": {"type": "string", "description": "Not stored."},
@@ -137,11 +137,11 @@ def _schemas() -> dict[str, Schema]:
     }
     amount = {**_REVENUE, "description": "More than 0, at most what is left of it."}
     return {
-        "TrackedEvent": _body(ingest.SentByTracker, **{**texts, "props": props}),
-        "ServerEvent": _body(ingest.SentByServer, refund_of=_NULL),
-        "AnyEvent": _body(ingest.SentByAnyone),
+        "TrackedEvent": _body(wire.SentByTracker, **{**texts, "props": props}),
+        "ServerEvent": _body(wire.SentByServer, refund_of=_NULL),
+        "AnyEvent": _body(wire.SentByAnyone),
         "Refund": _body(
-            ingest.SentRefund,
+            wire.SentRefund,
             revenue=amount,
             currency=_text(description="Must be that of the event, if given."),
             type=_text(description="Must be that of the event, if given."),
@@ -156,7 +156,7 @@ def _schemas() -> dict[str, Schema]:
                     " itself: what is neither is answered `rejected`.",
                     "items": {},
                     "minItems": 1,
-                    "maxItems": ingest.MAX_BATCH,
+                    "maxItems": wire.MAX_BATCH,
                 }
             },
             "required": ["events"],

@@ -14,7 +14,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import collect, cursors, events, ingest, sites
+from analytics import collect, cursors, events, ingest, sites, wire
 from analytics.auth import caller, site_for
 from analytics.idempotency import replayable
 from analytics.models import ApiToken, Event, Site
@@ -211,12 +211,12 @@ class EventViewSet(ContractViewSet[Event]):
         sent = raw_body(request)
         try:
             if isinstance(sent, Lines):
-                items, is_batch = ingest.split_lines(sent.body), True
+                items, is_batch = wire.split_lines(sent.body), True
             else:
-                items, is_batch = ingest.split(sent)
-        except ingest.Malformed:
+                items, is_batch = wire.split(sent)
+        except wire.Malformed:
             raise malformed() from None
-        except ingest.Rejected as rejected:
+        except wire.Rejected as rejected:
             raise Invalid(rejected.details) from None
         answers = _store(items, site)
         if not is_batch and "details" in answers[0]:
@@ -236,7 +236,7 @@ def _store(items: Sequence[msgspec.Raw], site: Site) -> list[dict[str, Any]]:
                     accepted.append((answer, event))
                 case refund:
                     refunds.append((answer, refund))
-        except ingest.Rejected as rejected:
+        except wire.Rejected as rejected:
             answer["details"] = rejected.details
         answers.append(answer)
     stored = events.append([event for _, event in accepted])

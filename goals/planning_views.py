@@ -5,7 +5,7 @@ from typing import ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import events, ingest
+from analytics import events, ingest, wire
 from analytics.auth import site_for
 from analytics.days import PeriodQuerySerializer, days
 from goals.drafts import draft, edit, named_goal
@@ -68,9 +68,9 @@ class ExplainViewSet(ContractViewSet[Goal]):
         check_parameters(request, ())
         try:
             event_type, name = ingest.identify(raw_body(request))
-        except ingest.Malformed:
+        except wire.Malformed:
             raise malformed() from None
-        except ingest.Rejected as rejected:
+        except wire.Rejected as rejected:
             raise Invalid(rejected.details) from None
         return Response(
             {

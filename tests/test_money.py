@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from analytics import events
 from goals import money
 from goals.matching import Rule
-from goals.names import matching_names
 from goals.models import ExchangeRate
+from goals.names import matching_names
 from goals.rates import Rates
 from goals.revenue import detail
 from tests.factories import GoalFactory, store

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from analytics import access_log, events, ingest, pages
+from analytics import access_log, events, ingest, pages, wire
 from analytics.models import Site
 
 BATCH = 1_000
@@ -147,7 +147,7 @@ class EventIds:
 
 def _parse(text: str, now: datetime) -> access_log.Line:
     line = access_log.parse(text)
-    if line.at.year < ingest.EARLIEST_YEAR or line.at > now + ingest.MAX_AHEAD:
+    if line.at.year < wire.EARLIEST_YEAR or line.at > now + wire.MAX_AHEAD:
         raise access_log.Malformed("a time before 1990 or in the future")
     return line
 
@@ -158,13 +158,13 @@ def _resolve(
     """The page view, or None and the rule of the site that dropped it."""
     # Cut, or the rules would drop it as too long: the path ends before, and of
     # a referrer only the host counts.
-    url = line.target[: ingest.MAX_URL]
+    url = line.target[: wire.MAX_URL]
     hit = ingest.Hit(
-        sent=ingest.SentByTracker(
+        sent=wire.SentByTracker(
             type="pageview",
             site=site.site_key,
             url=url,
-            referrer=line.referrer[: ingest.MAX_URL],
+            referrer=line.referrer[: wire.MAX_URL],
             id=ids.next(line),
         ),
         site=site,
