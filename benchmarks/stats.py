@@ -151,6 +151,9 @@ class Api:
             "User-Agent": AGENT,
         }
 
+    def reconnect(self) -> None:
+        self._http.close()
+
     def __call__(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body)
         self._http.request(method, path, data, self._headers)
@@ -273,11 +276,14 @@ def comparison(url: str, api: Api, paths: dict[str, str]) -> dict[str, float]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         clickhouse = load_clickhouse(url, folder)
+        # Loading took longer than the server keeps an idle connection.
+        api.reconnect()
         connection = stack.enter_context(psycopg.connect(url, autocommit=True))
         for name, question in QUESTIONS.items():
             path = f"{paths[name]}/stats?period=12mo"
             ours, answer = best(partial(api, "GET", path))
             expected = (answer["conversions"], answer["unique_conversions"])
+            api.reconnect()
             sql, found = best(partial(ask_sql, connection, question), times=2)
             if found != expected:
                 raise RuntimeError(f"{name}: SQL {found}, ours {expected}")
