@@ -37,6 +37,12 @@ def no_rate_limits(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_walk_over_static_files(settings: Any) -> None:
+    """WhiteNoise begins with one for each test client, of 25 ms."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
 def keep_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test's transaction lives on its connection: nobody may give it back."""
     monkeypatch.setattr("analytics.collect.close_old_connections", lambda: None)
