@@ -1,0 +1,202 @@
+"""Facts and their dimensions: append-only.
+
+Every key leads with the site, and no foreign key constraint reaches into
+configuration: one site can then live on one shard of whatever engine comes
+after this one.
+"""
+
+from django.db import models
+from django.db.models import Q
+
+from analytics.models.configuration import Site
+
+
+class EventType(models.TextChoices):
+    """The kinds of event, in the wire's words; `goal` is a `ka.goal()` call."""
+
+    PAGEVIEW = "pageview"
+    EVENT = "event"
+    GOAL = "goal"
+
+
+class EventName(models.Model):
+    """The dictionary of a site: each path, event or goal name ever sent, once.
+
+    Goals are matched against these few rows, never against events. Ids of a
+    site become visible in ascending order (see `events.append`).
+    """
+
+    site = models.ForeignKey(
+        Site, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    type = models.CharField(max_length=8, choices=EventType)
+    name = models.TextField()
+    # A B-tree cannot hold long names (2,704 bytes on PostgreSQL), 16 bytes it can.
+    digest = models.BinaryField(max_length=16)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site", "digest"), name="event_name_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(type__in=EventType.values), name="event_name_type"
+            ),
+        )
+        indexes = (models.Index(fields=("site", "type", "id"), name="event_name_list"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Context(models.Model):
+    """Where visitors came from and with what: one row a distinct combination.
+
+    Labels only, `""` where unknown: never an address or a raw user agent.
+    """
+
+    site = models.ForeignKey(
+        Site, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    digest = models.BinaryField(max_length=16)
+    referrer = models.CharField(max_length=253)
+    utm_source = models.CharField(max_length=255)
+    utm_medium = models.CharField(max_length=255)
+    utm_campaign = models.CharField(max_length=255)
+    country = models.CharField(max_length=2)
+    device = models.CharField(max_length=16)
+    browser = models.CharField(max_length=64)
+    os = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("site", "digest"), name="context_unique"),
+        )
+
+    def __str__(self) -> str:
+        labels = (self.referrer, self.country, self.device, self.browser, self.os)
+        return " · ".join(label for label in labels if label)
+
+
+class Fact(models.Model):
+    """What an event and an adjustment of its amount have in common."""
+
+    site = models.ForeignKey(
+        Site, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    day = models.DateField(help_text="The calendar day in the site's time zone.")
+    at = models.DateTimeField()
+    name = models.ForeignKey(
+        EventName, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    visitor = models.BigIntegerField(help_text="64 bits of the day's visitor hash.")
+    context = models.ForeignKey(
+        Context, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    page = models.ForeignKey(
+        EventName,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        help_text="Where it happened; null for a page view.",
+    )
+    amount = models.BigIntegerField(
+        null=True, help_text="Ten-thousandths of a unit of the currency."
+    )
+    currency = models.CharField(max_length=3, null=True)  # noqa: DJ001 - no code, unlike no amount, means the goal's currency
+    props = models.JSONField(null=True)
+    event_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - unique where given
+
+    class Meta:
+        abstract = True
+
+
+class Event(Fact):
+    """Something a visitor did: stored once, narrow, never changed.
+
+    Ids of a site become visible in ascending order (see `events.append`).
+    """
+
+    class Meta:
+        ordering = ("-at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site", "event_id"),
+                condition=Q(event_id__isnull=False),
+                name="event_id_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=False) | Q(currency__isnull=True),
+                name="event_currency_needs_amount",
+            ),
+        )
+        indexes = (
+            # Answers every goal question by itself. The day comes before the
+            # name so that a day's events are written side by side: inserts
+            # touch the index's right edge however large the table is.
+            models.Index(
+                fields=("site", "day", "name", "visitor"), name="event_counts"
+            ),
+            models.Index(fields=("site", "at", "id"), name="event_times"),
+            # Sums of money by themselves: few events carry an amount.
+            models.Index(
+                fields=("site", "day", "name", "currency", "amount"),
+                condition=Q(amount__isnull=False),
+                name="event_amounts",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Adjustment(Fact):
+    """A change of an event's amount that came later: a refund.
+
+    It carries the event's name, visitor, context and page, so that whatever
+    narrows events narrows it too, and a day of its own. Apart from events,
+    which stay as they were stored: nothing that counts events can count it.
+    """
+
+    refund_of = models.CharField(max_length=64, help_text="The event's event_id.")
+
+    class Meta:
+        ordering = ("-at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site", "event_id"),
+                condition=Q(event_id__isnull=False),
+                name="adjustment_id_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=False, amount__lt=0),
+                name="adjustment_amount_negative",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("site", "day", "name"), name="adjustment_sums"),
+            models.Index(fields=("site", "refund_of"), name="adjustment_refunds"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.refund_of} {self.at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class LateDay(models.Model):
+    """How often a day of a site was changed after it had ended everywhere."""
+
+    site = models.ForeignKey(
+        Site, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    day = models.DateField()
+    version = models.IntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("site", "day"), name="late_day_unique"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.version}"
