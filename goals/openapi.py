@@ -9,6 +9,7 @@ from analytics.days import PeriodQuerySerializer
 from analytics.serializers import EventSerializer
 from analytics.site_stats_serializers import PeriodSerializer
 from goals import timeseries
+from goals.applying import ApplyQuerySerializer
 from goals.filters import GoalFilter
 from goals.funnel_serializers import (
     MAX_STEPS,
@@ -245,8 +246,39 @@ class FunnelSerializer(AnswerSerializer):
     steps = ReachedStepSerializer(many=True)
 
 
+class PlannedGoalSerializer(AnswerSerializer):
+    id = serializers.UUIDField(
+        allow_null=True, help_text="Null for one that is not made yet."
+    )
+    name = serializers.CharField()
+    type = serializers.ChoiceField(GoalType.choices)
+    match_type = serializers.ChoiceField(MatchType.choices)
+    match_value = serializers.CharField()
+    currency = serializers.CharField(allow_null=True)
+
+
+class PlannedChangeSerializer(AnswerSerializer):
+    before = PlannedGoalSerializer()
+    after = PlannedGoalSerializer()
+
+
+class PlanSerializer(AnswerSerializer):
+    create = PlannedGoalSerializer(many=True)  # type: ignore[assignment] # hides a method of theirs that an answer does not need
+    change = PlannedChangeSerializer(many=True)
+    delete = PlannedGoalSerializer(many=True)
+    keep = PlannedGoalSerializer(many=True)
+
+
 OPERATIONS = {
     "goals_list": Operation(filters=GoalFilter),
+    "goals_apply": Operation(
+        summary="Make a site's goals those of a list",
+        description="Names tell goals apart. **Goals that are not in the list are"
+        " deleted**, unless `delete_missing` is false; their events stay. With"
+        " `dry_run=true` nothing is done, and the answer is what would be.",
+        query=ApplyQuerySerializer,
+        answer=PlanSerializer,
+    ),
     "goals_stats": Operation(
         summary="How many conversions a goal had",
         query=StatsQuestionSerializer,

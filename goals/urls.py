@@ -11,6 +11,7 @@ _FUNNELS = "analytics/sites/<str:key>/funnels"
 
 urlpatterns = [
     path(_GOALS, GoalViewSet.as_view({"get": "list", "post": "create"})),
+    path(f"{_GOALS}/apply", GoalViewSet.as_view({"post": "apply"})),
     path(f"{_GOALS}/preview", PreviewViewSet.as_view({"post": "preview"})),
     path(f"{_GOALS}/explain", ExplainViewSet.as_view({"post": "explain"})),
     path(f"{_GOALS}/stats", AllGoalsViewSet.as_view({"get": "stats"})),

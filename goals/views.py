@@ -13,7 +13,8 @@ from analytics.days import days
 from analytics.filtering import where
 from analytics.idempotency import replayable
 from analytics.models import Site
-from goals import stats
+from goals import applying, stats
+from goals.applying import ApplyQuerySerializer, GoalSetSerializer
 from goals.filters import narrow
 from goals.models import MAX_GOALS, Goal
 from goals.questions import StatsQuestionSerializer, compared, shown
@@ -34,7 +35,11 @@ class GoalViewSet(ContractViewSet[Goal]):
         "partial_update": "analytics:write",
         "destroy": "analytics:write",
         "stats": "analytics:read",
+        "apply": "analytics:write",
     }
+
+    def get_serializer_class(self) -> Any:
+        return GoalSetSerializer if self.action == "apply" else GoalSerializer
 
     def list(self, request: Request, key: str) -> Response:
         goals = site_for(request, key).goals.live()
@@ -78,6 +83,22 @@ class GoalViewSet(ContractViewSet[Goal]):
             goal.deleted_at = timezone.now()
             goal.save(update_fields=["deleted_at"])
         return Response({"deleted": True})
+
+    def apply(self, request: Request, key: str) -> Response:
+        """Make the site's goals those of a list; goals not in it are deleted."""
+        site = site_for(request, key)
+        asked = query(ApplyQuerySerializer, request)
+        checked = self.get_serializer(data=request.data)
+        checked.is_valid(raise_exception=True)
+        wanted = checked.validated_data
+        return Response(
+            applying.apply(
+                site,
+                wanted["goals"],
+                delete_missing=wanted["delete_missing"],
+                dry_run=asked["dry_run"] == "true",
+            )
+        )
 
     def stats(self, request: Request, key: str, id: str) -> Response:
         goal = goal_for(request, key, id)

@@ -178,12 +178,13 @@ class _KnownFieldsOnly:
     """
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields)  # type: ignore[attr-defined]
+        keys = set(data) if isinstance(data, Mapping) else set()
+        unknown = keys - set(self.fields)  # type: ignore[attr-defined]
         errors: Details = {key: ["Unknown field."] for key in sorted(unknown)}
         try:
             value = super().to_internal_value(data)  # type: ignore[misc]
         except serializers.ValidationError as error:
-            errors |= _details(error.detail)
+            errors |= flat_details(error.detail)
         if errors:
             raise serializers.ValidationError(errors)
         return value
@@ -220,7 +221,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         case Invalid(details=details):
             return _invalid(details)
         case serializers.ValidationError(detail=detail):
-            return _invalid(_details(detail))
+            return _invalid(flat_details(detail))
         case exceptions.Throttled():
             seconds = max(1, math.ceil(getattr(error, "wait", 1)))
             return Response(
@@ -257,19 +258,19 @@ _SENTENCES = {
 }
 
 
-def _details(detail: Any, path: str = "") -> Details:
+def flat_details(detail: Any, path: str = "") -> Details:
     """DRF's nested error detail as one flat mapping; inner paths get dots."""
     if isinstance(detail, Mapping):
         flat: Details = {}
         for key, value in detail.items():
-            flat |= _details(value, f"{path}.{key}" if path else str(key))
+            flat |= flat_details(value, f"{path}.{key}" if path else str(key))
         return flat
     if isinstance(detail, list):
         if all(isinstance(item, str) for item in detail):
             return {path or "non_field_errors": [str(item) for item in detail]}
         flat = {}
         for index, item in enumerate(detail):
-            flat |= _details(item, f"{path}.{index}" if path else str(index))
+            flat |= flat_details(item, f"{path}.{index}" if path else str(index))
         return flat
     return {path or "non_field_errors": [str(detail)]}
 

@@ -152,6 +152,13 @@ ROUTES = [
         },
     ),
     Route("POST", _GOALS, WRITE, 201, GOAL),
+    Route(
+        "POST",
+        f"{_GOALS}/apply",
+        WRITE,
+        body={"goals": [GOAL], "delete_missing": False},
+        params={"dry_run": "true"},
+    ),
     Route("POST", f"{_GOALS}/preview", READ, body=DRAFT),
     Route("POST", f"{_GOALS}/explain", READ, body=EVENT),
     Route("POST", f"{_SITE}/funnels/query", READ, body=FUNNEL),

@@ -1,0 +1,101 @@
+"""Write a site's goals as YAML, or make them those of a YAML file."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rest_framework.exceptions import ValidationError
+
+from analytics.models import Site
+from goals.applying import GoalSetSerializer, apply, definitions
+from krafter.api import Details, Invalid, flat_details
+
+
+class Command(BaseCommand):
+    help = (
+        "Keep goals in a file: `export` writes a site's as YAML to standard output,"
+        " `apply` makes a site's those of such a file. Goals that are not in the file"
+        " are deleted; their events stay."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        export = actions.add_parser("export", help="write YAML to standard output")
+        apply = actions.add_parser("apply", help="make the goals those of a file")
+        for action in (export, apply):
+            action.add_argument("--site", required=True, help="the site's key, sk_…")
+        apply.add_argument("file", help="path of the file, - for standard input")
+        apply.add_argument(
+            "--dry-run", action="store_true", help="only say what would be done"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        site = Site.objects.live().filter(site_key=options["site"]).first()
+        if site is None:
+            raise CommandError(f"There is no site with the key {options['site']}.")
+        try:
+            if options["action"] == "export":
+                self.stdout.write(_export(site), ending="")
+            else:
+                self._apply(site, _read(options["file"]), dry_run=options["dry_run"])
+        except ValidationError as error:
+            raise CommandError(_sentences(flat_details(error.detail))) from None
+        except Invalid as error:
+            raise CommandError(_sentences(error.details)) from None
+
+    def _apply(self, site: Site, content: Any, *, dry_run: bool) -> None:
+        checked = GoalSetSerializer(data=content)
+        checked.is_valid(raise_exception=True)
+        wanted = checked.validated_data
+        plan = apply(
+            site,
+            wanted["goals"],
+            delete_missing=wanted["delete_missing"],
+            dry_run=dry_run,
+        )
+        for goal in plan["create"]:
+            self.stdout.write(f"+ {_line(goal)}")
+        for change in plan["change"]:
+            self.stdout.write(f"- {_line(change['before'])}")
+            self.stdout.write(f"+ {_line(change['after'])}")
+        for goal in plan["delete"]:
+            self.stdout.write(f"- {_line(goal)}")
+        numbers = [len(plan[name]) for name in ("create", "change", "delete", "keep")]
+        done = "{} created, {} changed, {} deleted, {} kept.".format(*numbers)
+        self.stdout.write(f"Nothing done. It would be: {done}" if dry_run else done)
+
+
+def _export(site: Site) -> str:
+    goals = [
+        # Left out, it is none.
+        {field: value for field, value in goal._asdict().items() if value is not None}
+        for goal in definitions(site).values()
+    ]
+    # A line a field, however long: for whoever reads the differences.
+    return yaml.safe_dump(
+        {"goals": goals}, sort_keys=False, allow_unicode=True, width=sys.maxsize
+    )
+
+
+def _read(name: str) -> Any:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+        return yaml.safe_load(text)
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CommandError(f"{name} is not YAML: {error}") from None
+
+
+def _line(goal: dict[str, Any]) -> str:
+    currency = f" {goal['currency']}" if goal["currency"] else ""
+    return (
+        f"{goal['name']}: {goal['type']} {goal['match_type']}"
+        f" {goal['match_value']!r}{currency}"
+    )
+
+
+def _sentences(details: Details) -> str:
+    return "\n".join(f"{name}: {' '.join(said)}" for name, said in details.items())
