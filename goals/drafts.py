@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from rest_framework import serializers
@@ -16,7 +16,10 @@ class DraftSerializer(GoalSerializer):
     """A goal as it would be created, with or without its name."""
 
     class Meta(GoalSerializer.Meta):
-        extra_kwargs = {"name": {"required": False}}
+        extra_kwargs: ClassVar = {
+            **GoalSerializer.Meta.extra_kwargs,
+            "name": {"required": False},
+        }
 
 
 def draft(site: Site, fields: Mapping[str, Any]) -> Goal:

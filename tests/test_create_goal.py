@@ -4,6 +4,7 @@ import pytest
 
 from goals.models import MAX_GOALS, Goal
 from tests.factories import GoalFactory
+from tests.routes import ROUTES
 from tests.test_matching import REFUSED
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +157,17 @@ def test_wrong_field_is_named_and_nothing_is_stored(create, field, value):
     assert response.json()["error"] == "Validation failed"
     assert list(response.json()["details"]) == [field]
     assert not Goal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if "match_type" in (route.body or {})],
+    ids=lambda route: route.label,
+)
+def test_every_route_that_takes_a_goal_refuses_an_empty_currency(owner, ids, route):
+    response = owner(route.method, route.url(**ids), {**route.body, "currency": ""})
+    assert response.status_code == 422
+    assert list(response.json()["details"]) == ["currency"]
 
 
 def test_all_wrong_fields_are_named_at_once(create):
