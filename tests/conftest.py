@@ -149,7 +149,7 @@ def track(site: Site) -> Callable[..., Any]:
     `environ` are other parts of the request, such as REMOTE_ADDR.
     """
 
-    def track(event: Any, headers: dict[str, str] | None = None, **environ: str) -> Any:
+    def track(event: Any, headers: dict[str, str] | None = None, **environ: Any) -> Any:
         if isinstance(event, dict):
             event = json.dumps({"site": site.site_key, **event})
         return Client(headers={"User-Agent": BROWSER}).post(

@@ -377,6 +377,7 @@ def test_event_is_stored(track, site):
     track({**SIGNUP, "url": url, "props": props, "id": "e-1"})
     event = Event.objects.get()
     assert (event.name.type, event.name.name) == ("event", "signup")
+    assert event.page is not None
     assert (event.page.type, event.page.name) == ("pageview", "/register")
     assert event.props == props
     assert event.event_id == "e-1"

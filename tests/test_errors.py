@@ -1,6 +1,7 @@
 """Bad input at every endpoint: 4xx in the one shape, and never a 500."""
 
 import json
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -24,7 +25,7 @@ PATHS = sorted({route.path for route in ROUTES})
 API_PATHS = sorted(set(PATHS) - set(DOCUMENTS))
 
 # Values that are wrong in nearly every field; a field may take a few of them.
-HOSTILE = [
+HOSTILE: list[Any] = [
     None,
     True,
     -1,

@@ -87,7 +87,7 @@ def test_answer_is_the_documented_one(owner, site):
                 "goal",
                 "purchase",
                 visitor=number % 298,
-                amount=events.to_amount(49),
+                amount=49_0000,
                 currency="USD",
             )
             for number in range(342)

@@ -126,18 +126,14 @@ def test_processes_agree_on_a_salt(site):
 
 def test_of_two_that_make_a_salt_at_once_one_wins(site, monkeypatch):
     """Another process makes it between this one's look and its insert."""
-    objects = Salt.objects
-    made = {}
+    save = Salt.save
 
-    def get_or_create(**values):
-        if not made:
-            theirs = {**values["defaults"], "value": b"t" * 16}
-            made["theirs"] = objects.create(
-                timezone=values["timezone"], day=values["day"], **theirs
-            )
-        return type(objects).get_or_create(objects, **values)
+    def save_too_late(salt, **options):
+        theirs = Salt(timezone=salt.timezone, day=salt.day, value=b"t" * 16)
+        Salt.objects.bulk_create([theirs])
+        save(salt, **options)
 
-    monkeypatch.setattr(objects, "get_or_create", get_or_create)
+    monkeypatch.setattr(Salt, "save", save_too_late)
     ours = visitor(site)
     assert bytes(Salt.objects.get().value) == b"t" * 16
     visitors.forget()
