@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 import time_machine
+from django.db.models import QuerySet
 
 from analytics import visitors
 from analytics.models import Event, Salt
@@ -126,14 +127,16 @@ def test_processes_agree_on_a_salt(site):
 
 def test_of_two_that_make_a_salt_at_once_one_wins(site, monkeypatch):
     """Another process makes it between this one's look and its insert."""
-    save = Salt.save
+    get = QuerySet.get
 
-    def save_too_late(salt, **options):
-        theirs = Salt(timezone=salt.timezone, day=salt.day, value=b"t" * 16)
-        Salt.objects.bulk_create([theirs])
-        save(salt, **options)
+    def look_before_theirs(salts, **wanted):
+        try:
+            return get(salts, **wanted)
+        except Salt.DoesNotExist:
+            Salt.objects.create(value=b"t" * 16, **wanted)
+            raise
 
-    monkeypatch.setattr(Salt, "save", save_too_late)
+    monkeypatch.setattr(QuerySet, "get", look_before_theirs)
     ours = visitor(site)
     assert bytes(Salt.objects.get().value) == b"t" * 16
     visitors.forget()
