@@ -266,6 +266,10 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
-    # Django logs the path of each 4xx, and a path may carry personal data.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        # Django logs the path of each 4xx, and a path may carry personal data.
+        "django.request": {"level": "ERROR"},
+        # Anyone may send any Host: a trace for each would be the whole log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }

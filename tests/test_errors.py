@@ -447,3 +447,9 @@ def test_store_that_is_away_is_503(owner, monkeypatch):
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "1"
     assert response.json() == {"error": "The store is away, try again"}
+
+
+def test_foreign_host_is_400_and_no_line_in_the_log(owner, caplog):
+    response = owner("GET", "/sites", headers={"Host": "evil.example"})
+    assert_error(response, 400)
+    assert caplog.text == ""
