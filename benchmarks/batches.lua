@@ -1,4 +1,5 @@
 -- Batches of 1,000 events as a server sends them; the key is in KRAFTER_KEY.
+dofile("benchmarks/report.lua")
 local agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 local bodies = {}
 for number = 1, 8 do
@@ -21,11 +22,4 @@ wrk.headers["Authorization"] = "Bearer " .. os.getenv("KRAFTER_KEY")
 function request()
   sent = sent + 1
   return wrk.format(nil, nil, nil, bodies[sent % 8 + 1])
-end
-
-function done(summary, latency)
-  io.write(string.format('{"requests":%d,"seconds":%f,"p50_ms":%f,"p99_ms":%f,"failed":%d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
-    latency:percentile(99) / 1e3, summary.errors.status + summary.errors.connect
-    + summary.errors.read + summary.errors.write + summary.errors.timeout))
 end

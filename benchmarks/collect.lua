@@ -1,4 +1,5 @@
 -- Page views, events and goals as many different visitors would send them.
+dofile("benchmarks/report.lua")
 local agents = {
   "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/128.0.0.0 Safari/537.36",
   "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
@@ -20,12 +21,4 @@ function request()
   if sent % 25 == 0 then what = '"type":"goal","name":"purchase","revenue":49.99,"currency":"USD"' end
   wrk.headers["User-Agent"] = agents[sent % 4 + 1] .. " v" .. (sent % 300)
   return wrk.format(nil, nil, nil, '{"site":"sk_abc123def456",' .. what .. rest)
-end
-
--- wrk's own count of errors leaves out what it calls a success.
-function done(summary, latency)
-  io.write(string.format('{"requests":%d,"seconds":%f,"p50_ms":%f,"p99_ms":%f,"failed":%d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
-    latency:percentile(99) / 1e3, summary.errors.status + summary.errors.connect
-    + summary.errors.read + summary.errors.write + summary.errors.timeout))
 end

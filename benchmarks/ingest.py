@@ -42,7 +42,11 @@ def load(
     path = ROOT / "benchmarks" / script
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(path)]
     printed = subprocess.run(
-        [*command, "--latency", url], check=True, capture_output=True, text=True
+        [*command, "--latency", url],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     told: dict[str, float] = json.loads(printed.splitlines()[-1])
     told["rate"] = told["requests"] / told["seconds"]
