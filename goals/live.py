@@ -64,9 +64,10 @@ def live_days(
     """What the rule has counted on these days up to now."""
     ends: dict[date, int] = {}
     lives = {day: events.live_day(site_id, day) for day in each_day(days)}
+    seen = max(live.last_id for live in lives.values())
     for day, live in lives.items():
         with live.lock:
-            ends[day] = live.refresh()
+            ends[day] = live.refresh(seen)
     # After the events, whose names were there with them or before. What others
     # read of the day meanwhile may have names that are not in these: `ends`.
     names = matching_names(site_id, rule)

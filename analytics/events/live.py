@@ -9,12 +9,16 @@ import threading
 from array import array
 from collections import OrderedDict
 from datetime import date
+from operator import itemgetter
 from typing import NamedTuple
 
 from analytics.models import Event
 
 # 16 bytes an event. A day beyond this is counted by the database.
 _MAX_EVENTS = 4_000_000
+
+
+_FIRST = itemgetter(0)
 
 
 class Amount(NamedTuple):
@@ -33,23 +37,31 @@ class LiveDay:
         self.names = array("q")
         self.visitors = array("q")
         self.amounts: list[Amount] = []
-        self._unread = Event.objects.filter(site_id=site_id, day=day).order_by("pk")
-        self._last_id = 0
+        self._unread = Event.objects.filter(site_id=site_id, day=day).order_by()
+        self.last_id = 0
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def refresh(self) -> int:
-        """Read the events that were committed since the last time; their number."""
-        rows = self._unread.filter(pk__gt=self._last_id).values_list(
+    def refresh(self, seen: int) -> int:
+        """Read the events that were committed since the last time; their number.
+
+        `seen`: the id of any event of the site that was read before. All up to
+        it are visible by now, so that the next reading may begin there and not
+        go through the events of later days again.
+        """
+        rows = self._unread.filter(pk__gt=self.last_id).values_list(
             "pk", "name_id", "visitor", "amount", "currency"
         )
-        for pk, name_id, visitor, amount, currency in rows.iterator(10_000):
+        # Sorted here: asked for the order, the database would read every
+        # event there is along its primary key to find the day's.
+        for pk, name_id, visitor, amount, currency in sorted(rows, key=_FIRST):
             if amount is not None:
                 self.amounts.append(Amount(len(self), currency, amount))
             self.names.append(name_id)
             self.visitors.append(visitor)
-            self._last_id = pk
+            self.last_id = pk
+        self.last_id = max(self.last_id, seen)
         return len(self)
 
 
