@@ -22,12 +22,14 @@ from analytics.serializers import (
     NewTokenSerializer,
     TokenSerializer,
 )
+from analytics.site_stats import DIMENSIONS
 from analytics.site_stats_serializers import (
     RealtimeSerializer,
     SiteStatsQuerySerializer,
     SiteStatsSerializer,
 )
 from krafter.operations import (
+    IDEMPOTENCY_KEY,
     AnswerSerializer,
     Operation,
     Schema,
@@ -81,7 +83,7 @@ _FIELDS: dict[str, Schema] = {
         1,
         description="Your own: what repeats it is counted once.",
     ),
-    "site": _text(description="The site's public key."),
+    "site": {"type": "string", "description": "The site's public key."},
     "timestamp": {
         "type": "string",
         "format": "date-time",
@@ -226,6 +228,8 @@ _TRACKED = OpenApiExample(
     },
 )
 
+_ANY = "|".join(DIMENSIONS)
+
 OPERATIONS = {
     "collect": Operation(
         summary="Take an event from a page",
@@ -251,7 +255,8 @@ OPERATIONS = {
     "events_create": Operation(
         summary="Send events from a server",
         description="One event or refund, or a batch in which a wrong one fails no"
-        " other.",
+        " other. As NDJSON, one of them a line.",
+        parameters=(IDEMPOTENCY_KEY,),
         body={
             "application/json": {
                 "anyOf": [
@@ -259,17 +264,28 @@ OPERATIONS = {
                     reference("Refund"),
                     reference("EventBatch"),
                 ]
-            }
+            },
+            "application/x-ndjson": {"type": "string"},
         },
         answer=EventOutcomeSerializer(many=True),
     ),
+    "sites_create": Operation(headers=("Location",)),
     "sites_stats": Operation(
         summary="How much a site was visited",
         query=SiteStatsQuerySerializer,
+        parameters=(
+            OpenApiParameter(
+                "dimensions",
+                {"type": "string", "pattern": f"^({_ANY})(,({_ANY}))*$"},
+                description="Names, separated by commas.",
+            ),
+        ),
         answer=SiteStatsSerializer,
     ),
     "sites_realtime": Operation(
-        summary="Who was there in the last 5 minutes", answer=RealtimeSerializer
+        summary="Who was there in the last 5 minutes",
+        answer=RealtimeSerializer,
+        errors=(422,),
     ),
     "tokens_create": Operation(answer=NewTokenSerializer, status=201),
     "tokens_revoke": Operation(
@@ -281,5 +297,6 @@ OPERATIONS = {
         body=None,
         answer=NewTokenSerializer,
         status=201,
+        errors=(422,),
     ),
 }

@@ -1,12 +1,12 @@
 """Sites, keys and events as the wire shows them."""
 
 import ipaddress
-import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
+from django.core.validators import RegexValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -21,14 +21,12 @@ from krafter.api import (
     TextField,
 )
 
-_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _MAX_ENTRIES = 100
 
-
-def _check_domain(domain: str) -> str:
-    if not _DOMAIN.fullmatch(domain):
-        raise serializers.ValidationError("Letters, digits, dots and hyphens only.")
-    return domain
+_is_domain = RegexValidator(
+    r"^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z",
+    "Letters, digits, dots and hyphens only.",
+)
 
 
 class SiteSerializer(StrictModelSerializer):
@@ -38,9 +36,10 @@ class SiteSerializer(StrictModelSerializer):
         model = Site
         fields = ("id", "domain", "name", "site_key", "public_stats", "created_at")
         read_only_fields = ("site_key", "created_at")
+        extra_kwargs = {"domain": {"validators": [_is_domain]}}
 
     def validate_domain(self, value: str) -> str:
-        domain = _check_domain(value.lower())
+        domain = value.lower()
         team = caller(self.context["request"]).team_id
         others = Site.objects.live().filter(team=team, domain=domain)
         if self.instance is not None:
@@ -52,7 +51,8 @@ class SiteSerializer(StrictModelSerializer):
 
 class SiteSettingsSerializer(StrictModelSerializer):
     allowed_hosts = serializers.ListField(
-        child=TextField(max_length=253), max_length=_MAX_ENTRIES
+        child=TextField(max_length=253, validators=[_is_domain]),
+        max_length=_MAX_ENTRIES,
     )
     excluded_ips = serializers.ListField(
         child=TextField(max_length=64), max_length=_MAX_ENTRIES
@@ -78,7 +78,7 @@ class SiteSettingsSerializer(StrictModelSerializer):
         return value
 
     def validate_allowed_hosts(self, value: list[str]) -> list[str]:
-        return [_check_domain(host.lower()) for host in value]
+        return [host.lower() for host in value]
 
     def validate_excluded_ips(self, value: list[str]) -> list[str]:
         for text in value:

@@ -2,9 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema_field,
+)
 from rest_framework import serializers
 
+from analytics import events
 from analytics.days import PeriodQuerySerializer
 from analytics.serializers import EventSerializer
 from analytics.site_stats_serializers import PeriodSerializer
@@ -27,7 +32,14 @@ from goals.questions import (
     TimeseriesQuestionSerializer,
 )
 from goals.serializers import GoalSerializer
-from krafter.operations import AnswerSerializer, Operation, page_of, reference
+from krafter.operations import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    AnswerSerializer,
+    Operation,
+    page_of,
+    reference,
+)
 
 
 def _money(**options: Any) -> serializers.DecimalField:
@@ -126,12 +138,13 @@ class TimeseriesSerializer(ComparedTimeseriesSerializer):
     )
 
 
-class AnyField(serializers.JSONField):
+@extend_schema_field({"type": ["string", "number", "boolean", "null"]})
+class ValueField(serializers.Field[Any, Any, Any, Any]):
     """A text; of a property also a number, a boolean or null."""
 
 
 class BreakdownRowSerializer(CountsSerializer):
-    value = AnyField(allow_null=True)
+    value = ValueField()
 
 
 class BreakdownSerializer(AnswerSerializer):
@@ -279,6 +292,11 @@ OPERATIONS = {
         query=ApplyQuerySerializer,
         answer=PlanSerializer,
     ),
+    "goals_create": Operation(
+        parameters=(IDEMPOTENCY_KEY,), headers=("ETag", "Location")
+    ),
+    "goals_update": Operation(parameters=(IF_MATCH,), headers=("ETag",), errors=(412,)),
+    "goals_delete": Operation(parameters=(IF_MATCH,), errors=(412,)),
     "goals_stats": Operation(
         summary="How many conversions a goal had",
         query=StatsQuestionSerializer,
@@ -297,6 +315,17 @@ OPERATIONS = {
     "goals_breakdown": Operation(
         summary="A goal's conversions by the values of a dimension",
         query=BreakdownQuestionSerializer,
+        parameters=(
+            OpenApiParameter(
+                "dimension",
+                {
+                    "type": "string",
+                    "default": "path",
+                    "maxLength": 1_100,
+                    "pattern": rf"^({'|'.join(events.DIMENSIONS)}|props\.[^\x00]+)$",
+                },
+            ),
+        ),
         answer=BreakdownSerializer,
     ),
     "goals_rate": Operation(

@@ -12,7 +12,15 @@ def _integer(description: str) -> Schema:
     return {"description": description, "schema": {"type": "integer"}}
 
 
+def _text(description: str) -> Schema:
+    return {"description": description, "schema": {"type": "string"}}
+
+
 HEADERS: dict[str, Schema] = {
+    "ETag": _text("Changes when the body does."),
+    "Link": _text('The address of the next page, `rel="next"`.'),
+    "Location": _text("Where it is."),
+    "X-Request-ID": _text("The name of the request in the service's log."),
     "x-ratelimit-limit": _integer("Requests a minute."),
     "x-ratelimit-remaining": _integer("How many of them are left."),
     "x-ratelimit-reset": _integer("When the next minute begins, in Unix seconds."),
@@ -20,6 +28,7 @@ HEADERS: dict[str, Schema] = {
     "WWW-Authenticate": {"description": "How to ask.", "schema": {"const": "Bearer"}},
 }
 RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+USUAL_HEADERS = (*RATE_LIMIT_HEADERS, "X-Request-ID")
 
 _SENTENCE = {"type": "string", "description": "A readable sentence."}
 
@@ -61,11 +70,10 @@ class ErrorResponse(NamedTuple):
     headers: tuple[str, ...] = ()
 
     def described(self) -> Schema:
-        names = (*RATE_LIMIT_HEADERS, *self.headers)
         schema = {"$ref": f"#/components/schemas/{self.schema}"}
         return {
             "description": self.description,
-            "headers": header_references(names),
+            "headers": header_references((*USUAL_HEADERS, *self.headers)),
             "content": {
                 "application/json": {"schema": schema, "example": self.example}
             },
@@ -80,9 +88,15 @@ def _says(message: str) -> Schema:
     return {"error": message}
 
 
+NOT_MODIFIED: Schema = {
+    "description": "It is still as `If-None-Match` says it was seen.",
+    "headers": header_references((*USUAL_HEADERS, "ETag")),
+}
 RESPONSES = {
     400: ErrorResponse(
-        "BadRequest", "Broken JSON, or no object.", _says("Malformed JSON")
+        "BadRequest",
+        "Broken JSON, no object, or an odd query",
+        _says("Malformed JSON"),
     ),
     401: ErrorResponse(
         "Unauthorized",
@@ -100,6 +114,11 @@ RESPONSES = {
         "NotAcceptable",
         "`Accept` leaves out JSON.",
         _says("Could not satisfy the request Accept header."),
+    ),
+    412: ErrorResponse(
+        "PreconditionFailed",
+        "It is not as `If-Match` says it was seen.",
+        _says("It was changed meanwhile: its ETag is not the one of If-Match"),
     ),
     413: ErrorResponse(
         "TooLarge", "The body is too large.", _says("The body is too large")

@@ -49,7 +49,8 @@ class Operation:
 
     `query` is the serializer of the parameters, `filters` the FilterSet of a
     list. `body` and `answer` are those of the view unless given; a body may be
-    None for none, or schemas by media type. `errors` come on top of the usual.
+    None for none, or schemas by media type. `errors`, and the answer's `headers`,
+    come on top of the usual.
     """
 
     summary: str = ""
@@ -62,6 +63,21 @@ class Operation:
     status: int = 200
     examples: tuple[OpenApiExample, ...] = ()
     errors: tuple[int, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    OpenApiParameter.HEADER,
+    description="Your name for the request: it is done once, however often it comes.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag with which you have seen it: refused if it has changed.",
+)
 
 
 def reference(component: str) -> Schema:

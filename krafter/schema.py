@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from django.forms import ChoiceField
 from django.utils.module_loading import import_string
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.drainage import warn
@@ -22,6 +23,7 @@ from krafter import error_schemas
 from krafter.operations import (
     DeletionSerializer,
     Operation,
+    PageSerializer,
     Schema,
     WholeSerializer,
     reference,
@@ -86,6 +88,8 @@ class EnvelopeSchema(AutoSchema):
     def get_summary(self) -> str:
         if summary := self._row.summary:
             return summary
+        if self._action not in _SUMMARIES:
+            return self._action.capitalize()
         one = "settings" if self._resource == "settings" else f"a {self._resource[:-1]}"
         return _SUMMARIES[self._action].format(many=self._resource, one=one)
 
@@ -153,7 +157,11 @@ class EnvelopeSchema(AutoSchema):
         parameters: list[Schema] = super()._get_filter_parameters()
         for parameter in parameters:
             field = self._row.filters().form.fields[parameter["name"]]
-            if longest := getattr(field, "max_length", None):
+            if isinstance(field, ChoiceField):
+                known: Any = field.choices
+                values = [value for value, _ in known if value]
+                parameter["schema"] = {"type": "string", "enum": values}
+            elif longest := field.max_length:
                 parameter["schema"] |= {"maxLength": longest, "pattern": _TEXT}
         return parameters
 
@@ -164,6 +172,10 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
         bodies: Schema = super()._get_response_bodies(direction)
+        if self.method == "GET":
+            bodies["304"] = self._component(
+                "responses", "NotModified", error_schemas.NOT_MODIFIED
+            )
         for status in self._errors():
             bodies.setdefault(str(status), self._error(status))
         return dict(sorted(bodies.items()))
@@ -172,11 +184,14 @@ class EnvelopeSchema(AutoSchema):
         """The errors that this operation can answer with."""
         if not self._scope:
             return set(self._row.errors)
-        statuses = {401, 403, 406, 429, 500, 503, *self._row.errors}
+        # 400: any query may be too long.
+        statuses = {400, 401, 403, 406, 429, 500, 503, *self._row.errors}
         if "{" in self.path:
             statuses |= {404}
+        if self.method == "GET":
+            statuses |= {412}
         if self._get_request_body():
-            statuses |= {400, 413, 415, 422}
+            statuses |= {413, 415, 422}
         if any(parameter["in"] == "query" for parameter in self._get_parameters()):
             statuses |= {422}
         return statuses
@@ -188,7 +203,7 @@ class EnvelopeSchema(AutoSchema):
         return self._component("responses", error.name, error.described())
 
     def _headers(self, *names: str) -> Schema:
-        names = (*error_schemas.RATE_LIMIT_HEADERS, *names)
+        names = (*error_schemas.USUAL_HEADERS, *names)
         for name in names:
             self._component("headers", name, error_schemas.HEADERS[name])
         return error_schemas.header_references(names)
@@ -209,13 +224,23 @@ class EnvelopeSchema(AutoSchema):
         response: Schema = super()._get_response_for_code(
             serializer, status_code, media_types, direction
         )
-        response["headers"] = self._headers() | response.get("headers", {})
+        response["headers"] = self._headers(*self._own_headers(serializer))
         response["description"] = response["description"] or "Done."
-        kind = serializer if isinstance(serializer, type) else type(serializer)
-        if not issubclass(kind, WholeSerializer):
+        if not _is(serializer, WholeSerializer):
             for media in response.get("content", {}).values():
                 self._wrap(media)
+        for media_type, media in response.get("content", {}).items():
+            if media_type != "application/json":
+                media["schema"] = {"type": "string"}
         return response
+
+    def _own_headers(self, serializer: Any) -> list[str]:
+        names = [*self._row.headers]
+        if self.method == "GET":
+            names.append("ETag")
+        if _is(serializer, PageSerializer):
+            names.append("Link")
+        return names
 
     def _wrap(self, media: Schema) -> None:
         """Put a schema and its examples into the envelope."""
@@ -267,6 +292,12 @@ class EnvelopeSchema(AutoSchema):
         if isinstance(field, serializers.ListField) and not field.allow_empty:
             schema["minItems"] = 1
         return schema
+
+
+def _is(serializer: Any, base: type) -> bool:
+    return isinstance(serializer, base) or (
+        isinstance(serializer, type) and issubclass(serializer, base)
+    )
 
 
 @cache

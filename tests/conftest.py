@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from analytics import events, sites, visitors
 from analytics.models import ApiToken, Site, Team
 from goals import stats
+from tests.contract.responses import CheckedClient
 from tests.factories import GoalFactory, SiteFactory
 from tests.live import Live, running
 
@@ -73,7 +74,7 @@ class ApiClient:
     """Calls the API with one key; `queries=N` asserts the number of queries."""
 
     def __init__(self, secret: str, count_queries: DjangoAssertNumQueries) -> None:
-        self.client = Client(headers={"Authorization": f"Bearer {secret}"})
+        self.client = CheckedClient(headers={"Authorization": f"Bearer {secret}"})
         self._count_queries = count_queries
 
     def __call__(
@@ -139,7 +140,7 @@ def stranger(strangers_site: Site, client_with: Callable[..., ApiClient]) -> Api
 @pytest.fixture
 def anyone(db: None) -> Client:
     """A client without a key: a visitor's browser."""
-    return Client()
+    return CheckedClient()
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def track(site: Site) -> Callable[..., Any]:
     def track(event: Any, headers: dict[str, str] | None = None, **environ: Any) -> Any:
         if isinstance(event, dict):
             event = json.dumps({"site": site.site_key, **event})
-        return Client(headers={"User-Agent": BROWSER}).post(
+        return CheckedClient(headers={"User-Agent": BROWSER}).post(
             f"{BASE}/collect?debug=1",
             event,
             content_type="text/plain",
