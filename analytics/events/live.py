@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from analytics.models import Event
 
-# 16 bytes an event. A day beyond this is counted by the database.
+# 16 bytes an event, of all days together; the day that is asked for always stays.
 _MAX_EVENTS = 4_000_000
 
 
