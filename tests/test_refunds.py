@@ -1,15 +1,24 @@
 """Refunds: POST /sites/:key/events with `refund_of`."""
 
 import threading
+from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import pytest
 import time_machine
 from django.db import connection
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analytics import events
 from analytics.models import Adjustment, Event
+from analytics.periods import Days
+from goals.models import ExchangeRate
+from goals.revenue import goal_money
+from goals.stats import goal_stats
 from tests.factories import GoalFactory, SiteFactory, store
 
 MONDAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -274,3 +283,68 @@ def test_request_without_a_body_is_malformed(owner, site):
     response = owner("POST", f"/sites/{site.site_key}/events")
     assert response.status_code == 400
     assert response.json() == {"error": "Malformed JSON"}
+
+
+DAYS = st.sampled_from([date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)])
+CODES = st.sampled_from([None, "USD", "EUR", "GBP", "XAF"])
+CENTS = st.integers(0, 500_0000)
+
+
+@pytest.mark.django_db
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(DAYS, CODES, CENTS, st.lists(st.tuples(DAYS, CENTS), max_size=3)),
+        max_size=6,
+    )
+)
+def test_revenue_equals_a_recount(orders):
+    site = SiteFactory.create()
+    per_euro = {"USD": Fraction(11, 10), "GBP": Fraction(7, 8), "EUR": Fraction(1)}
+    for code in ("USD", "GBP"):
+        ExchangeRate.objects.update_or_create(
+            day=date(2026, 3, 1),
+            currency=code,
+            defaults={"rate": str(float(per_euro[code]))},
+        )
+    sums: defaultdict[Any, Fraction] = defaultdict(Fraction)
+    for number, (day, code, amount, refunds) in enumerate(orders):
+        at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        store(
+            site,
+            "goal",
+            "buy",
+            at=at,
+            amount=amount,
+            currency=code,
+            event_id=str(number),
+        )
+        sums[day, code] += Fraction(amount, 10_000)
+        left = amount
+        for when, back in refunds:
+            if not back:
+                continue
+            new = events.NewRefund(
+                day=when, at=at, refund_of=str(number), amount=back, currency=code
+            )
+            (outcome,) = events.refund(site.pk, [new])
+            assert outcome.is_new == (back <= left)
+            if back <= left:
+                left -= back
+                sums[when, code] -= Fraction(back, 10_000)
+    expected = Fraction()
+    for (_, code), total in sums.items():
+        if code in (None, "USD"):
+            expected += total
+        elif code in per_euro:
+            cents = total * per_euro["USD"] / per_euro[code] * 100
+            expected += Fraction(round(cents), 100)
+    goal = GoalFactory.create(
+        site=site, type="custom", match_value="buy", currency="USD"
+    )
+    days = Days(date(2026, 3, 2), date(2026, 3, 4))
+    answer = goal_stats(goal, days)
+    assert Fraction(answer["revenue"] or 0) == expected
+    assert answer["conversions"] == len(orders)
+    money = goal_money(goal, days) or {}
+    assert money["net"] == answer["revenue"]
