@@ -5,13 +5,17 @@ today there. Both ends are included.
 """
 
 import calendar
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 _DAYS_BACK = {"7d": 7, "30d": 30}
 NAMES = (*_DAYS_BACK, "12mo", "custom")
 DEFAULT = "30d"
 MAX_DAYS = 1_830
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class Days(NamedTuple):
@@ -46,6 +50,19 @@ def resolve(
     if period == "12mo":
         return Days(_a_year_before(today), today)
     return Days(today - timedelta(days=_DAYS_BACK[period]), today)
+
+
+def midnight(day: date, zone: ZoneInfo, *, later: int = 0) -> datetime:
+    """When the day begins, or the one so many days later, in UTC.
+
+    Where clocks skip midnight, that is at what comes instead; where the calendar
+    ends, at its end.
+    """
+    try:
+        start = datetime.combine(day + timedelta(later), time.min, zone)
+        return start.astimezone(UTC)
+    except OverflowError:
+        return _EARLIEST if day.year == 1 else _LATEST
 
 
 def _custom(start: date | None, end: date | None) -> Days:

@@ -1,7 +1,6 @@
 """The API of sites, events and keys, and the tracker's public way in."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -186,13 +185,13 @@ class EventViewSet(ContractViewSet[Event]):
     def list(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         asked = query(EventQuerySerializer, request)
-        limit = asked["limit"]
+        first, last, limit = asked.get("from"), asked.get("to"), asked["limit"]
         found = events.listing(
             site.pk,
             type=asked.get("type"),
             name=asked.get("name"),
-            start=_midnight(site, asked.get("from")),
-            end=_midnight(site, asked.get("to"), days=1),
+            start=site.midnight(first) if first else None,
+            end=site.midnight(last, later=1) if last else None,
             before=cursors.read(asked.get("cursor")),
             limit=limit + 1,
         )
@@ -259,18 +258,6 @@ def _store_refunds(
             answer["details"] = outcome.wrong
         else:
             answer["status"] = "accepted" if outcome.is_new else "duplicate"
-
-
-def _midnight(site: Site, day: date | None, *, days: int = 0) -> datetime | None:
-    """When a calendar day begins in the site's time zone."""
-    if day is None:
-        return None
-    try:
-        return datetime.combine(
-            day + timedelta(days=days), datetime.min.time(), site.zone
-        )
-    except OverflowError:
-        return None
 
 
 @csrf_exempt

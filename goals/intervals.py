@@ -1,10 +1,10 @@
 """The hours, days, weeks and months that a period is made of. Pure."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from analytics.periods import Days, PeriodError
+from analytics.periods import Days, PeriodError, midnight
 
 HOUR = timedelta(hours=1)
 MAX_HOURLY_DAYS = 31
@@ -40,21 +40,16 @@ def stretches(days: Days, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]
     if days.first.year < 2 or days.last.year > 9998:
         # There the calendar ends before some zone's midnight.
         raise PeriodError("interval", "hour: only in the years 2 to 9998.")
-    start = _midnight(days.first, zone)
+    start = midnight(days.first, zone)
     for day in each_day(Days(days.first + _DAY, days.last)):
-        midnight = _midnight(day, zone)
-        if (midnight - start) % HOUR:
-            yield start, midnight
-            start = midnight
-    yield start, _midnight(days.last + _DAY, zone)
+        next_start = midnight(day, zone)
+        if (next_start - start) % HOUR:
+            yield start, next_start
+            start = next_start
+    yield start, midnight(days.last, zone, later=1)
 
 
 def hours(start: datetime, end: datetime) -> Iterator[datetime]:
     while start < end:
         yield start
         start += HOUR
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    """When a day begins; where clocks skip midnight, at what comes instead."""
-    return datetime.combine(day, time.min, zone).astimezone(UTC)

@@ -1,12 +1,13 @@
 """Which days a period means: lengths, month ends, leap days, refusals."""
 
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.periods import MAX_DAYS, NAMES, PeriodError, resolve
+from analytics.periods import MAX_DAYS, NAMES, PeriodError, midnight, resolve
 
 TODAY = date(2026, 2, 18)
 
@@ -98,3 +99,21 @@ def test_period_of_any_day_has_its_length(period, today):
     length = (days.last - days.first).days
     assert days.last == today
     assert length in {"7d": {7}, "30d": {30}, "12mo": {365, 366}}[period]
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "later", "expected"),
+    [
+        ("2026-03-01", "UTC", 0, "2026-03-01T00:00:00+00:00"),
+        ("2026-03-01", "Europe/Berlin", 0, "2026-02-28T23:00:00+00:00"),
+        ("2026-02-28", "Europe/Berlin", 1, "2026-02-28T23:00:00+00:00"),
+        ("2026-03-29", "Europe/Berlin", 1, "2026-03-29T22:00:00+00:00"),
+        # Clocks there go from 24:00 to 01:00.
+        ("2026-04-24", "Africa/Cairo", 0, "2026-04-23T22:00:00+00:00"),
+        ("0001-01-01", "Asia/Tokyo", 0, "0001-01-01T00:00:00+00:00"),
+        ("9999-12-31", "UTC", 1, "9999-12-31T23:59:59.999999+00:00"),
+    ],
+)
+def test_midnight_is_that_of_the_zone(day, zone, later, expected):
+    start = midnight(date.fromisoformat(day), ZoneInfo(zone), later=later)
+    assert start.isoformat() == expected

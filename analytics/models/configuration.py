@@ -3,7 +3,7 @@
 import secrets
 import string
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from analytics import tokens
+from analytics import periods, tokens
 
 
 class Team(models.Model):
@@ -106,6 +106,10 @@ class Site(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    def midnight(self, day: date, *, later: int = 0) -> datetime:
+        """When a day begins there, see `periods.midnight`."""
+        return periods.midnight(day, self.zone, later=later)
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

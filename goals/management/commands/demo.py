@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -113,8 +113,7 @@ def _make_site(site_key: str) -> Site:
 
 def _events(site: Site, day: date, seed: int) -> Iterator[events.NewEvent]:
     """What the shop's visitors did on that day in the site's time zone."""
-    start = _midnight(site, day)
-    end = _midnight(site, day + timedelta(days=1))
+    start, end = site.midnight(day), site.midnight(day, later=1)
     number = 0
     for visit in demo_shop.visits(day, seed):
         # No salt: what is added tomorrow must be the same visitors' doing.
@@ -139,7 +138,3 @@ def _events(site: Site, day: date, seed: int) -> Iterator[events.NewEvent]:
                 props=step.props,
                 event_id=f"demo-{seed}-{day}-{number}",
             )
-
-
-def _midnight(site: Site, day: date) -> datetime:
-    return datetime.combine(day, time(), site.zone).astimezone(UTC)
