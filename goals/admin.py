@@ -11,17 +11,8 @@ from analytics.admin.contract import ContractForm
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
 from analytics.models import Site
 from goals.matching import Rule
-from goals.models import MAX_GOALS, Goal
+from goals.models import Goal, lacks_room
 from goals.serializers import GoalSerializer
-
-
-def lacks_room(site: Site) -> str | None:
-    """Why the site can take no other goal, if so. Call it in a transaction."""
-    # The lock keeps two requests from both being the thousandth.
-    Site.objects.select_for_update().get(pk=site.pk)
-    if site.goals.live().count() < MAX_GOALS:
-        return None
-    return f"A site holds at most {MAX_GOALS} goals."
 
 
 class GoalForm(ContractForm):

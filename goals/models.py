@@ -80,6 +80,15 @@ class Goal(models.Model):
         return Rule(self.type, self.match_type, self.match_value)
 
 
+def lacks_room(site: Site) -> str | None:
+    """Why the site can take no other goal, if so. Call it in a transaction."""
+    # The lock keeps two requests from both being the thousandth.
+    Site.objects.select_for_update().get(pk=site.pk)
+    if Goal.objects.live().filter(site=site).count() < MAX_GOALS:
+        return None
+    return f"A site holds at most {MAX_GOALS} goals."
+
+
 class GoalDay(models.Model):
     """What a rule counted on a closed day of a site: a cache, nothing more.
 

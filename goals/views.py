@@ -12,11 +12,10 @@ from analytics.auth import site_for
 from analytics.days import days
 from analytics.filtering import where
 from analytics.idempotency import replayable
-from analytics.models import Site
 from goals import applying, stats
 from goals.applying import ApplyQuerySerializer, GoalSetSerializer
 from goals.filters import narrow
-from goals.models import MAX_GOALS, Goal
+from goals.models import Goal, lacks_room
 from goals.questions import StatsQuestionSerializer, compared, shown
 from goals.revenue import goal_money
 from goals.serializers import GoalSerializer
@@ -51,11 +50,8 @@ class GoalViewSet(ContractViewSet[Goal]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         with transaction.atomic():
-            # The lock keeps two requests from both being the thousandth.
-            Site.objects.select_for_update().get(pk=site.pk)
-            if site.goals.live().count() >= MAX_GOALS:
-                message = f"A site holds at most {MAX_GOALS} goals."
-                raise Invalid({"non_field_errors": [message]})
+            if refusal := lacks_room(site):
+                raise Invalid({"non_field_errors": [refusal]})
             serializer.save(site=site)
         made = serializer.data
         headers = {"Location": f"{request.path}/{made['id']}", "ETag": etag_of(made)}

@@ -94,7 +94,7 @@ def test_only_what_was_changed_is_saved_and_a_rule_as_a_whole(
 
 
 def test_site_holds_no_more_goals_than_by_the_api(operator, site, monkeypatch):
-    monkeypatch.setattr("goals.admin.MAX_GOALS", 1)
+    monkeypatch.setattr("goals.models.MAX_GOALS", 1)
     full, deleted = GoalFactory.create(site=site), GoalFactory.create(site=site)
     Goal.objects.filter(pk=deleted.pk).update(deleted_at=datetime.now(UTC))
     refused = operator.post(url("goal", "add"), goal_form(site))
