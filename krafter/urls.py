@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from analytics.views import tracker
 from krafter import documentation
@@ -13,5 +14,6 @@ urlpatterns = [
     path(f"{API}openapi.yaml", documentation.openapi_yaml),
     path(f"{API}docs", documentation.page),
     path("a.js", tracker),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
 ]

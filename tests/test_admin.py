@@ -169,3 +169,8 @@ def test_user_is_created_with_a_password(operator):
     }
     operator.post(url("user", "add"), form)
     assert User.objects.get(username="new").check_password("correct horse battery")
+
+
+def test_address_without_a_slash_leads_to_the_admin(client):
+    answer = client.get("/admin")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
