@@ -10,7 +10,9 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
 _django = get_wsgi_application()
 
-from analytics import collect  # noqa: E402 - its models need Django set up
+from analytics import collect, housekeeping  # noqa: E402 - need Django set up
+
+housekeeping.start()
 
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
