@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -103,11 +103,14 @@ def _body(struct: type[msgspec.Struct], **changed: Schema) -> Schema:
     properties, required = {}, []
     for field in msgspec.structs.fields(struct):
         schema = changed.get(field.name, _FIELDS[field.name])
+        if schema == _NULL:
+            # There to tell it from another body. Some generators know no such type.
+            continue
         if field.required:
             required.append(field.name)
         elif isinstance(schema.get("type"), str):
             schema = {**schema, "type": [schema["type"], "null"]}
-        elif schema is not _NULL:
+        else:
             schema = {**_aside(schema), "anyOf": [*_choices(schema), _NULL]}
         properties[field.name] = schema
     return {
@@ -137,7 +140,11 @@ def _schemas() -> dict[str, Schema]:
     props["additionalProperties"] = {
         "anyOf": [_unbounded(schema) for schema in _PROP["anyOf"]]
     }
-    amount = {**_REVENUE, "description": "More than 0, at most what is left of it."}
+    number = {"exclusiveMinimum": 0, "maximum": int(events.MAX_AMOUNT)}
+    amount = {
+        "description": "At most what is left of the event's.",
+        "anyOf": [{"type": "number", **number}, _REVENUE["anyOf"][1]],
+    }
     return {
         "TrackedEvent": _body(wire.SentByTracker, **{**texts, "props": props}),
         "ServerEvent": _body(wire.SentByServer, refund_of=_NULL),
@@ -149,6 +156,13 @@ def _schemas() -> dict[str, Schema]:
             type=_text(description="Must be that of the event, if given."),
             name=_text(description="Must be that of the event, if given."),
         ),
+        "Sent": {
+            "anyOf": [
+                reference("ServerEvent"),
+                reference("Refund"),
+                reference("EventBatch"),
+            ]
+        },
         "EventBatch": {
             "type": "object",
             "properties": {
@@ -216,18 +230,14 @@ def add_collect(endpoints: list[Endpoint]) -> list[Endpoint]:
     return [*endpoints, (collect.PATH, collect.PATH, "POST", view)]
 
 
-_TRACKED = OpenApiExample(
-    "Purchase",
-    {
-        "site": "sk_abc123def456",
-        "type": "goal",
-        "name": "purchase",
-        "url": "https://example.com/cart",
-        "revenue": 49.99,
-        "currency": "USD",
-    },
-)
-
+_TRACKED = {
+    "site": "sk_abc123def456",
+    "type": "goal",
+    "name": "purchase",
+    "url": "https://example.com/cart",
+    "revenue": 49.99,
+    "currency": "USD",
+}
 _ANY = "|".join(DIMENSIONS)
 
 OPERATIONS = {
@@ -242,7 +252,7 @@ OPERATIONS = {
             ),
         ),
         body={
-            media_type: OpenApiRequest(reference("TrackedEvent"), examples=[_TRACKED])
+            media_type: reference("TrackedEvent")
             for media_type in ("text/plain", "application/json")
         },
         answer=CollectedSerializer,
@@ -258,13 +268,7 @@ OPERATIONS = {
         " other. As NDJSON, one of them a line.",
         parameters=(IDEMPOTENCY_KEY,),
         body={
-            "application/json": {
-                "anyOf": [
-                    reference("ServerEvent"),
-                    reference("Refund"),
-                    reference("EventBatch"),
-                ]
-            },
+            "application/json": reference("Sent"),
             "application/x-ndjson": {"type": "string"},
         },
         answer=EventOutcomeSerializer(many=True),

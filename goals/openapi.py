@@ -282,8 +282,18 @@ class PlanSerializer(AnswerSerializer):
     keep = PlannedGoalSerializer(many=True)
 
 
+# The owner's own.
+_PURCHASE = {
+    "id": "550e8400-e29b-41d4-a716-446655440000",
+    "name": "Purchase",
+    "type": "custom",
+    "match_type": "exact",
+    "match_value": "purchase",
+    "currency": "USD",
+}
+
 OPERATIONS = {
-    "goals_list": Operation(filters=GoalFilter),
+    "goals_list": Operation(filters=GoalFilter, answered=_PURCHASE),
     "goals_apply": Operation(
         summary="Make a site's goals those of a list",
         description="Names tell goals apart. **Goals that are not in the list are"
@@ -293,14 +303,24 @@ OPERATIONS = {
         answer=PlanSerializer,
     ),
     "goals_create": Operation(
-        parameters=(IDEMPOTENCY_KEY,), headers=("ETag", "Location")
+        parameters=(IDEMPOTENCY_KEY,),
+        sent={name: value for name, value in _PURCHASE.items() if name != "id"},
+        answered=_PURCHASE,
+        headers=("ETag", "Location"),
     ),
-    "goals_update": Operation(parameters=(IF_MATCH,), headers=("ETag",), errors=(412,)),
+    "goals_update": Operation(
+        parameters=(IF_MATCH,),
+        sent={"name": "Completed Purchase", "currency": "EUR"},
+        answered=_PURCHASE | {"name": "Completed Purchase", "currency": "EUR"},
+        headers=("ETag",),
+        errors=(412,),
+    ),
     "goals_delete": Operation(parameters=(IF_MATCH,), errors=(412,)),
     "goals_stats": Operation(
         summary="How many conversions a goal had",
         query=StatsQuestionSerializer,
         answer=GoalStatsSerializer,
+        answered={"conversions": 342, "unique_conversions": 298, "revenue": 16758.0},
     ),
     "goals_stats_all": Operation(
         summary="How many conversions each goal of a site had",

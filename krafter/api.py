@@ -156,7 +156,13 @@ class FlagField(_NoCoercion, serializers.BooleanField):
 
 
 class NumberField(_NoCoercion, serializers.IntegerField):
+    """A whole number, `1.0` included: JSON does not tell it from `1`."""
+
     accepts = int
+
+    def to_internal_value(self, data: Any) -> Any:
+        is_whole = isinstance(data, float) and data.is_integer()
+        return super().to_internal_value(int(data) if is_whole else data)
 
 
 class DayField(serializers.DateField):

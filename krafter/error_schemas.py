@@ -25,7 +25,7 @@ HEADERS: dict[str, Schema] = {
     "x-ratelimit-remaining": _integer("How many of them are left."),
     "x-ratelimit-reset": _integer("When the next minute begins, in Unix seconds."),
     "Retry-After": _integer("Seconds to wait."),
-    "WWW-Authenticate": {"description": "How to ask.", "schema": {"const": "Bearer"}},
+    "WWW-Authenticate": _text("`Bearer`."),
 }
 RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 USUAL_HEADERS = (*RATE_LIMIT_HEADERS, "X-Request-ID")
@@ -42,7 +42,7 @@ def _object(**properties: Schema) -> Schema:
 
 
 SCHEMAS: dict[str, Schema] = {
-    "Error": _object(),
+    "ApiError": _object(),
     "ValidationError": _object(
         details={
             "type": "object",
@@ -66,7 +66,7 @@ class ErrorResponse(NamedTuple):
     name: str
     description: str
     example: Schema
-    schema: str = "Error"
+    schema: str = "ApiError"
     headers: tuple[str, ...] = ()
 
     def described(self) -> Schema:

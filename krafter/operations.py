@@ -49,7 +49,8 @@ class Operation:
 
     `query` is the serializer of the parameters, `filters` the FilterSet of a
     list. `body` and `answer` are those of the view unless given; a body may be
-    None for none, or schemas by media type. `errors`, and the answer's `headers`,
+    None for none, or schemas by media type. `sent` and `answered` are
+    examples, without the envelope. `errors`, and the answer's `headers`,
     come on top of the usual.
     """
 
@@ -61,7 +62,8 @@ class Operation:
     body: Any = empty
     answer: Any = None
     status: int = 200
-    examples: tuple[OpenApiExample, ...] = ()
+    sent: Schema | None = None
+    answered: Any = None
     errors: tuple[int, ...] = ()
     headers: tuple[str, ...] = ()
 

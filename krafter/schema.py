@@ -121,7 +121,10 @@ class EnvelopeSchema(AutoSchema):
         return super().get_response_serializers()
 
     def get_examples(self) -> list[OpenApiExample]:
-        return list(self._row.examples)
+        answered = self._row.answered
+        if answered is None:
+            return []
+        return [OpenApiExample("Example", answered, response_only=True)]
 
     @property
     def _action(self) -> str:
@@ -167,6 +170,11 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_request_body(self, direction: Any = "request") -> Schema | None:
         body: Schema | None = super()._get_request_body(direction)
+        if body and self._row.sent:
+            # Beside the schema: generators cannot read one beside a body.
+            name = body["content"]["application/json"]["schema"]["$ref"]
+            component = self.registry[name.rpartition("/")[2], "schemas"]
+            component.schema["examples"] = [self._row.sent]
         # A PATCH may change nothing, but it must say so: `{}`.
         return body and {**body, "required": True}
 
@@ -284,6 +292,8 @@ class EnvelopeSchema(AutoSchema):
             field, direction, bypass_extensions
         )
         if direction == "request" and isinstance(field, serializers.CharField):
+            # Theirs does so for fields of serializers, not for items of lists.
+            self._insert_field_validators(field, schema)
             may_be_blank = field.allow_blank or not field.trim_whitespace
             schema.setdefault("pattern", _TEXT if may_be_blank else _NOT_BLANK)
         if isinstance(field, serializers.DecimalField):
