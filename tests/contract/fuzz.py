@@ -1,0 +1,54 @@
+"""schemathesis over a running service: every operation, every check, every phase."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.contract.services import service
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+_CASES = re.compile(r"^  (\d+) generated", re.MULTILINE)
+_FINDINGS = re.compile(r"(\d+) unique failures?")
+
+
+class Fuzzed(NamedTuple):
+    database: str
+    cases: int
+    findings: int
+
+
+def fuzz(database: str, examples: int) -> Fuzzed:
+    """Try about `examples` generated requests an operation, besides the systematic.
+
+    What is found is printed as schemathesis shows it.
+    """
+    with service(database) as live, tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("schemathesis")),
+                *("--config-file", str(CONFIGURATION), "--no-color"),
+                *("run", f"{live.origin}/api/v1/openapi.json", "--checks", "all"),
+                *("--max-examples", str(examples), "--workers", "2"),
+            ],
+            env={
+                **os.environ,
+                "CONTRACT_URL": live.origin,
+                "CONTRACT_KEY": live.secret,
+                "PYTHONPATH": str(CONFIGURATION.parents[2]),
+            },
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    cases, findings = _CASES.search(run.stdout), _FINDINGS.search(run.stdout)
+    if cases is None:
+        sys.exit(f"schemathesis did not run:\n{run.stdout}\n{run.stderr}")
+    found = int(findings[1]) if findings else 0
+    if run.returncode:
+        print(run.stdout)
+    return Fuzzed(database, int(cases[1]), max(found, run.returncode))

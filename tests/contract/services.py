@@ -1,0 +1,34 @@
+"""A running service on either database, for programs that are no tests."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.live import BASE, running
+from tests.postgres import throwaway
+
+DATABASES = ("SQLite", "PostgreSQL")
+
+
+class Service(NamedTuple):
+    origin: str
+    secret: str
+
+
+@contextlib.contextmanager
+def service(database: str, limit: int = 0) -> Iterator[Service]:
+    """The service with a key that may do everything; `limit`: requests a minute."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        usual = os.environ.pop("DATABASE_URL", None)
+        if usual is not None:
+            stack.callback(os.environ.__setitem__, "DATABASE_URL", usual)
+        else:
+            stack.callback(os.environ.pop, "DATABASE_URL", None)
+        if database == "PostgreSQL":
+            os.environ["DATABASE_URL"] = stack.enter_context(throwaway())
+        live = stack.enter_context(running(folder, RATE_LIMIT_API=str(limit)))
+        yield Service(live.url.removesuffix(BASE), live.secret)
