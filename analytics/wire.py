@@ -193,10 +193,12 @@ def wrong(sent: Sent) -> Details:
     return details
 
 
+_LIMITS = {"name": MAX_NAME, "url": MAX_URL, "referrer": MAX_URL, "id": MAX_EVENT_ID}
+
+
 def over_long(sent: Sent) -> Details:
     details: Details = {}
-    limits = {"name": MAX_NAME, "url": MAX_URL, "referrer": MAX_URL, "id": MAX_EVENT_ID}
-    for field, limit in limits.items():
+    for field, limit in _LIMITS.items():
         if len(getattr(sent, field) or "") > limit:
             details[field] = [f"At most {limit} characters."]
     for key, value in (sent.props or {}).items():
