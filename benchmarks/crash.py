@@ -101,6 +101,8 @@ class Clients:
             event = {"site": "sk_abc123def456", "type": "event", "name": "paid"}
             body = json.dumps({**event, "id": event_id}).encode()
             while not self._is_accepted(body):
+                if self._stop.is_set():
+                    return
                 self.retries += 1
                 time.sleep(0.05)
             self.acknowledged.append(event_id)
@@ -173,7 +175,7 @@ def kill_a_worker(service: Server) -> None:
     before = service.workers
     os.kill(random.choice(before), signal.SIGKILL)
     # Granian starts another: wait, so that each kill meets a worker at work.
-    for _ in range(100):
+    for _ in range(600):
         time.sleep(0.1)
         if len(set(service.workers) - set(before)) == 1:
             return
