@@ -48,8 +48,6 @@ def serve(
             *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
             *("--workers", str(workers), "--blocking-threads", str(threads)),
             *("--backpressure", "1024", "--respawn-failed-workers"),
-            # Killed on purpose, a worker is in no crash loop.
-            *("--respawn-interval", "0.1"),
             *("--no-access-log", "--log-level", "error"),
             target,
         ],
