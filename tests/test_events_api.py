@@ -212,6 +212,7 @@ def test_visitor_by_address_is_the_trackers(send, track):
 @pytest.mark.parametrize(
     "fields",
     [
+        {"user_agent": "x" * 49 + "Crawl" + "a" * 49 + "/1.0"},
         {"user_agent": "A" * 100_000},
         {"user_agent": "Mozilla/5.0 \0 Firefox/140.0"},
         {"user_agent": "é日本🛒"},
@@ -373,7 +374,7 @@ def test_days_are_the_sites_and_both_included(owner, site, zone, day, start, end
     assert [row["name"] for row in response.json()["data"]] == ["last", "first"]
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC"])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"])
 @pytest.mark.parametrize(
     "query",
     ["?from=0001-01-01", "?to=0001-01-01", "?from=9999-12-31", "?to=9999-12-31"],
