@@ -37,6 +37,7 @@ from krafter.operations import (
     IF_MATCH,
     AnswerSerializer,
     Operation,
+    WholeSerializer,
     page_of,
     reference,
 )
@@ -282,6 +283,18 @@ class PlanSerializer(AnswerSerializer):
     keep = PlannedGoalSerializer(many=True)
 
 
+class MessageSerializer(WholeSerializer):
+    """An answer of JSON-RPC 2.0: `result`, or `error`.
+
+    What fails before there is a request to answer has only `error`, a sentence.
+    """
+
+    jsonrpc = serializers.CharField(required=False)
+    id = serializers.JSONField(required=False)
+    result = serializers.JSONField(required=False)
+    error = serializers.JSONField(required=False)
+
+
 # The owner's own.
 _PURCHASE = {
     "id": "550e8400-e29b-41d4-a716-446655440000",
@@ -293,6 +306,29 @@ _PURCHASE = {
 }
 
 OPERATIONS = {
+    "mcp_call": Operation(
+        summary="Ask by the Model Context Protocol",
+        description="One message of JSON-RPC 2.0 over Streamable HTTP, stateless."
+        " See docs/mcp.md. A notification is answered 202 without a body.",
+        body={
+            "application/json": {
+                "type": "object",
+                "properties": {
+                    "jsonrpc": {"const": "2.0"},
+                    "id": {"type": ["string", "integer"]},
+                    "method": {"type": "string"},
+                    "params": {"type": "object"},
+                },
+                "required": ["jsonrpc", "method"],
+            }
+        },
+        answer={
+            200: MessageSerializer,
+            202: None,
+            400: MessageSerializer,
+            404: MessageSerializer,
+        },
+    ),
     "goals_list": Operation(filters=GoalFilter, answered=_PURCHASE),
     "goals_apply": Operation(
         summary="Make a site's goals those of a list",

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from analytics.urls import ITEM
+from goals.mcp_views import McpViewSet
 from goals.planning_views import ExplainViewSet, FunnelViewSet, PreviewViewSet
 from goals.reports_views import AllGoalsViewSet, ConversionViewSet, GoalReportViewSet
 from goals.views import GoalViewSet
@@ -10,6 +11,7 @@ _GOAL = f"{_GOALS}/<str:id>"
 _FUNNELS = "analytics/sites/<str:key>/funnels"
 
 urlpatterns = [
+    path("analytics/mcp", McpViewSet.as_view({"post": "call"})),
     path(_GOALS, GoalViewSet.as_view({"get": "list", "post": "create"})),
     path(f"{_GOALS}/apply", GoalViewSet.as_view({"post": "apply"})),
     path(f"{_GOALS}/preview", PreviewViewSet.as_view({"post": "preview"})),

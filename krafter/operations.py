@@ -49,9 +49,9 @@ class Operation:
 
     `query` is the serializer of the parameters, `filters` the FilterSet of a
     list. `body` and `answer` are those of the view unless given; a body may be
-    None for none, or schemas by media type. `sent` and `answered` are
-    examples, without the envelope. `errors`, and the answer's `headers`,
-    come on top of the usual.
+    None for none, or schemas by media type; an answer may be several by status.
+    `sent` and `answered` are examples, without the envelope. `errors`, and the
+    answer's `headers`, come on top of the usual.
     """
 
     summary: str = ""

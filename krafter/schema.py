@@ -115,7 +115,7 @@ class EnvelopeSchema(AutoSchema):
 
     def get_response_serializers(self) -> Any:
         if answer := self._row.answer:
-            return {self._row.status: answer}
+            return answer if isinstance(answer, dict) else {self._row.status: answer}
         if self._action == "destroy":
             return {200: DeletionSerializer}
         return super().get_response_serializers()

@@ -67,6 +67,7 @@ SERVER_EVENT = {
     "ip": "192.0.2.1",
     "user_agent": "Mozilla/5.0",
 }
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 TOKEN = {
     "name": "Report",
     "scopes": ["analytics:read"],
@@ -191,6 +192,7 @@ ROUTES = [
     ),
     Route("GET", f"{_GOAL}/rate", READ, params=QUESTION),
     Route("GET", f"{_GOAL}/conversions", READ, params={**QUESTION, "limit": "10"}),
+    Route("POST", "/analytics/mcp", READ, body=PING),
     Route("GET", "/tokens", "tokens:read"),
     Route("POST", "/tokens", "tokens:write", 201, TOKEN),
     Route("POST", "/tokens/{token}/revoke", "tokens:write"),
