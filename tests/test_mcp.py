@@ -340,6 +340,40 @@ def test_what_is_no_message_is_answered_as_anywhere(reader):
     assert (accepted.status_code, accepted.content) == (202, b"")
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("field", ["jsonrpc", "id", "method", "params", "other"])
+def test_hostile_value_in_a_message_is_no_500(reader, field):
+    for value in (
+        "",
+        "\0",
+        [],
+        [{}],
+        {"_meta": []},
+        {"name": {}},
+        1e308,
+        -1,
+        None,
+        True,
+    ):
+        response = reader("POST", "/mcp", {**PING, field: value})
+        assert response.status_code in (200, 202, 400), value
+    for number in (b"1e400", b"9" * 5_000, b"1e-400"):
+        body = json.dumps({**PING, field: "?"}).encode().replace(b'"?"', number)
+        assert reader("POST", "/mcp", body).status_code in (200, 400)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [tool for tool in TOOLS if TOOLS[tool].path])
+def test_hostile_argument_is_no_500(call, site, goal, name):
+    route = {"site_key": site.site_key, "goal_id": str(goal.id)}
+    known = TOOLS[name].described()["inputSchema"]["properties"]
+    for argument in (*known, "from", "\0", "é"):
+        for value in ("", "\0", [], {}, 10**400, -1, 1.5, True, "x" * 9_000):
+            given = {field: route[field] for field in TOOLS[name].path}
+            result = call(name, **{**given, argument: value})
+            assert "error" in result["structuredContent"] or not result["isError"]
+
+
 # The official client, over HTTP
 
 
