@@ -33,7 +33,8 @@ def listing(
         ids = [pk for pk, _ in named(site_id, name, types=types)]
         found = found.filter(name__one_of=ids)
     elif type is not None:
-        found = found.filter(name__type=type)
+        # The site said of the names too: only its own are looked through.
+        found = found.filter(name__site=site_id, name__type=type)
     if start is not None:
         found = found.filter(at__gte=start)
     if end is not None:
