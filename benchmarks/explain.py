@@ -75,8 +75,6 @@ SELECT site_id, day, at, name_id, visitor, context_id, -100, currency, event_id
 FROM analytics_event WHERE event_id IS NOT NULL
 """
 
-WIDTH = 110
-
 GOAL = {"name": "Purchase", "type": "custom", "match_type": "exact"}
 GOAL |= {"match_value": "purchase", "currency": "USD"}
 PAGES = {"type": "pageview", "match_type": "contains", "match_value": "/products/7"}
@@ -184,17 +182,14 @@ def _reads_events(sql: str) -> bool:
 
 def show(title: str, method: str, path: str, plans: list[list[str]]) -> None:
     print(f"### {title}\n\n`{method} {path}`\n")
-    seen = []
-    for plan in plans:
-        text = "\n".join(_trimmed(plan))
-        if text not in seen:
-            seen.append(text)
-            print(f"```\n{text}\n```\n")
-    if not plans:
-        print("Reads no events.\n")
+    scans = [scan for plan in plans for scan in _scans(plan)]
+    print("```")
+    # Many statements are one, for other days.
+    print("\n".join(dict.fromkeys(scans)))
+    print("```\n")
 
 
-_WITHOUT = re.compile(r" *(Group Key|Sort Key|Presorted Key|Hash Cond|Cache|Window)")
+_CONDITION = re.compile(r" *(Index Cond|Recheck Cond|Filter): ")
 _VALUES = (
     # Lists of ids, then days and moments, then types: not what a plan is about.
     (re.compile(r"'\{[\d,]+\}'"), "…"),
@@ -202,16 +197,28 @@ _VALUES = (
     (re.compile(r"\((\w+)\)::\w+"), r"\1"),
     (re.compile(r"::(date|text|timestamp with time zone|\w*int\w*)(\[\])?"), ""),
     (re.compile(r"\bid > \d+"), "id > …"),
+    (re.compile(r" (analytics_\w+) \w+$"), r" \1"),
 )
 
 
-def _trimmed(plan: list[str]) -> Iterator[str]:
-    """The lines that say how rows are found, without their values."""
+def _scans(plan: list[str]) -> Iterator[str]:
+    """How tables are read, without values; what is done with the rows is left out."""
+    scan = ""
     for line in plan:
-        if not _WITHOUT.match(line):
-            for pattern, less in _VALUES:
-                line = pattern.sub(less, line)
-            yield line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+        for pattern, less in _VALUES:
+            line = pattern.sub(less, line)
+        node = line.strip().removeprefix("->").strip()
+        if " Scan " in node and "analytics_" in node:
+            yield from [scan] * bool(scan)
+            scan = node
+        elif scan and _CONDITION.match(line):
+            scan += f"\n    {node}"
+        elif "->" in line and "Bitmap Index Scan" not in line:
+            yield from [scan] * bool(scan)
+            scan = ""
+        elif "Bitmap Index Scan" in line:
+            scan += f"\n  {node}"
+    yield from [scan] * bool(scan)
 
 
 if __name__ == "__main__":
