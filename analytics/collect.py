@@ -54,8 +54,18 @@ _ACCEPTED = Answer(202, _JSON, encode({"ok": True}))
 def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
     """The answer to a request; `read(n)` gives up to n bytes of its body.
 
-    Never raises: a failure is logged, without the request, and answered.
+    Never raises: a failure is logged, without the request, and answered. One
+    that no limit was counted for shows a whole one.
     """
+    answer = _respond(environ, read)
+    limit: int = settings.RATE_LIMIT_COLLECT
+    if not limit or "x-ratelimit-limit" in answer.headers:
+        return answer
+    whole = throttling.quota(limit, 0, throttling.current_minute())
+    return answer._replace(headers=whole.headers | answer.headers)
+
+
+def _respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
     try:
         match environ["REQUEST_METHOD"]:
             case "POST":

@@ -96,7 +96,7 @@ def from_tracker(
 
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
-    sent = wire.decode(body, wire.SentByTracker)
+    sent = wire.decode_body(body, wire.SentByTracker)
     if details := wire.wrong(sent):
         raise wire.Rejected(details)
     hit = Hit(
@@ -186,7 +186,7 @@ def identify(raw: bytes) -> tuple[str, str]:
 
     Takes what either way in takes. Raises Malformed, Rejected.
     """
-    sent = wire.decode(raw, wire.SentByAnyone)
+    sent = wire.decode_body(raw, wire.SentByAnyone)
     if details := wire.wrong(sent) | wire.over_long(sent):
         raise wire.Rejected(details)
     return sent.type, _name(sent)

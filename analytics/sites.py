@@ -16,6 +16,9 @@ _remembered: dict[str, tuple[Site | None, float]] = {}
 
 def by_key(site_key: str) -> Site | None:
     """The live site with this key; unknown keys are remembered too."""
+    # PostgreSQL fails on a NUL in a text, and no site key has one.
+    if "\0" in site_key:
+        return None
     now = time.monotonic()
     found = _remembered.get(site_key)
     if found is not None:

@@ -69,15 +69,18 @@ def is_within(
 @lru_cache(maxsize=1)
 def _countries() -> geoip2fast.GeoIP2Fast:
     folder = Path(geoip2fast.__file__).parent
-    return geoip2fast.GeoIP2Fast(str(folder / "geoip2fast-ipv6.dat.gz"))
+    # By name: what comes first is `verbose`, and the default knows no IPv6.
+    file = str(folder / "geoip2fast-ipv6.dat.gz")
+    return geoip2fast.GeoIP2Fast(geoip2fast_data_file=file)
 
 
 @lru_cache(maxsize=8_192)
 def country(address: str) -> str:
     """ISO 3166 code of where an address is assigned, `""` where unknown."""
-    if not is_address(address):
+    parsed = _parse(address)
+    if parsed is None:
         return ""
-    code = _countries().lookup(address).country_code
+    code = _countries().lookup(str(parsed)).country_code
     return code if code.isalpha() else ""
 
 
@@ -95,6 +98,8 @@ def caller(address: str, minute: int) -> str:
 
 def visitor(site: Site, day: date, *, address: str, user_agent: str) -> int:
     """The visitor of that day on that site, as a signed 64-bit number."""
+    # An address has several spellings; a dual-stack socket maps IPv4 into IPv6.
+    address = str(_parse(address) or address)
     digest = hashlib.sha256(_salt(site.timezone, day))
     digest.update(f"{site.pk}\0{address}\0{user_agent}".encode())
     return int.from_bytes(digest.digest()[:8], signed=True)

@@ -92,7 +92,7 @@ def split(body: bytes) -> tuple[list[msgspec.Raw], bool]:
     One event is an object; a batch is `{"events": [...]}`. Raises Malformed,
     Rejected.
     """
-    fields = decode(body, dict[str, msgspec.Raw])
+    fields = decode_body(body, dict[str, msgspec.Raw])
     if "events" not in fields:
         # Raw skips what is inside; a broken text there is malformed as well.
         decode(body, dict[str, Any])
@@ -149,6 +149,13 @@ def decode(raw: bytes | msgspec.Raw, shape: type[_Shape]) -> _Shape:
         raise Rejected(_explain(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed from None
+
+
+def decode_body(body: bytes, shape: type[_Shape]) -> _Shape:
+    """As `decode`; a whole body that is no object is malformed, no wrong field."""
+    if not body.lstrip(b" \t\r\n").startswith(b"{"):
+        raise Malformed
+    return decode(body, shape)
 
 
 def _explain(message: str) -> Details:

@@ -2,12 +2,12 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from django.core.management import call_command
-from importlinter.cli import lint_imports_command
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("analytics", "goals", "krafter")
@@ -34,11 +34,14 @@ def modules_that_import(*names):
     return found
 
 
-def test_import_contracts_are_kept(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    result = CliRunner().invoke(lint_imports_command, ["--no-cache"])
-    assert result.exit_code == 0, result.output
-    kept = re.search(r"(\d+) kept, 0 broken", result.output)
+def test_import_contracts_are_kept():
+    # A process of its own: the command turns off the loggers of the one it is in.
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout
+    kept = re.search(r"(\d+) kept, 0 broken", result.stdout)
     assert kept
     assert int(kept[1]) >= 2
 

@@ -184,6 +184,19 @@ def test_what_is_dropped_or_wrong_counts_too(track, settings, clock):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "body", "status"),
+    [("GET", b"", 405), ("OPTIONS", b"", 204), ("POST", b" " * 9_000, 413)],
+)
+def test_answer_that_spends_nothing_shows_a_whole_limit(
+    anyone, settings, clock, method, body, status
+):
+    settings.RATE_LIMIT_API, settings.RATE_LIMIT_COLLECT = 7, 3
+    response = anyone.generic(method, f"{BASE}/collect", body)
+    assert (response.status_code, limits(response)) == (status, (3, 3, RESET))
+
+
+@pytest.mark.django_db
 def test_limit_at_collect_is_per_address_over_all_sites(track, site, settings, clock):
     settings.RATE_LIMIT_COLLECT = 2
     other = SiteFactory.create()

@@ -58,6 +58,14 @@ def test_other_address_or_browser_is_another_visitor(site, change):
     assert visitor(site) != visitor(site, **change)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("192.0.2.1", "::ffff:192.0.2.1"), ("2001:db8::a", "2001:0DB8:0:0:0:0:0:A")],
+)
+def test_address_spelled_otherwise_is_the_same_visitor(site, one, other):
+    assert visitor(site, address=one) == visitor(site, address=other)
+
+
 def test_address_and_browser_do_not_run_together(site):
     one = visitor(site, address="192.0.2.1", user_agent="1x")
     other = visitor(site, address="192.0.2.11", user_agent="x")
@@ -225,6 +233,8 @@ def test_forwarded_address_is_nothing_without_proxies(settings):
     ("address", "code"),
     [
         ("8.8.8.8", "US"),
+        ("::ffff:8.8.8.8", "US"),
+        ("2001:4860:4860::8888", "US"),
         ("127.0.0.1", ""),
         ("10.0.0.1", ""),
         ("192.0.2.1", ""),
