@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest -n 2
 # The two halves of the tests would fight over the processors under make -j.
 .NOTPARALLEL:
 .PHONY: help setup run test test-sqlite test-postgres coverage format lint fmt
-.PHONY: types imports django schema gates check lock clean
+.PHONY: types imports django schema contract gates check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -57,6 +57,9 @@ types: setup ## mypy, strict
 
 schema: setup ## write docs/openapi.yaml; a test compares it with the code
 	$(MANAGE) spectacular --file docs/openapi.yaml --validate --fail-on-warn
+
+contract: setup ## the API against its OpenAPI document: fuzzing, generated clients
+	$(BIN)/python -m tests.contract
 
 gates: format lint imports django types ## everything but the tests, fastest first
 check: gates test ## everything

@@ -148,7 +148,7 @@ def _schemas() -> dict[str, Schema]:
     return {
         "TrackedEvent": _body(wire.SentByTracker, **{**texts, "props": props}),
         "ServerEvent": _body(wire.SentByServer, refund_of=_NULL),
-        "AnyEvent": _body(wire.SentByAnyone),
+        "AnyEvent": _body(wire.SentByAnyone, refund_of=_NULL),
         "Refund": _body(
             wire.SentRefund,
             revenue=amount,
