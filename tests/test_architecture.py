@@ -36,7 +36,7 @@ def modules_that_import(*names):
 
 def test_import_contracts_are_kept():
     # A process of its own: the command turns off the loggers of the one it is in.
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     result = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False
     )

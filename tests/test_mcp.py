@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx2
 import pytest
@@ -343,6 +344,7 @@ def test_what_is_no_message_is_answered_as_anywhere(reader):
 @pytest.mark.django_db
 @pytest.mark.parametrize("field", ["jsonrpc", "id", "method", "params", "other"])
 def test_hostile_value_in_a_message_is_no_500(reader, field):
+    value: Any
     for value in (
         "",
         "\0",
@@ -367,6 +369,7 @@ def test_hostile_value_in_a_message_is_no_500(reader, field):
 def test_hostile_argument_is_no_500(call, site, goal, name):
     route = {"site_key": site.site_key, "goal_id": str(goal.id)}
     known = TOOLS[name].described()["inputSchema"]["properties"]
+    value: Any
     for argument in (*known, "from", "\0", "é"):
         for value in ("", "\0", [], {}, 10**400, -1, 1.5, True, "x" * 9_000):
             given = {field: route[field] for field in TOOLS[name].path}
