@@ -91,7 +91,7 @@ def _needs_no_answer(message: Json) -> bool:
     if message.get("jsonrpc") != "2.0":
         return False
     if "method" in message:
-        return "id" not in message and isinstance(message["method"], str)
+        return "id" not in message and _names_a_method(message)
     return "id" in message and ("result" in message or "error" in message)
 
 
@@ -99,13 +99,17 @@ def _check_shape(message: Json) -> None:
     id = message.get("id")
     if (
         message.get("jsonrpc") != "2.0"
-        or not isinstance(message.get("method"), str)
+        or not _names_a_method(message)
         or not isinstance(id, str | int)
         or isinstance(id, bool)
     ):
         raise ProtocolError(INVALID_REQUEST, "Not a JSON-RPC 2.0 request")
-    if not isinstance(message.get("params", {}), dict):
-        raise ProtocolError(INVALID_PARAMS, "params must be an object")
+
+
+def _names_a_method(message: Json) -> bool:
+    # JSON-RPC has lists as parameters too, MCP has not.
+    has_parameters = isinstance(message.get("params", {}), dict)
+    return has_parameters and isinstance(message.get("method"), str)
 
 
 def _check_version(message: Json, headers: Mapping[str, str]) -> bool:

@@ -317,7 +317,7 @@ OPERATIONS = {
                     "jsonrpc": {"const": "2.0"},
                     "id": {"type": ["string", "integer"]},
                     "method": {"type": "string"},
-                    "params": {"type": "object"},
+                    "params": {"type": "object", "additionalProperties": {}},
                 },
                 "required": ["jsonrpc", "method"],
             }

@@ -166,15 +166,13 @@ def test_wrong_call_is_an_error(params):
         {"id": True},
         {"id": {}},
         {"id": 1.5},
+        {"params": []},
+        {"params": None},
     ],
 )
 def test_what_is_no_request_is_an_error(change):
     answer = mcp.answer({**PING, **change}, {}, SERVER)
     assert (answer.status, code(answer)) == (400, mcp.INVALID_REQUEST)
-
-
-def test_params_must_be_an_object():
-    assert code(mcp.answer({**PING, "params": []}, {}, SERVER)) == mcp.INVALID_PARAMS
 
 
 @pytest.mark.parametrize(
@@ -187,6 +185,12 @@ def test_params_must_be_an_object():
 )
 def test_what_asks_nothing_is_accepted_without_a_word(message):
     assert mcp.answer(message, {}, SERVER) == (202, None)
+
+
+def test_notification_with_a_list_of_parameters_is_an_error():
+    message = {"jsonrpc": "2.0", "method": "notifications/x", "params": []}
+    answer = mcp.answer(message, {}, SERVER)
+    assert (answer.status, code(answer)) == (400, mcp.INVALID_REQUEST)
 
 
 # The tools over the API
