@@ -3,9 +3,10 @@
     python -m tests.postgres -- pytest -n 2    runs a command with DATABASE_URL set
     python -m tests.postgres                   prints DATABASE_URL, waits for Ctrl-C
 
-The server comes out of a wheel, so none needs to be installed. Its data lives in
-a temporary directory (TMPDIR chooses the disk) and is gone afterwards. It trusts
-every local connection, so nothing that matters belongs in it.
+The server comes out of a wheel, so none needs to be installed; POSTGRES_BIN names
+the programs of another one. Its data lives in a temporary directory (TMPDIR chooses
+the disk) and is gone afterwards. It trusts every local connection, so nothing that
+matters belongs in it.
 """
 
 import argparse
@@ -87,11 +88,10 @@ def find_package() -> Path:
     return Path(spec.origin).parent
 
 
-def unprivileged(home: Path, package: Path) -> tuple[Path, dict[str, Any]]:
-    """Give `home`, with a copy of the server, to an account other than root.
+def copied(home: Path, package: Path) -> Path:
+    """The wheel's server, where an account other than root reaches it.
 
-    PostgreSQL refuses to run as root, and the account may be unable to reach the
-    virtual environment (a clone in root's home): opening the directories on the
+    The virtual environment may lie in root's home. Opening the directories on the
     way, as the wheel's own starter does, would change the machine.
     """
     copy = home / package.name
@@ -105,32 +105,38 @@ def unprivileged(home: Path, package: Path) -> tuple[Path, dict[str, Any]]:
     # The programs look for their shared libraries beside the package.
     libraries = f"{package.name}.libs"
     shutil.copytree(package.with_name(libraries), home / libraries)
+    return copy
 
+
+def unprivileged(home: Path) -> dict[str, Any]:
+    """Give `home` to an account other than root, as which PostgreSQL will not run."""
     account = pwd.getpwnam("nobody")
     for path in (home, *home.rglob("*")):
         os.chown(path, account.pw_uid, account.pw_gid)
-    return copy, {
-        "user": account.pw_uid,
-        "group": account.pw_gid,
-        "extra_groups": [],
-    }
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def create(home: Path) -> tuple[Path, dict[str, Any]]:
     """Make an empty cluster; the server's program, and how to run it."""
-    package = find_package()
     # PG* variables and the locale of the caller must not leak in.
     process: dict[str, Any] = {"cwd": home, "env": {"LC_ALL": "C", "TZ": "UTC"}}
-    if os.geteuid() == 0:
-        package, identity = unprivileged(home, package)
-        process |= identity
-    programs = package / INSTALL / "bin"
+    # Text sorts by code point, as in SQLite, whatever the machine has.
+    locale = ["--locale=C"]
+    is_root = os.geteuid() == 0
+    if installed := os.environ.get("POSTGRES_BIN"):
+        programs = Path(installed)
+    else:
+        package = find_package()
+        package = copied(home, package) if is_root else package
+        programs = package / INSTALL / "bin"
+        # Since 17 without losing what is a letter.
+        locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    if is_root:
+        process |= unprivileged(home)
     initdb: list[str | Path] = [
         *(programs / "initdb", "--pgdata", home / "data"),
         *("--no-sync", "--no-instructions"),
-        *("--username=krafter", "--auth=trust", "--encoding=UTF8"),
-        # Text sorts by code point, as in SQLite, whatever the machine has.
-        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        *("--username=krafter", "--auth=trust", "--encoding=UTF8", *locale),
     ]
     created = subprocess.run(initdb, capture_output=True, check=False, **process)
     if created.returncode:
