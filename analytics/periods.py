@@ -5,6 +5,7 @@ today there. Both ends are included.
 """
 
 import calendar
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,6 +22,11 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 class Days(NamedTuple):
     first: date
     last: date
+
+
+def each_day(days: Days) -> Iterator[date]:
+    for number in range((days.last - days.first).days + 1):
+        yield days.first + timedelta(days=number)
 
 
 class PeriodError(ValueError):

@@ -6,6 +6,7 @@ from typing import Any
 
 from analytics import events
 from analytics.periods import Days
+from analytics.time_limits import in_time
 from goals.models import Goal
 from goals.names import matching_names
 from goals.pricing import pricer
@@ -17,6 +18,7 @@ SORTS = tuple(sign + column for column in _COLUMNS for sign in ("-", ""))
 Row = dict[str, Any]
 
 
+@in_time()
 def breakdown(
     goal: Goal,
     days: Days,

@@ -4,29 +4,29 @@ from typing import Any
 
 from analytics import events
 from analytics.periods import Days
-from goals import conversion_rate
+from analytics.site_stats import total, traffic
+from analytics.time_limits import in_time
+from goals import conversion_rate, stats
 from goals.models import Goal
-from goals.names import matching_names
+from goals.names import matching_names_of_each
 
 
 def converting_share(
     goal: Goal,
     days: Days,
-    where: tuple[events.Where, ...] = (),
+    where: stats.Where = (),
     *,
     of: Goal | None = None,
 ) -> dict[str, Any]:
     """Of the site's visitors, or of those who satisfied the goal `of`."""
-    scope = events.Scope(goal.site_id, *days, where)
-    names = matching_names(goal.site_id, goal.rule)
     if of is None:
-        converters = events.count(scope, names).uniques
-        visitors = events.visitors(scope)
+        converters = _uniques(goal, days, where)
+        scope = events.Scope(goal.site_id, *days, where)
+        visitors = _visitors(scope) if where else total(traffic(scope)).visitors
         meanings = ("unique visitors who converted", "unique visitors of the site")
     else:
-        others = matching_names(of.site_id, of.rule)
-        converters = events.visitors_of_both(scope, names, others)
-        visitors = events.count(scope, others).uniques
+        converters = _of_both(goal, of, days, where)
+        visitors = _uniques(of, days, where)
         meanings = (
             "unique visitors who satisfied both goals on the same day",
             "unique visitors who satisfied the other goal",
@@ -40,3 +40,20 @@ def converting_share(
         and {"level": conversion_rate.LEVEL, "low": found.low, "high": found.high},
         "too_few_to_compare": conversion_rate.is_too_few_to_compare(visitors),
     }
+
+
+def _uniques(goal: Goal, days: Days, where: stats.Where) -> int:
+    found = stats.of_one(goal, stats.by_day(goal.site_id, [goal], days, where))
+    return stats.total(found)["unique_conversions"]
+
+
+@in_time()
+def _visitors(scope: events.Scope) -> int:
+    return events.visitors(scope)
+
+
+@in_time()
+def _of_both(goal: Goal, other: Goal, days: Days, where: stats.Where) -> int:
+    names = matching_names_of_each(goal.site_id, [goal.rule, other.rule])
+    scope = events.Scope(goal.site_id, *days, where)
+    return events.visitors_of_both(scope, names[goal.rule], names[other.rule])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from analytics import events
+from analytics.time_limits import in_time
 from goals.matching import Rule
 from goals.names import matching_names
 
@@ -19,6 +20,7 @@ class Step(NamedTuple):
     goal_id: UUID | None = None
 
 
+@in_time()
 def funnel(
     scope: events.Scope, steps: Sequence[Step], window_minutes: int | None
 ) -> dict[str, Any]:

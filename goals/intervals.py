@@ -4,17 +4,12 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from analytics.periods import Days, PeriodError, midnight
+from analytics.periods import Days, PeriodError, each_day, midnight
 
 HOUR = timedelta(hours=1)
 MAX_HOURLY_DAYS = 31
 
 _DAY = timedelta(days=1)
-
-
-def each_day(days: Days) -> Iterator[date]:
-    for number in range((days.last - days.first).days + 1):
-        yield days.first + number * _DAY
 
 
 def start_of(interval: str, day: date, first: date) -> date:

@@ -1,4 +1,4 @@
-"""What a rule has counted so far on days that are not closed.
+"""What rules have counted so far on days that are not closed.
 
 Beside the day itself (see `analytics.events.live`) a tally of each rule is
 remembered: how far it has looked, and whom it has seen. A question looks at
@@ -7,16 +7,16 @@ what came since, however large the day is.
 
 import threading
 from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable
 from datetime import date
 from decimal import Decimal
 
 from analytics import events
 from analytics.events import Counts, LiveDay, Scope
-from analytics.periods import Days
-from goals.intervals import each_day
+from analytics.periods import Days, each_day
 from goals.matching import Rule
-from goals.names import matching_names
-from goals.rollups import DayCount
+from goals.names import matching_names_of_each
+from goals.rollups import DayCount, DayCounts
 
 # Visitors remembered for all tallies together, about 60 bytes each.
 _MAX_VISITORS = 2_000_000
@@ -35,17 +35,18 @@ class _Tally:
         amounts = {code: events.from_amount(sum) for code, sum in self.sums.items()}
         return DayCount(Counts(self.conversions, len(self.visitors)), amounts)
 
-    def catch_up(self, names: frozenset[int], end: int) -> None:
+    def catch_up(self, names: Collection[int], end: int) -> None:
         """Count the day's events from where it stopped up to position `end`.
 
         Call it within the day's lock.
         """
-        day = self.day
-        for position in range(self.position, end):
-            if day.names[position] in names:
-                self.conversions += 1
-                self.visitors.add(day.visitors[position])
-        self.position = max(self.position, end)
+        day, start = self.day, self.position
+        if start < end:
+            came = zip(day.names[start:end], day.visitors[start:end], strict=True)
+            converters = [visitor for name, visitor in came if name in names]
+            self.conversions += len(converters)
+            self.visitors.update(converters)
+            self.position = end
         for position, currency, amount in day.amounts[self.amounts_seen :]:
             if position >= end:
                 break
@@ -59,9 +60,9 @@ _lock = threading.Lock()
 
 
 def live_days(
-    site_id: int, rule: Rule, days: Days, *, with_amounts: bool
-) -> dict[date, DayCount]:
-    """What the rule has counted on these days up to now."""
+    site_id: int, rules: Iterable[Rule], days: Days, *, with_amounts: Collection[Rule]
+) -> dict[date, DayCounts]:
+    """What each rule has counted on these days up to now."""
     ends: dict[date, int] = {}
     lives = {day: events.live_day(site_id, day) for day in each_day(days)}
     seen = max(live.last_id for live in lives.values())
@@ -70,32 +71,41 @@ def live_days(
             ends[day] = live.refresh(seen)
     # After the events, whose names were there with them or before. What others
     # read of the day meanwhile may have names that are not in these: `ends`.
-    names = matching_names(site_id, rule)
-    found = {}
+    names = matching_names_of_each(site_id, rules)
+    found: dict[date, DayCounts] = {}
     for day, live in lives.items():
+        tallies = _recall(site_id, names, day, live)
         with live.lock:
-            tally = _recall(site_id, rule, day, live)
-            tally.catch_up(names, ends[day])
-            found[day] = tally.result()
+            for rule, tally in tallies.items():
+                tally.catch_up(names[rule], ends[day])
+            found[day] = {rule: tally.result() for rule, tally in tallies.items()}
     if with_amounts:
-        refunds = events.refunded(Scope(site_id, *days), names)
-        for (day, code), refund in refunds.items():
-            amounts = found[day].amounts
-            amounts[code] = amounts.get(code, Decimal()) + refund.total
+        refunds = events.refunds_by_name(Scope(site_id, *days))
+        for (name, day, code), total in refunds.items():
+            for rule in with_amounts:
+                if name in names[rule]:
+                    amounts = dict(found[day][rule].amounts)
+                    amounts[code] = amounts.get(code, Decimal()) + total
+                    found[day][rule] = found[day][rule]._replace(amounts=amounts)
     return found
 
 
-def _recall(site_id: int, rule: Rule, day: date, live: LiveDay) -> _Tally:
-    key = (site_id, rule, day)
+def _recall(
+    site_id: int, rules: Iterable[Rule], day: date, live: LiveDay
+) -> dict[Rule, _Tally]:
     with _lock:
-        tally = _tallies.get(key)
-        if tally is None or tally.day is not live:
-            tally = _tallies[key] = _Tally(live)
-        _tallies.move_to_end(key)
+        recalled = {}
+        for rule in rules:
+            key = (site_id, rule, day)
+            tally = _tallies.get(key)
+            if tally is None or tally.day is not live:
+                tally = _tallies[key] = _Tally(live)
+            _tallies.move_to_end(key)
+            recalled[rule] = tally
         total = sum(len(other.visitors) for other in _tallies.values())
-        while total > _MAX_VISITORS and len(_tallies) > 1:
+        while total > _MAX_VISITORS and len(_tallies) > len(recalled):
             total -= len(_tallies.popitem(last=False)[1].visitors)
-        return tally
+        return recalled
 
 
 def forget() -> None:

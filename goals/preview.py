@@ -5,6 +5,7 @@ from typing import Any
 
 from analytics import events
 from analytics.periods import Days
+from analytics.time_limits import in_time
 from goals import stats
 from goals.models import Goal
 from goals.names import matching_names
@@ -12,6 +13,7 @@ from goals.names import matching_names
 SHOWN_NAMES = 50
 
 
+@in_time()
 def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any]:
     """What the goal's rule counts in those days, and which names it matches.
 

@@ -20,7 +20,6 @@ from goals.breakdown import breakdown
 from goals.converters import converting_share
 from goals.models import Goal
 from goals.names import matching_names
-from goals.overview import all_goal_stats
 from goals.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
@@ -30,6 +29,7 @@ from goals.questions import (
     compared,
     shown,
 )
+from goals.stats import all_goal_stats
 from goals.timeseries import timeseries
 from goals.views import goal_for
 from krafter.api import EnvelopeRenderer, Invalid

@@ -9,6 +9,7 @@ from typing import Any
 from analytics import events
 from analytics.events import Amounts
 from analytics.periods import Days
+from analytics.time_limits import in_time
 from goals import money, rates
 from goals.models import Goal
 from goals.money import PerEuro, Sums
@@ -19,6 +20,7 @@ _Part = Mapping[_Key, Amounts]
 _NOTHING = Amounts(Decimal(), 0)
 
 
+@in_time()
 def goal_money(
     goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
 ) -> dict[str, Any] | None:

@@ -1,170 +1,133 @@
-"""What a rule counted on days that are over: counted once, then kept.
+"""What rules counted on days that are over, kept as GoalDay.
 
-Visitor ids change daily, so the unique visitors of a period are the sum of its
-days, exactly. A day that changes late (see `analytics.events.late`) is counted
-anew when it is next asked for.
+Which days are counted when, and until when a count holds, is decided by
+`analytics.closed_days`.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date, timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import OperationalError, connection, transaction
-
 from analytics import events
+from analytics.closed_days import Versions
 from analytics.events import Counts, Scope
-from analytics.periods import Days
-from goals.intervals import each_day
+from analytics.periods import Days, each_day
 from goals.matching import Rule
 from goals.models import GoalDay
-from goals.names import matching_names
-from krafter.api import Unavailable
-
-# Days counted in one statement: doubled while that takes less than this.
-_QUICK_SECONDS = 0.25
-_MAX_DAYS_AT_ONCE = 64
+from goals.names import matching_names_of_each
 
 
 class DayCount(NamedTuple):
     """`amounts`: exact sums by currency, None for no code, net of refunds."""
 
     counts: Counts
-    amounts: dict[str | None, Decimal]
+    amounts: Mapping[str | None, Decimal]
 
 
-def closed_days(
-    site_id: int,
-    rule: Rule,
-    days: Days,
+NOTHING = DayCount(Counts(0, 0), {})
+
+# What each of some rules counted on a day.
+DayCounts = dict[Rule, DayCount]
+
+
+class GoalDays:
+    """Counts the closed days of some rules of a site, and keeps them."""
+
+    def __init__(self, site_id: int, rules: Iterable[Rule]) -> None:
+        self.site_id = site_id
+        self._by_digest = {rule.digest: rule for rule in rules}
+        self._found: defaultdict[date, DayCounts] = defaultdict(dict)
+
+    def kept(self, days: Days, versions: Versions) -> dict[date, DayCounts]:
+        rows = GoalDay.objects.filter(
+            site_id=self.site_id, rule__in=list(self._by_digest), day__range=days
+        )
+        for rule, day, version, conversions, uniques, amounts in rows.values_list(
+            "rule", "day", "version", "conversions", "uniques", "amounts"
+        ):
+            if version == versions.get(day, 0):
+                counted = DayCount(Counts(conversions, uniques), _sums(amounts))
+                self._found[day][self._by_digest[bytes(rule)]] = counted
+        return {
+            day: counts
+            for day, counts in self._found.items()
+            if len(counts) == len(self._by_digest)
+        }
+
+    def count(self, days: Days) -> dict[date, DayCounts]:
+        """Of the rules that lack one of the days: a new goal asks for itself only."""
+        found = {day: self._found[day] for day in each_day(days)}
+        lacking = [
+            rule
+            for rule in self._by_digest.values()
+            if any(rule not in counts for counts in found.values())
+        ]
+        names = matching_names_of_each(self.site_id, lacking)
+        counted = count(Scope(self.site_id, *days), names, with_amounts=lacking)
+        for day, counts in counted.items():
+            found[day] |= counts
+        return found
+
+    def keep(self, counted: Mapping[date, DayCounts], versions: Versions) -> None:
+        GoalDay.objects.bulk_create(
+            [
+                GoalDay(
+                    site_id=self.site_id,
+                    rule=rule.digest,
+                    day=day,
+                    version=versions.get(day, 0),
+                    conversions=found.counts.conversions,
+                    uniques=found.counts.uniques,
+                    amounts={
+                        code or "": f"{sum}" for code, sum in found.amounts.items()
+                    }
+                    or None,
+                )
+                for day, counts in counted.items()
+                for rule, found in counts.items()
+            ],
+            batch_size=1_000,
+            update_conflicts=True,
+            unique_fields=["site", "rule", "day"],
+            update_fields=["version", "conversions", "uniques", "amounts"],
+        )
+
+
+def _kept(sums: Mapping[str | None, Decimal]) -> dict[str, str] | None:
+    return {code or "": str(total) for code, total in sums.items()} or None
+
+
+def _sums(kept: Mapping[str, str] | None) -> dict[str | None, Decimal]:
+    return {code or None: Decimal(text) for code, text in (kept or {}).items()}
+
+
+def count(
+    scope: Scope,
+    names: Mapping[Rule, Collection[int]],
     *,
-    budget: float | None = None,
-    progress: Callable[[int], object] = lambda counted: None,
-) -> dict[date, DayCount]:
-    """What the rule counted on each of these days, which must be closed.
-
-    Raises Unavailable when the days that are not kept yet take longer than the
-    budget in seconds; what was counted by then is kept, and the next try goes
-    on from there. `progress` hears of each number of days counted.
-    """
-    # Read before the names and before anything is counted: what either misses
-    # then raises a version that was already read.
-    versions = events.versions(site_id, *days)
-    found = dict(_kept(site_id, rule, days, versions))
-    missing = [day for day in each_day(days) if day not in found]
-    if missing:
-        names = matching_names(site_id, rule)
-        deadline = None if budget is None else time.monotonic() + budget
-        for chunk in _chunks(missing, deadline):
-            scope = Scope(site_id, chunk.first, chunk.last)
-            with _time_limit(deadline):
-                counted = _count(scope, names)
-            _keep(site_id, rule, counted, versions)
-            progress(len(counted))
-            found |= counted
-    return found
-
-
-def _kept(
-    site_id: int, rule: Rule, days: Days, versions: dict[date, int]
-) -> Iterator[tuple[date, DayCount]]:
-    rows = GoalDay.objects.filter(site_id=site_id, rule=rule.digest, day__range=days)
-    for day, version, conversions, uniques, amounts in rows.values_list(
-        "day", "version", "conversions", "uniques", "amounts"
-    ):
-        if version == versions.get(day, 0):
-            sums = {
-                code or None: Decimal(text) for code, text in (amounts or {}).items()
-            }
-            yield day, DayCount(Counts(conversions, uniques), sums)
-
-
-def _count(scope: Scope, names: frozenset[int]) -> dict[date, DayCount]:
-    """Counts of every day of the scope, those without events too."""
-    counts = events.daily(scope, names)
-    amounts: dict[date, dict[str | None, Decimal]] = {}
-    for (day, code), total in events.amounts(scope, names).items():
-        amounts.setdefault(day, {})[code] = total
+    with_amounts: Collection[Rule],
+) -> dict[date, DayCounts]:
+    """Count each day of the scope from its events, those without any too."""
+    numbers = {rule: number for number, rule in enumerate(names)}
+    counts = events.daily_each(
+        scope, {numbers[rule]: ids for rule, ids in names.items()}
+    )
+    amounts: defaultdict[tuple[int, date], dict[str | None, Decimal]]
+    amounts = defaultdict(dict)
+    priced = {numbers[rule]: names[rule] for rule in with_amounts}
+    sums = events.amounts_each(scope, priced) if priced else {}
+    for number, by_day in sums.items():
+        for (day, code), total in by_day.items():
+            amounts[number, day][code] = total
     return {
-        day: DayCount(counts.get(day, Counts(0, 0)), amounts.get(day, {}))
+        day: {
+            rule: DayCount(
+                counts.get(number, {}).get(day, NOTHING.counts),
+                amounts.get((number, day), NOTHING.amounts),
+            )
+            for rule, number in numbers.items()
+        }
         for day in each_day(Days(scope.first, scope.last))
     }
-
-
-def _keep(
-    site_id: int,
-    rule: Rule,
-    counted: dict[date, DayCount],
-    versions: dict[date, int],
-) -> None:
-    GoalDay.objects.bulk_create(
-        [
-            GoalDay(
-                site_id=site_id,
-                rule=rule.digest,
-                day=day,
-                version=versions.get(day, 0),
-                conversions=found.counts.conversions,
-                uniques=found.counts.uniques,
-                amounts={code or "": str(sum) for code, sum in found.amounts.items()}
-                or None,
-            )
-            for day, found in counted.items()
-        ],
-        update_conflicts=True,
-        unique_fields=["site", "rule", "day"],
-        update_fields=["version", "conversions", "uniques", "amounts"],
-    )
-
-
-def _chunks(missing: list[date], deadline: float | None) -> Iterator[Days]:
-    """Stretches of missing days, the newest first, as long as time allows.
-
-    A stretch grows with the speed of the one before: a small site's year is a
-    few statements, a large site's keeps its progress day by day.
-    """
-    wanted = 1
-    while missing:
-        if deadline is not None and time.monotonic() > deadline:
-            raise _unfinished()
-        last = missing.pop()
-        first = last
-        while (
-            missing
-            and missing[-1] == first - timedelta(days=1)
-            and (last - first).days + 1 < wanted
-        ):
-            first = missing.pop()
-        began = time.monotonic()
-        yield Days(first, last)
-        if time.monotonic() - began < _QUICK_SECONDS:
-            wanted = min(wanted * 2, _MAX_DAYS_AT_ONCE)
-        else:
-            wanted = max(wanted // 2, 1)
-
-
-def _unfinished() -> Unavailable:
-    return Unavailable("Still counting the past of this goal, try again")
-
-
-@contextmanager
-def _time_limit(deadline: float | None) -> Iterator[None]:
-    """Let the database end a statement that outlives the deadline."""
-    if deadline is None or connection.vendor != "postgresql":
-        yield
-        return
-    # At least a moment: 0 would mean no limit at all.
-    left = max(int((deadline - time.monotonic()) * 1_000), 100)
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL statement_timeout = %s", [left])
-            yield
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL statement_timeout = 0")
-    except OperationalError as error:
-        if "statement timeout" in str(error):
-            raise _unfinished() from None
-        raise

@@ -1,70 +1,106 @@
-"""How many conversions a goal had: the questions of the stats endpoints."""
+"""How many conversions goals had: the questions of the stats endpoints."""
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from analytics import events
-from analytics.events import Counts
+from analytics.closed_days import with_today
+from analytics.models import Site
 from analytics.periods import Days
+from analytics.time_limits import in_time
 from goals import live, money, names
+from goals.live import live_days
 from goals.models import Goal
-from goals.names import matching_names
+from goals.names import matching_names_of_each
 from goals.pricing import pricer
-from goals.rollups import DayCount, closed_days
+from goals.rollups import DayCount, DayCounts, GoalDays, count
 
-# What a request may spend on days that nobody has counted yet.
-BUDGET_SECONDS = 5.0
-# Events may come 24 hours ahead, to a site 14 hours ahead of UTC.
-_AHEAD = timedelta(hours=24 + 14)
+Where = tuple[events.Where, ...]
 
 
 def goal_stats(
-    goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
+    goal: Goal, days: Days, where: Where = ()
 ) -> dict[str, int | Decimal | None]:
     """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
+    found = of_one(goal, by_day(goal.site_id, [goal], days, where))
+    amounts = sums(found)
+    return {**total(found), "revenue": pricer(amounts, goal.currency)(amounts)}
+
+
+def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[dict[str, Any]]:
+    """Each goal of a site with its stats, in the order of the list.
+
+    The number of queries does not depend on how many goals there are.
+    """
+    goals = list(site.goals.live())
+    counted = by_day(site.pk, goals, days, where)
+    found = [(goal, of_one(goal, counted)) for goal in goals]
+    amounts = {goal.pk: sums(days) for goal, days in found if goal.currency}
+    # One look at the rates for each currency, not for each goal.
+    everything = {key: Decimal() for part in amounts.values() for key in part}
+    revenue = {
+        currency: pricer(everything, currency)
+        for currency in {goal.currency for goal in goals}
+    }
+    return [
+        {
+            "id": goal.id,
+            "name": goal.name,
+            "currency": goal.currency,
+            **total(days),
+            "revenue": revenue[goal.currency](amounts.get(goal.pk, {})),
+        }
+        for goal, days in found
+    ]
+
+
+def by_day(
+    site_id: int, goals: Collection[Goal], days: Days, where: Where = ()
+) -> dict[date, DayCounts]:
+    """What the goals' rules counted on each of these days; none for days to come.
+
+    An event that was acknowledged before is in. Raises Unavailable while the
+    past of a new rule takes long to count.
+    """
+    # Goals with one rule are one question.
+    rules = {goal.rule for goal in goals}
+    if not rules:
+        return {}
+    priced = {goal.rule for goal in goals if goal.currency}
     if where:
-        matched = matching_names(goal.site_id, goal.rule)
-        scope = events.Scope(goal.site_id, *days, where)
-        counts = events.count(scope, matched)
-        worth = revenue(scope, matched, goal.currency)
-    else:
-        found = by_day(goal, days)
-        counts = Counts(
-            sum(day.counts.conversions for day in found.values()),
-            sum(day.counts.uniques for day in found.values()),
-        )
-        amounts = sums(found)
-        worth = pricer(amounts, goal.currency)(amounts)
+        scope = events.Scope(site_id, *days, where)
+        with in_time():
+            names = matching_names_of_each(site_id, rules)
+            return count(scope, names, with_amounts=priced)
+    return with_today(
+        GoalDays(site_id, rules),
+        days,
+        live=lambda days: live_days(site_id, rules, days, with_amounts=priced),
+    )
+
+
+def of_one(goal: Goal, counted: Mapping[date, DayCounts]) -> dict[date, DayCount]:
+    rule = goal.rule
+    return {day: counts[rule] for day, counts in counted.items()}
+
+
+def total(found: Mapping[date, DayCount]) -> dict[str, int]:
+    counts = [day.counts for day in found.values()]
     return {
-        "conversions": counts.conversions,
-        "unique_conversions": counts.uniques,
-        "revenue": worth,
+        "conversions": sum(day.conversions for day in counts),
+        "unique_conversions": sum(day.uniques for day in counts),
     }
 
 
-def by_day(goal: Goal, days: Days) -> dict[date, DayCount]:
-    """What the goal's rule counted on each of these days; none for days to come.
-
-    Days that are closed are looked up, the others are counted as far as they
-    have come: an event that was acknowledged before is in. Raises Unavailable
-    while the past of a new rule takes long to count.
-    """
-    now = datetime.now(UTC)
-    last_closed = events.last_closed(now)
-    found: dict[date, DayCount] = {}
-    if days.first <= last_closed:
-        past = Days(days.first, min(days.last, last_closed))
-        found = closed_days(goal.site_id, goal.rule, past, budget=BUDGET_SECONDS)
-    current = Days(
-        max(days.first, last_closed + timedelta(days=1)),
-        min(days.last, (now + _AHEAD).date()),
-    )
-    if current.first <= current.last:
-        found |= live.live_days(
-            goal.site_id, goal.rule, current, with_amounts=goal.currency is not None
-        )
-    return found
+def sums(found: Mapping[date, DayCount]) -> money.Sums:
+    """The amounts of these days by day and currency."""
+    return {
+        (day, code): amount
+        for day, counted in found.items()
+        for code, amount in counted.amounts.items()
+    }
 
 
 def revenue(
@@ -75,15 +111,6 @@ def revenue(
         return None
     amounts = events.amounts(scope, names)
     return pricer(amounts, currency)(amounts)
-
-
-def sums(found: dict[date, DayCount]) -> money.Sums:
-    """The amounts of these days by day and currency."""
-    return {
-        (day, code): amount
-        for day, counted in found.items()
-        for code, amount in counted.amounts.items()
-    }
 
 
 def forget() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from analytics import events
 from analytics.events import Counts
-from analytics.periods import Days
+from analytics.periods import Days, each_day
+from analytics.time_limits import in_time
 from goals import stats
-from goals.intervals import each_day, hours, start_of, stretches
+from goals.intervals import hours, start_of, stretches
 from goals.models import Goal
 from goals.money import Sums
 from goals.names import matching_names
@@ -28,39 +29,26 @@ def timeseries(
 
     Raises PeriodError.
     """
-    scope = events.Scope(goal.site_id, *days, where)
     if interval == "hour":
+        scope = events.Scope(goal.site_id, *days, where)
         return _by_hours(goal, scope, list(stretches(days, goal.site.zone)))
-    return _by_days(goal, scope, interval)
-
-
-def _by_days(goal: Goal, scope: events.Scope, interval: str) -> Rows:
-    days = Days(scope.first, scope.last)
-    starts = {day: start_of(interval, day, scope.first) for day in each_day(days)}
-    by_day: Mapping[date, Counts]
-    amounts: Sums = {}
-    if scope.where:
-        names = matching_names(goal.site_id, goal.rule)
-        by_day = events.daily(scope, names)
-        if goal.currency:
-            amounts = events.amounts(scope, names)
-    else:
-        counted = stats.by_day(goal, days)
-        by_day = {day: found.counts for day, found in counted.items()}
-        amounts = stats.sums(counted)
+    starts = {day: start_of(interval, day, days.first) for day in each_day(days)}
+    found = stats.of_one(goal, stats.by_day(goal.site_id, [goal], days, where))
     counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
-    for day, found in by_day.items():
+    for day, counted in found.items():
         sofar = counts[starts[day]]
         # Visitors change their ids at midnight: those of two days differ.
         counts[starts[day]] = Counts(
-            sofar.conversions + found.conversions, sofar.uniques + found.uniques
+            sofar.conversions + counted.counts.conversions,
+            sofar.uniques + counted.counts.uniques,
         )
     sums: defaultdict[date, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
-    for (day, code), amount in amounts.items():
+    for (day, code), amount in stats.sums(found).items():
         sums[starts[day]][day, code] = amount
     return _rows("date", dict.fromkeys(starts.values()), counts, sums, goal.currency)
 
 
+@in_time()
 def _by_hours(
     goal: Goal, scope: events.Scope, parts: list[tuple[datetime, datetime]]
 ) -> Rows:

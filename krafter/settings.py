@@ -124,10 +124,11 @@ if _engine == "sqlite3":
 elif _engine == "postgresql":
     # Threads share a few connections; most of them wait for a commit.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
-        "min_size": 1,
-        "max_size": 8,
-        "timeout": 10,
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
+        # Compiling a statement took 180 ms, where it took 470 to run.
+        "options": "-c jit=off",
+        **DATABASES["default"].get("OPTIONS", {}),
     }
 else:
     raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL")

@@ -144,10 +144,10 @@ class Asked(NamedTuple):
 
 
 @pytest.fixture
-def ask(db, django_assert_num_queries):
+def ask(db):
     rates.store(RATES)
     _, secret = ApiToken.issue(team=TeamFactory.create(), name="r", scopes=["*"])
-    return ApiClient(secret, django_assert_num_queries)
+    return ApiClient(secret)
 
 
 @settings(

@@ -262,11 +262,13 @@ def test_breakdowns_come_in_the_order_asked_for(stats):
 def test_number_of_queries_does_not_grow(reader, site):
     store(site, "pageview", "/", at=NOW, labels=Labels(country="DE"))
     path = f"/sites/{site.site_key}/stats"
-    # The key, its use, the site; then the days.
-    reader("GET", path, queries=4)
+    reader("GET", path)
+    # The key, the site; the versions of the closed days, the days that are kept,
+    # and those that are not closed.
+    reader("GET", path, queries=5)
     every = ",".join(DIMENSIONS)
     query = f"period=12mo&country=DE&device=!Mobile&dimensions={every}"
-    # Without its use; then the days, the labels in two, the paths.
+    # With a filter the days, the labels in two, the paths.
     response = reader("GET", f"{path}?{query}", queries=6)
     assert list(response.json()["data"]["breakdowns"]) == list(DIMENSIONS)
 
@@ -351,8 +353,18 @@ FILTER = st.none() | st.tuples(st.lists(TEXTS, min_size=1, max_size=2), st.boole
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(st.lists(SENT, max_size=25), ZONES, FILTER, st.integers(0, 2), st.integers(0, 3))
-def test_answer_equals_a_recount(stats, site, sent, zone, narrowed, skip, length):
+@given(
+    st.lists(SENT, max_size=25),
+    ZONES,
+    FILTER,
+    st.integers(0, 2),
+    st.integers(0, 3),
+    # Days that are closed, and days that are not.
+    st.sampled_from([0, 1, 2, 3, 9]),
+)
+def test_answer_equals_a_recount(
+    stats, site, sent, zone, narrowed, skip, length, later
+):
     own = SiteFactory.create(team=site.team, timezone=zone)
     time = START
     for gap, fraction, type, name, visitor, (utm_source, country) in sent:
@@ -374,7 +386,9 @@ def test_answer_equals_a_recount(stats, site, sent, zone, narrowed, skip, length
         if first <= event.day <= last
         and (event.context.utm_source in wanted) is not negated
     ]
-    assert stats(own, dimensions="path,country,utm_source", **parameters) == {
+    with time_machine.travel(time + timedelta(days=later), tick=False):
+        answer = stats(own, dimensions="path,country,utm_source", **parameters)
+    assert answer == {
         "period": {"from": str(first), "to": str(last)},
         **recount(events, first, last),
         "breakdowns": {

@@ -7,8 +7,8 @@ import pytest
 
 from analytics import events
 from analytics.events import Labels
-from analytics.periods import Days
-from goals.intervals import each_day, hours, start_of, stretches
+from analytics.periods import Days, each_day
+from goals.intervals import hours, start_of, stretches
 from tests.factories import GoalFactory, store
 
 

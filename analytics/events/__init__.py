@@ -16,6 +16,7 @@ from analytics.events.counts import (
     count,
     received,
     refunded,
+    refunds_by_name,
     top_names,
 )
 from analytics.events.dimensions import Labels, named, names
@@ -26,7 +27,7 @@ from analytics.events.paths import reached
 from analytics.events.reach import visitors, visitors_of_both
 from analytics.events.scope import Scope, Where
 from analytics.events.series import daily, hourly, hourly_amounts
-from analytics.events.several import amounts_each, count_each
+from analytics.events.several import amounts_each, daily_each
 from analytics.events.shares import Share, shares_by_label, shares_by_path
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
@@ -52,8 +53,8 @@ __all__ = [
     "amounts_each",
     "append",
     "count",
-    "count_each",
     "daily",
+    "daily_each",
     "entries",
     "forget",
     "from_amount",
@@ -69,6 +70,7 @@ __all__ = [
     "received",
     "refund",
     "refunded",
+    "refunds_by_name",
     "shares_by_label",
     "shares_by_path",
     "slices",

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, NullIf
 from analytics.events.counts import Counts, by_halves, whole
 from analytics.events.dimensions import Labels
 from analytics.events.props import Prop, decode
-from analytics.events.queries import compiled, stream
+from analytics.events.queries import Compiled, as_day, compiled, stream
 from analytics.events.scope import Scope
 from analytics.models import Adjustment, Event, EventType
 
@@ -74,7 +74,7 @@ def _expression(dimension: str) -> Combinable:
     return NullIf(F(f"context__{dimension}"), Value(""))
 
 
-def _counts(found: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
+def _counts(found: QuerySet[Any, Any]) -> Compiled:
     """In the columns of `by_halves`; the day that is missing tells them apart."""
     visitors = found.values("value", "day", "visitor").annotate(times=Count("*"))
     sql, params = compiled(visitors)
@@ -89,7 +89,6 @@ def _slice(value: Any, rows: Iterable[tuple[Any, ...]]) -> Slice:
         if day is None:
             counts = Counts(int(first), int(second))
             continue
-        # SQLite has no type for the columns of a union.
-        key = (date.fromisoformat(str(day)), currency)
+        key = (as_day(day), currency)
         sums[key] = sums.get(key, Decimal()) + whole(first, second, times).total
     return Slice(value, counts, sums)

@@ -94,6 +94,12 @@ def refunded(
     return _amounts(scope.of(Adjustment).filter(name__one_of=name_ids))
 
 
+def refunds_by_name(scope: Scope) -> dict[tuple[int, date, str | None], Decimal]:
+    """The refunds of all of the site's events by name, day and currency."""
+    rows = summed(scope.of(Adjustment), "name", "day", "currency")
+    return {(name, day, currency): total for name, day, currency, total in rows}
+
+
 def _amounts(found: QuerySet[Any]) -> dict[tuple[date, str | None], Amounts]:
     rows = by_halves(found, "day", "currency")
     return {(day, currency): whole(*halves) for day, currency, *halves in rows}

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -108,8 +108,13 @@ def names(site_id: int, type: str, *, after: int = 0) -> Iterator[tuple[int, str
     )
 
 
-def named(site_id: int, name: str, *, types: Iterable[str]) -> list[tuple[int, str]]:
-    """The (id, name) of the given types that equal `name`, by the index."""
-    digests = [_digest((type, name)) for type in types]
+def named(
+    site_id: int, wanted: Collection[tuple[str, str]]
+) -> list[tuple[int, str, str]]:
+    """The (id, type, name) of those of the wanted (type, name) that were sent.
+
+    By the index of their digests.
+    """
+    digests = [_digest(key) for key in wanted]
     rows = EventName.objects.filter(site_id=site_id, digest__in=digests)
-    return list(rows.values_list("pk", "name"))
+    return list(rows.values_list("pk", "type", "name"))

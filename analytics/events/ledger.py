@@ -30,7 +30,7 @@ def listing(
     found = Event.objects.filter(site_id=site_id).select_related("name", "context")
     if name is not None:
         types = [type] if type else EventType.values
-        ids = [pk for pk, _ in named(site_id, name, types=types)]
+        ids = [pk for pk, _, _ in named(site_id, [(each, name) for each in types])]
         found = found.filter(name__one_of=ids)
     elif type is not None:
         # The site said of the names too: only its own are looked through.

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import BigIntegerField, Case, Func, Value, When
 
-from analytics.events.queries import around
+from analytics.events.queries import around, day_by_day
 from analytics.events.scope import Scope
 
 # No day is longer, even one with a change of the site's zone in it.
@@ -27,16 +27,21 @@ def reached(
     steps = [list(ids) for ids in steps]
     flags = [f"is_{step}" for step in range(len(steps))]
     every_id = {name_id for ids in steps for name_id in ids}
-    moves = scope.named(every_id).annotate(
-        moment=_Microseconds("at"),
-        **{
-            flag: Case(When(name__one_of=ids, then=Value(1)), default=Value(0))
-            for flag, ids in zip(flags, steps, strict=True)
-        },
-    )
+    taken = {
+        flag: Case(When(name__one_of=ids, then=Value(1)), default=Value(0))
+        for flag, ids in zip(flags, steps, strict=True)
+    }
     columns = ("day", "visitor", "moment", "id", *flags)
+    moves = day_by_day(
+        scope,
+        lambda events: (
+            events.filter(name__one_of=every_id)
+            .annotate(moment=_Microseconds("at"), **taken)
+            .values_list(*columns)
+        ),
+    )
     rows = around(
-        moves.values_list(*columns),
+        moves,
         columns,
         _ways(len(steps)),
         [limit] * (len(steps) - 1),

@@ -5,10 +5,12 @@ from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from django.db.models import Lookup, QuerySet
+from django.db.models import DateField, Lookup, QuerySet
+from django.db.models.expressions import Combinable
 from django.db.models.fields.related import ForeignKey
 
 from analytics.models import Context, Event, Fact
+from analytics.periods import Days, each_day
 
 _Fact = TypeVar("_Fact", bound=Fact)
 
@@ -35,10 +37,15 @@ class Scope(NamedTuple):
     def named(self, name_ids: Iterable[int]) -> QuerySet[Event]:
         return self.events().filter(name__one_of=name_ids)
 
-    def of(self, facts: type[_Fact]) -> QuerySet[_Fact]:
-        found = facts._default_manager.filter(
-            site_id=self.site_id, day__range=(self.first, self.last)
-        ).order_by()
+    def of(
+        self, facts: type[_Fact], *, day: Combinable | None = None
+    ) -> QuerySet[_Fact]:
+        """`day`: an expression in place of all days of the scope."""
+        found = facts._default_manager.filter(site_id=self.site_id).order_by()
+        if day is None:
+            found = found.filter(day__within=Days(self.first, self.last))
+        else:
+            found = found.filter(day=day)
         if self.where:
             found = found.filter(context__in=self._contexts())
         return found
@@ -76,3 +83,25 @@ class OneOf(Lookup):
         ids = msgspec.json.encode(self.rhs).decode()
         some = "(SELECT value FROM json_each(%s))"
         return f"{column} IN {some}", [*params, ids]
+
+
+@DateField.register_lookup
+class Within(Lookup):
+    """`column__within=Days`: from the first to the last, both included.
+
+    For PostgreSQL as a list, so that it looks up the names of each day in the
+    covering index. Before version 18 it cannot skip there: for a range it would
+    read all names of all the days, or the table from end to end.
+    """
+
+    lookup_name = "within"
+    prepare_rhs = False
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", [*params, list(each_day(self.rhs))]
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        ends = [day.isoformat() for day in self.rhs]
+        return f"{column} BETWEEN %s AND %s", [*params, *ends]

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Func, IntegerField, QuerySet
 
 from analytics.events.counts import Counts, summed
+from analytics.events.queries import as_day, day_by_day, fetch
 from analytics.events.scope import Scope
 from analytics.models import Adjustment, Event, Fact
 
@@ -20,13 +21,19 @@ _APART = timedelta(days=2)
 
 def daily(scope: Scope, name_ids: Iterable[int]) -> dict[date, Counts]:
     """Counts of each day that has events of these names."""
-    rows = (
-        scope.named(name_ids)
-        .values("day")
-        .annotate(times=Count("*"), uniques=Count("visitor", distinct=True))
-        .values_list("day", "times", "uniques")
+    name_ids = list(name_ids)
+    rows = fetch(
+        day_by_day(
+            scope,
+            lambda events: (
+                events.filter(name__one_of=name_ids)
+                .values("day")
+                .annotate(times=Count("*"), uniques=Count("visitor", distinct=True))
+                .values_list("day", "times", "uniques")
+            ),
+        )
     )
-    return {day: Counts(times, uniques) for day, times, uniques in rows}
+    return {as_day(day): Counts(times, uniques) for day, times, uniques in rows}
 
 
 def hourly(

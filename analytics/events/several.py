@@ -11,51 +11,61 @@ from django.db import connection
 from django.db.models import Count
 
 from analytics.events.counts import Counts, by_halves, whole
-from analytics.events.queries import around
+from analytics.events.queries import around, as_day, compiled, day_by_day
 from analytics.events.scope import Scope
+from analytics.events.series import daily
 from analytics.models import Adjustment, Event
 
 # Questions, numbered, each wanting some names; a name may be wanted by many.
 Wanted = Mapping[int, Collection[int]]
 
 
-def count_each(scope: Scope, wanted: Wanted) -> dict[int, Counts]:
-    """`count` for each question; one without events is left out."""
+def daily_each(scope: Scope, wanted: Wanted) -> dict[int, dict[date, Counts]]:
+    """`daily` for each question; one without events is left out."""
+    if len(wanted) == 1:
+        # Alone it need not be told from others.
+        return {number: daily(scope, names) for number, names in wanted.items()}
     names = _names(wanted)
-    selected = (
-        scope.named(names)
-        .values("name", "day", "visitor")
-        .annotate(times=Count("*"))
-        .values_list("name", "day", "visitor", "times")
+    selected = day_by_day(
+        scope,
+        lambda events: (
+            events.filter(name__one_of=names)
+            .values("name", "day", "visitor")
+            .annotate(times=Count("*"))
+            .values_list("name", "day", "visitor", "times")
+        ),
     )
     rows = around(
         selected,
         ("name", "day", "visitor", "times"),
         f"""
-        SELECT question, SUM(times), COUNT(*)
+        SELECT question, day, SUM(times), COUNT(*)
         FROM (
-            SELECT question, SUM(times) AS times
+            SELECT question, day, SUM(times) AS times
             FROM selected JOIN {_pair_table()} ON wanted = selected.name
             GROUP BY question, day, visitor
         ) AS visitors
-        GROUP BY question
+        GROUP BY question, day
         """,  # noqa: S608 - one of two constants
         _pairs(wanted),
     )
-    return {question: Counts(int(times), uniques) for question, times, uniques in rows}
+    counts: defaultdict[int, dict[date, Counts]] = defaultdict(dict)
+    for question, day, times, uniques in rows:
+        counts[question][as_day(day)] = Counts(int(times), uniques)
+    return dict(counts)
 
 
 def amounts_each(
     scope: Scope, wanted: Wanted
 ) -> dict[int, dict[tuple[date, str | None], Decimal]]:
-    """`amounts` for each question."""
+    """`amounts` for each question; one without amounts is left out."""
     names = _names(wanted)
     taken, given = (
         by_halves(scope.of(facts).filter(name__one_of=names), "name", "day", "currency")
         for facts in (Event, Adjustment)
     )
     rows = around(
-        taken.union(given, all=True),
+        compiled(taken.union(given, all=True)),
         ("name", "day", "currency", "high", "low", "times"),
         f"""
         SELECT question, day, currency, SUM(high), SUM(low), SUM(times)
@@ -66,8 +76,7 @@ def amounts_each(
     )
     sums: defaultdict[int, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
     for question, day, currency, *halves in rows:
-        # SQLite answers a text: it knows no type of a union's columns.
-        sums[question][date.fromisoformat(str(day)), currency] = whole(*halves).total
+        sums[question][as_day(day), currency] = whole(*halves).total
     return dict(sums)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import BigAutoField, Count, Q
 
-from analytics.events.queries import around
+from analytics.events.queries import around, day_by_day
 from analytics.events.scope import OneOf, Scope
 from analytics.models import Context, EventName, EventType
 
@@ -50,12 +50,14 @@ def shares_by_label(
 
 
 def _groups(scope: Scope) -> list[_Group]:
-    seen = (
-        scope.events()
-        .filter(name__site=scope.site_id)
-        .values("context", "day", "visitor")
-        .annotate(views=Count("pk", filter=Q(name__type=EventType.PAGEVIEW)))
-        .values_list("context", "day", "visitor", "views")
+    seen = day_by_day(
+        scope,
+        lambda events: (
+            events.filter(name__site=scope.site_id)
+            .values("context", "day", "visitor")
+            .annotate(views=Count("pk", filter=Q(name__type=EventType.PAGEVIEW)))
+            .values_list("context", "day", "visitor", "views")
+        ),
     )
     join = "STRING_AGG" if connection.vendor == "postgresql" else "GROUP_CONCAT"
     rows = around(
@@ -101,12 +103,17 @@ def shares_by_path(scope: Scope, *, limit: int) -> list[Share]:
     names = EventName._meta.db_table
     # Both databases by code point, as Python sorts.
     collation = '"C"' if connection.vendor == "postgresql" else "BINARY"
-    rows = around(
+    viewed = day_by_day(
+        scope,
         # In the order of the covering index, which answers it by itself.
-        scope.events()
-        .values("day", "name", "visitor")
-        .annotate(times=Count("*"))
-        .values_list("name", "times"),
+        lambda events: (
+            events.values("day", "name", "visitor")
+            .annotate(times=Count("*"))
+            .values_list("name", "times")
+        ),
+    )
+    rows = around(
+        viewed,
         ("name_id", "times"),
         f"""
         SELECT name, SUM(times), COUNT(*) AS visitors

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
 
-from analytics.events.queries import around
+from analytics.events.queries import around, as_day, day_by_day
 from analytics.events.scope import Scope
 from analytics.models import Event, EventType
 
@@ -32,16 +32,18 @@ def traffic_by_day(scope: Scope) -> dict[date, Traffic]:
         partition_by=[F("day"), F("visitor")],
         order_by=F("at").asc(),
     )
-    events = (
-        scope.events()
+    silences = day_by_day(
+        scope,
         # The site said of the names too: only its own are looked through.
-        .filter(name__site=scope.site_id)
-        .annotate(silence=_Second("at") - before)
-        .values_list("day", "name__type", "silence")
+        lambda events: (
+            events.filter(name__site=scope.site_id)
+            .annotate(silence=_Second("at") - before)
+            .values_list("day", "name__type", "silence")
+        ),
     )
     # The first event of a visitor has no silence before it.
     rows = around(
-        events,
+        silences,
         ("day", "type", "silence"),
         """
         SELECT
@@ -54,7 +56,7 @@ def traffic_by_day(scope: Scope) -> dict[date, Traffic]:
         """,
         [EventType.PAGEVIEW.value, SILENCE_SECONDS],
     )
-    return {date.fromisoformat(str(day)): Traffic(*counts) for day, *counts in rows}
+    return {as_day(day): Traffic(*counts) for day, *counts in rows}
 
 
 class _Second(Func):

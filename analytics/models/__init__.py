@@ -1,6 +1,7 @@
 """What happened on which site, and who may ask."""
 
 from analytics.models.configuration import ApiToken, Site, Team, new_site_key
+from analytics.models.derived import LateDay, SiteDay
 from analytics.models.facts import (
     Adjustment,
     Context,
@@ -8,7 +9,6 @@ from analytics.models.facts import (
     EventName,
     EventType,
     Fact,
-    LateDay,
 )
 from analytics.models.passing import IdempotencyKey, RateWindow, Salt
 
@@ -25,6 +25,7 @@ __all__ = [
     "RateWindow",
     "Salt",
     "Site",
+    "SiteDay",
     "Team",
     "new_site_key",
 ]

@@ -182,21 +182,3 @@ class Adjustment(Fact):
 
     def __str__(self) -> str:
         return f"{self.refund_of} {self.at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-class LateDay(models.Model):
-    """How often a day of a site was changed after it had ended everywhere."""
-
-    site = models.ForeignKey(
-        Site, models.DO_NOTHING, db_constraint=False, db_index=False
-    )
-    day = models.DateField()
-    version = models.IntegerField()
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("site", "day"), name="late_day_unique"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.day} {self.version}"

@@ -1,4 +1,4 @@
-"""Count the closed days of all goals ahead of time, for cron."""
+"""Count the closed days of all sites and goals ahead of time, for cron."""
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
@@ -8,13 +8,16 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from analytics import events
+from analytics.closed_days import closed_days
+from analytics.models import Site
 from analytics.periods import MAX_DAYS, Days
+from analytics.site_stats import SiteDays
 from goals.models import Goal, GoalDay
-from goals.rollups import closed_days
+from goals.rollups import GoalDays
 
 
 class Command(BaseCommand):
-    help = "Count the closed days of all goals, and drop what no goal asks for."
+    help = "Count the closed days of sites and goals, drop what no goal asks for."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--site", help="the key of one site; all without it")
@@ -26,18 +29,20 @@ class Command(BaseCommand):
         last = events.last_closed(datetime.now(UTC))
         span = min(max(options["days"], 1), MAX_DAYS)
         days = Days(last - timedelta(days=span - 1), last)
-        # Those that are deleted may be restored, with their past.
-        goals = Goal.objects.filter(site__deleted_at=None)
+        sites = Site.objects.live()
         if options["site"]:
-            goals = goals.filter(site__site_key=options["site"])
-        rules = sorted({(goal.site_id, goal.rule) for goal in goals})
-        with tqdm(total=len(rules) * span, unit="day", disable=None) as bar:
-            for number, (site_id, rule) in enumerate(rules, 1):
-                closed_days(site_id, rule, days, progress=bar.update)
-                bar.n = number * span
+            sites = sites.filter(site_key=options["site"])
+        with tqdm(total=len(sites) * 2 * span, unit="day", disable=None) as bar:
+            for number, site in enumerate(sites, 1):
+                # Those that are deleted may be restored, with their past.
+                rules = {goal.rule for goal in site.goals.all()}
+                closed_days(SiteDays(site.pk), days, progress=bar.update)
+                if rules:
+                    closed_days(GoalDays(site.pk, rules), days, progress=bar.update)
+                bar.n = number * 2 * span
                 bar.refresh()
         dropped = self._drop_unasked() if not options["site"] else 0
-        self.stdout.write(f"{len(rules)} rules up to {last}, {dropped} rows dropped")
+        self.stdout.write(f"{len(sites)} sites up to {last}, {dropped} rows dropped")
 
     def _drop_unasked(self) -> int:
         """Delete the days of rules that no goal has any more."""
