@@ -2,8 +2,8 @@
 
 The hot path of the service. It runs beneath Django (see `krafter.wsgi`), which
 would cost more than all that is done here. From any origin and without a
-preflight; a 202 is sent after the commit that stored the event, and whether it
-was stored or dropped by a rule, so that a page cannot probe the rules.
+preflight; a 202 is sent after the commit that stored the event or counted its
+drop, and is the same for both, so that a page cannot probe the rules.
 """
 
 import logging
@@ -21,7 +21,7 @@ from django.db import (
     transaction,
 )
 
-from analytics import events, ingest, throttling, visitors, wire
+from analytics import drops, events, ingest, throttling, visitors, wire
 from analytics.committer import Full, GroupCommit
 from krafter.api import encode
 
@@ -84,17 +84,18 @@ def _collect(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer
     body = read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:
         return _error(413, "The body is too large")
-    event, answer = _take(body, environ)
+    outcome, answer = _take(body, environ)
     # A connection that a cold cache needed must not wait with the request.
     close_old_connections()
     minute = throttling.current_minute()
     limit: int = settings.RATE_LIMIT_COLLECT
     if not limit:
-        if event is not None:
-            _committer.submit(_Hit(event))
+        if outcome is not None:
+            _committer.submit(_Hit(outcome))
         return answer
     who = visitors.caller(visitors.client_ip(environ), minute)
-    left = throttling.quota(limit, _committer.submit(_Hit(event, who, minute)), minute)
+    used = _committer.submit(_Hit(outcome, who, minute))
+    left = throttling.quota(limit, used, minute)
     if left.is_spent:
         answer = _spent(left)
     return answer._replace(headers=answer.headers | left.headers)
@@ -102,8 +103,8 @@ def _collect(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer
 
 def _take(
     body: bytes, environ: Mapping[str, Any]
-) -> tuple[events.NewEvent | None, Answer]:
-    """The event to store, if any, and what to answer once that is done."""
+) -> tuple[events.NewEvent | ingest.Dropped | None, Answer]:
+    """What to store or to count, if any, and what to answer once that is done."""
     try:
         event, dropped = ingest.from_tracker(body, environ, now=datetime.now(UTC))
     except wire.Malformed:
@@ -111,9 +112,9 @@ def _take(
     except wire.Rejected as rejected:
         return None, _error(422, "Validation failed", details=rejected.details)
     if "debug=1" in environ.get("QUERY_STRING", "").split("&"):
-        told = encode({"ok": True, "dropped": dropped})
-        return event, _ACCEPTED._replace(body=told)
-    return event, _ACCEPTED
+        told = encode({"ok": True, "dropped": dropped and dropped.rule})
+        return event or dropped, _ACCEPTED._replace(body=told)
+    return event or dropped, _ACCEPTED
 
 
 def _spent(left: throttling.Quota) -> Answer:
@@ -132,9 +133,9 @@ def _error(status: int, message: str, *, details: Any = None, **headers: str) ->
 
 
 class _Hit(NamedTuple):
-    """What one request adds: an event, unless dropped, and a use of a limit."""
+    """What one request adds: an event or a drop, if any, and a use of a limit."""
 
-    event: events.NewEvent | None
+    outcome: events.NewEvent | ingest.Dropped | None
     caller: str | None = None
     minute: int = 0
 
@@ -143,18 +144,19 @@ def _write(hits: list[_Hit]) -> list[int]:
     """Store a batch; for each hit how much of its limit is used with it.
 
     One transaction for the counts and the events: a request that is over its
-    limit stores nothing, and one that is not stored uses nothing.
+    limit stores nothing, and one that is not stored uses nothing. Every batch
+    locks limits, then sites, then drops, so that no two wait for each other.
     """
     try:
         with transaction.atomic():
             used = _count_uses(hits)
-            events.append(
-                [
-                    hit.event
-                    for hit, uses in zip(hits, used, strict=True)
-                    if hit.event and uses <= (settings.RATE_LIMIT_COLLECT or uses)
-                ]
-            )
+            outcomes = [
+                hit.outcome
+                for hit, uses in zip(hits, used, strict=True)
+                if uses <= (settings.RATE_LIMIT_COLLECT or uses)
+            ]
+            events.append([new for new in outcomes if isinstance(new, events.NewEvent)])
+            drops.count([new for new in outcomes if isinstance(new, ingest.Dropped)])
         return used
     finally:
         # Gives the connection back to the pool, and drops a broken one.

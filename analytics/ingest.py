@@ -14,7 +14,7 @@ import msgspec
 import re2
 
 from analytics import agents, events, pages, sites, visitors, wire
-from analytics.models import Site
+from analytics.models import DropCount, Site
 
 
 class Hit(NamedTuple):
@@ -26,6 +26,14 @@ class Hit(NamedTuple):
     address: str
     user_agent: str
     environ: Mapping[str, Any]
+
+
+class Dropped(NamedTuple):
+    """All that is kept of an event that a rule dropped: see `drops`."""
+
+    site_id: int
+    day: date
+    rule: str
 
 
 def _is_prefetch(hit: Hit) -> bool:
@@ -91,8 +99,8 @@ DROP_RULES: tuple[tuple[str, Callable[[Hit], bool]], ...] = (
 
 def from_tracker(
     body: bytes, environ: Mapping[str, Any], *, now: datetime
-) -> tuple[events.NewEvent | None, str | None]:
-    """The event in a tracker's request, or None and the rule that dropped it.
+) -> tuple[events.NewEvent | None, Dropped | None]:
+    """The event in a tracker's request, or None and that a rule dropped it.
 
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
@@ -107,7 +115,14 @@ def from_tracker(
         user_agent=environ.get("HTTP_USER_AGENT", ""),
         environ=environ,
     )
-    return resolve(hit, at=now)
+    event, rule = resolve(hit, at=now)
+    return event, None if rule is None else _dropped(hit.site, rule, at=now)
+
+
+def _dropped(site: Site | None, rule: str, *, at: datetime) -> Dropped:
+    if site is None:
+        return Dropped(DropCount.NO_SITE, at.astimezone(UTC).date(), rule)
+    return Dropped(site.pk, at.astimezone(site.zone).date(), rule)
 
 
 def resolve(

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from analytics import access_log, visitors
 from analytics.management.commands.import_log import EventIds
-from analytics.models import Context, Event
+from analytics.models import Context, DropCount, Event
 from tests.factories import SiteFactory
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -132,6 +132,8 @@ def test_each_reason_is_counted_and_all_add_up_to_the_lines_read(import_lines, s
         "excluded path": 1,
         "foreign host": 1,
     }
+    # They are told here, and are no request of today's.
+    assert not DropCount.objects.exists()
 
 
 def test_same_log_again_adds_nothing(import_lines):

@@ -5,6 +5,7 @@ from analytics.models.derived import LateDay, SiteDay
 from analytics.models.facts import (
     Adjustment,
     Context,
+    DropCount,
     Event,
     EventName,
     EventType,
@@ -16,6 +17,7 @@ __all__ = [
     "Adjustment",
     "ApiToken",
     "Context",
+    "DropCount",
     "Event",
     "EventName",
     "EventType",

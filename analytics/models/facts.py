@@ -182,3 +182,37 @@ class Adjustment(Fact):
 
     def __str__(self) -> str:
         return f"{self.refund_of} {self.at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class DropCount(models.Model):
+    """How many events a rule dropped on a day of a site.
+
+    A number is all that is kept of them: a visitor who asked not to be counted
+    is counted as one of many, and nothing else is remembered.
+    """
+
+    # The number of no site: an event whose key nobody has is counted there.
+    NO_SITE = 0
+
+    site_id = models.BigIntegerField(help_text="0 where no site has the key.")
+    day = models.DateField(
+        help_text="The calendar day of the site, of UTC without one."
+    )
+    rule = models.CharField(max_length=32)
+    count = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("-day", "site_id", "rule")
+        verbose_name = "drop"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site_id", "day", "rule"), name="drop_count_unique"
+            ),
+        )
+        # The newest of all sites, for operators. Raising a count touches no index.
+        indexes = (
+            models.Index(fields=("-day", "site_id", "rule"), name="drop_count_newest"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.rule} {self.count}"
