@@ -1,4 +1,4 @@
-"""How many events each drop rule kept out.
+"""How many events each drop rule kept out: what an owner who misses some asks.
 
 Counted in the transaction of the events, so that the numbers hold over all
 processes and outlive them.
@@ -6,11 +6,17 @@ processes and outlive them.
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
+from django.db.models import Sum
 
-from analytics.ingest import Dropped
+from analytics.ingest import DROP_RULES, Dropped
 from analytics.models import DropCount
+from analytics.periods import Days
+
+# No site has events with a key that no site has.
+_RULES_OF_SITES = [rule for rule, _ in DROP_RULES if rule != "unknown_site"]
 
 
 def count(dropped: Iterable[Dropped]) -> None:
@@ -27,3 +33,15 @@ _RAISE = (
     " VALUES (%s, %s, %s, %s) ON CONFLICT (site_id, day, rule)"
     " DO UPDATE SET count = kept.count + excluded.count"
 )
+
+
+def drops(site_id: int, days: Days) -> dict[str, Any]:
+    """What each rule dropped on those days, in the order of the rules."""
+    found = DropCount.objects.filter(site_id=site_id, day__range=days)
+    counts = dict(found.values_list("rule").annotate(Sum("count")))
+    return {
+        "period": {"from": days.first, "to": days.last},
+        "drops": [
+            {"rule": rule, "count": counts.get(rule, 0)} for rule in _RULES_OF_SITES
+        ],
+    }

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from analytics import collect, events, wire
+from analytics.days import PeriodQuerySerializer
 from analytics.models import Event
 from analytics.serializers import (
     EventQuerySerializer,
@@ -24,6 +25,7 @@ from analytics.serializers import (
 )
 from analytics.site_stats import DIMENSIONS
 from analytics.site_stats_serializers import (
+    DropsSerializer,
     RealtimeSerializer,
     SiteStatsQuerySerializer,
     SiteStatsSerializer,
@@ -290,6 +292,13 @@ OPERATIONS = {
         summary="Who was there in the last 5 minutes",
         answer=RealtimeSerializer,
         errors=(422,),
+    ),
+    "sites_drops": Operation(
+        summary="How many events each rule dropped",
+        description="Why events that a page sent are not counted. Rules in the order"
+        " in which they are asked; the first that holds drops an event.",
+        query=PeriodQuerySerializer,
+        answer=DropsSerializer,
     ),
     "tokens_create": Operation(answer=NewTokenSerializer, status=201),
     "tokens_revoke": Operation(

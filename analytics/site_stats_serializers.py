@@ -61,6 +61,16 @@ class SiteStatsSerializer(_Answer):
     breakdowns = serializers.DictField(child=ShareSerializer(many=True), required=False)
 
 
+class DropSerializer(_Answer):
+    rule = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class DropsSerializer(_Answer):
+    period = PeriodSerializer()
+    drops = DropSerializer(many=True)
+
+
 class RealtimeSerializer(_Answer):
     visitors = serializers.IntegerField()
     pageviews = serializers.IntegerField()

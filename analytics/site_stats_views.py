@@ -6,9 +6,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import events, site_stats
+from analytics import drops, events, site_stats
 from analytics.auth import site_for
-from analytics.days import days
+from analytics.days import PeriodQuerySerializer, days
 from analytics.filtering import where
 from analytics.models import Site
 from analytics.site_stats_serializers import SiteStatsQuerySerializer
@@ -21,6 +21,7 @@ class SiteStatsViewSet(ContractViewSet[Site]):
     required_scopes: ClassVar = {
         "stats": "analytics:read",
         "realtime": "analytics:read",
+        "drops": "analytics:read",
     }
 
     def stats(self, request: Request, key: str) -> Response:
@@ -33,3 +34,8 @@ class SiteStatsViewSet(ContractViewSet[Site]):
         site = site_for(request, key)
         check_parameters(request, ())
         return Response(site_stats.realtime(site.pk, timezone.now()))
+
+    def drops(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        asked = query(PeriodQuerySerializer, request)
+        return Response(drops.drops(site.pk, days(site, asked)))

@@ -32,6 +32,7 @@ urlpatterns = [
         "analytics/sites/<str:key>/realtime",
         SiteStatsViewSet.as_view({"get": "realtime"}),
     ),
+    path("analytics/sites/<str:key>/drops", SiteStatsViewSet.as_view({"get": "drops"})),
     path("tokens", views.TokenViewSet.as_view({"get": "list", "post": "create"})),
     path("tokens/<str:id>/revoke", views.TokenViewSet.as_view({"post": "revoke"})),
     path("tokens/<str:id>/rotate", views.TokenViewSet.as_view({"post": "rotate"})),

@@ -141,6 +141,7 @@ ROUTES = [
         params={**QUESTION, "dimensions": "path,country"},
     ),
     Route("GET", f"{_SITE}/realtime", READ),
+    Route("GET", f"{_SITE}/drops", READ, params=PERIOD),
     Route(
         "GET",
         _GOALS,

@@ -1,8 +1,12 @@
-"""What the drop rules kept out: counted with the events."""
+"""What the drop rules kept out: counted with the events, told to a site's owner."""
 
+import re
 import threading
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
@@ -12,10 +16,12 @@ from django.test.utils import CaptureQueriesContext
 from analytics import collect, drops, events
 from analytics.ingest import DROP_RULES, Dropped
 from analytics.models import DropCount, Event
+from analytics.site_stats_serializers import DropsSerializer
 from tests.factories import SiteFactory
 
 pytestmark = pytest.mark.django_db
 
+ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = NOW.date()
 VIEW = {"type": "pageview", "url": "https://example.com/pricing"}
@@ -53,6 +59,9 @@ def counts():
         (row.site_id, str(row.day), row.rule): row.count
         for row in DropCount.objects.all()
     }
+
+
+# What is counted
 
 
 @pytest.mark.parametrize("limit", [0, 100])
@@ -183,3 +192,122 @@ def test_batches_at_once_lose_no_count_and_do_not_wait_in_a_cycle(site):
     assert Event.objects.count() == 40
     assert set(counts().values()) == {60}
     assert len(counts()) == len(dropped)
+
+
+def test_counts_hold_over_all_processes(live):
+    key = live.new_site()
+    event = {"site": key, "type": "pageview", "url": "/"}
+
+    def collect_one(_):
+        return live("POST", "/collect", event, User_Agent="Googlebot/2.1").status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(collect_one, range(80))) == {202}
+    told = live("GET", f"/sites/{key}/drops").json()["data"]["drops"]
+    assert {row["rule"]: row["count"] for row in told if row["count"]} == {
+        "crawler": 80
+    }
+
+
+# What an owner is told
+
+
+@pytest.fixture
+def ask(frozen, reader, site):
+    def ask(**parameters):
+        path = f"/sites/{site.site_key}/drops?{urlencode(parameters)}"
+        response = reader("GET", path, queries=4)
+        assert response.status_code == 200, response.content
+        return response.json()["data"]
+
+    return ask
+
+
+def raised(answer):
+    return {row["rule"]: row["count"] for row in answer["drops"] if row["count"]}
+
+
+def test_every_rule_of_a_site_is_told_in_order_with_zeros(ask, track):
+    for rule, request in DROPPED.items():
+        if rule in ("unknown_site", "crawler", "too_long"):
+            track(**request)
+    track(**DROPPED["too_long"])
+    assert ask() == {
+        "period": {"from": "2026-02-08", "to": "2026-03-10"},
+        "drops": [
+            {"rule": "crawler", "count": 1},
+            {"rule": "prefetch", "count": 0},
+            {"rule": "do_not_track", "count": 0},
+            {"rule": "foreign_host", "count": 0},
+            {"rule": "excluded_ip", "count": 0},
+            {"rule": "excluded_path", "count": 0},
+            {"rule": "too_long", "count": 2},
+        ],
+    }
+
+
+def test_days_of_a_period_are_summed_both_ends_included(ask, site):
+    for day in (1, 2, 2, 3, 4, 5):
+        drops.count([Dropped(site.pk, date(2026, 3, day), "crawler")])
+    custom = {"period": "custom", "from": "2026-03-02", "to": "2026-03-04"}
+    answer = ask(**custom)
+    assert answer["period"] == {"from": "2026-03-02", "to": "2026-03-04"}
+    assert raised(answer) == {"crawler": 4}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "first"),
+    [
+        ({}, "2026-02-09"),
+        ({"period": "7d"}, "2026-03-04"),
+        ({"period": "12mo"}, "2025-03-11"),
+    ],
+)
+def test_period_ends_today_in_the_sites_zone(ask, site, parameters, first):
+    site.timezone = "Pacific/Kiritimati"
+    site.save()
+    drops.count([Dropped(site.pk, date(2026, 3, 11), "crawler")])
+    answer = ask(**parameters)
+    assert answer["period"] == {"from": first, "to": "2026-03-11"}
+    assert raised(answer) == {"crawler": 1}
+
+
+def test_other_sites_and_no_site_do_not_count(ask, site, strangers_site):
+    for where in (strangers_site.pk, SiteFactory.create(team=site.team).pk, 0):
+        drops.count([Dropped(where, TODAY, "crawler")])
+    assert raised(ask()) == {}
+
+
+def test_another_teams_site_does_not_exist(stranger, site):
+    drops.count([Dropped(site.pk, TODAY, "crawler")])
+    response = stranger("GET", f"/sites/{site.site_key}/drops")
+    assert (response.status_code, response.json()) == (404, {"error": "Not found"})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "wrong"),
+    [
+        ({"period": "month"}, "period"),
+        ({"from": "2026-03-01"}, "from"),
+        ({"period": "custom", "from": "2026-03-01"}, "to"),
+        ({"period": "custom", "from": "2026-03-02", "to": "2026-03-01"}, "to"),
+        ({"country": "DE"}, "country"),
+        ({"rule": "crawler"}, "rule"),
+    ],
+)
+def test_wrong_parameter_is_422(reader, site, parameters, wrong):
+    path = f"/sites/{site.site_key}/drops?{urlencode(parameters)}"
+    response = reader("GET", path)
+    assert response.status_code == 422
+    assert list(response.json()["details"]) == [wrong]
+
+
+def test_every_rule_of_a_site_is_explained(ask):
+    text = (ROOT / "docs" / "site-stats.md").read_text()
+    for row in ask()["drops"]:
+        assert re.search(f"^\\| .*`{row['rule']}`.* \\|", text, re.M), row
+
+
+def test_described_answer_is_the_answer(ask):
+    answer = ask()
+    assert DropsSerializer(answer).data == answer
