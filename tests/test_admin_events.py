@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics.admin.events import MAX_SHOWN, InfinitePaginator
+from analytics.admin.reading import MAX_SHOWN, InfinitePaginator
 from analytics.models import Event
 from tests.admin import superuser, url
 from tests.factories import SiteFactory, store

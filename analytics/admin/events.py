@@ -11,22 +11,17 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
-from unfold import paginator
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RadioFilter, RangeDateFilter
 from unfold.decorators import display
 from unfold.utils import parse_date_str
 
 from analytics import events
 from analytics.admin.choices import SiteFilter
+from analytics.admin.reading import MAX_SHOWN, ReadOnlyAdmin
 from analytics.models import Event, EventType, Site
 from analytics.serializers import EventSerializer
 
-# As far back as one can page, and as far as a filter without an index looks.
-# What is older is reached by its day.
-MAX_SHOWN = 10_000
 _SITE = "site__id__exact"
-_PARAMETERS = (_SITE, "day_from", "day_to", "type")
 
 
 class OneSiteFilter(SiteFilter):
@@ -80,27 +75,14 @@ class TypeFilter(RadioFilter):
         return queryset.filter(name__type=self.value(), name__site=F("site"))
 
 
-class InfinitePaginator(paginator.InfinitePaginator):
-    """Keeps its name: by it, unfold knows that there is no count to show."""
-
-    count = MAX_SHOWN
-
-    def page(self, number: Any) -> Any:
-        return super().page(min(number, self.num_pages))
-
-
 @admin.register(Event)
-class EventAdmin(ModelAdmin):
+class EventAdmin(ReadOnlyAdmin):
+    parameters = (_SITE, "day_from", "day_to", "type")
     list_display = ("time", "type", "name", "where", "revenue", "seen_as", "labels")
     # In this order: the last looks only at what the others leave.
     list_filter = (("site", OneSiteFilter), ("day", DayFilter), TypeFilter)
-    list_filter_submit = True
     list_select_related = ("name", "page", "context")
     list_before_template: Any = "admin/newest.html"
-    paginator = InfinitePaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    actions = None
     fields = readonly_fields = (
         "site",
         "day",
@@ -114,19 +96,6 @@ class EventAdmin(ModelAdmin):
         "props",
         "event_id",
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # Django would filter by any column that an address names.
-        return lookup in _PARAMETERS
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         names_none = not request.GET.get(_SITE) and self.has_view_permission(request)
