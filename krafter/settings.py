@@ -234,6 +234,7 @@ UNFOLD = {
                     _menu_item("Sites", "language", "analytics.site"),
                     _menu_item("Goals", "flag", "goals.goal"),
                     _menu_item("Events", "bolt", "analytics.event"),
+                    _menu_item("Drops", "filter_alt", "analytics.dropcount"),
                     _menu_item("API keys", "key", "analytics.apitoken"),
                 ],
             },

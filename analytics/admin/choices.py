@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from django.db.models import QuerySet
 from django.forms.models import (
     ModelChoiceField,
     ModelChoiceIterator,
     ModelMultipleChoiceField,
 )
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminSelect2Widget
 
-from analytics.models import Site
+from analytics.models import DropCount, Site
 
 
 class _ByTeam(ModelChoiceIterator):  # type: ignore[type-arg]  # takes none at run time
@@ -31,6 +32,11 @@ class _ByTeam(ModelChoiceIterator):  # type: ignore[type-arg]  # takes none at r
 def _sites() -> Any:
     in_order = Site.objects.order_by("team__name", "team", "domain", "pk")
     return in_order.select_related("team")
+
+
+def _label(site: Site) -> str:
+    label = f"{site.domain}, {site.team}"
+    return f"{label} (deleted)" if site.deleted_at else label
 
 
 class SiteField(ModelChoiceField):  # type: ignore[type-arg]  # takes none at run time
@@ -59,12 +65,26 @@ class SitesField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes n
 
 class SiteFilter(RelatedDropdownFilter):
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
-        return [(site.pk, self._label(site)) for site in _sites()]
+        return [(site.pk, _label(site)) for site in _sites()]
 
     def has_output(self) -> bool:
         # Django hides a filter that has one choice, and then ignores it too.
         return True
 
-    def _label(self, site: Site) -> str:
-        label = f"{site.domain}, {site.team}"
-        return f"{label} (deleted)" if site.deleted_at else label
+
+class SiteNumberFilter(DropdownFilter):
+    """For rows that hold a site's number and no reference: there may be no site."""
+
+    title = "site"
+    parameter_name = "site_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        sites = [(str(site.pk), _label(site)) for site in _sites()]
+        return [(str(DropCount.NO_SITE), "No site"), *sites]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        # What is no choice may be no number either.
+        is_choice = self.value() in dict(self.lookup_choices)
+        return queryset.filter(site_id=self.value()) if is_choice else queryset.none()

@@ -1,0 +1,36 @@
+"""How many events the drop rules kept out, over all sites and where there is none."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Concat
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.decorators import display
+
+from analytics.admin.choices import SiteNumberFilter
+from analytics.admin.reading import ReadOnlyAdmin
+from analytics.models import DropCount, Site
+
+_SITE = Site.objects.filter(pk=OuterRef("site_id")).values_list(
+    Concat("domain", Value(", "), "team__name")
+)
+
+
+@admin.register(DropCount)
+class DropAdmin(ReadOnlyAdmin):
+    parameters = ("site_id", "day_from", "day_to")
+    list_display = fields = readonly_fields = ("day", "site", "rule", "count")
+    # A row has no more to tell on a page of its own.
+    list_display_links: Any = None
+    list_filter = (SiteNumberFilter, ("day", RangeDateFilter))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        drops = super().get_queryset(request)
+        named: QuerySet[Any] = drops.annotate(site=Subquery(_SITE))
+        return named
+
+    @display(description="site")
+    def site(self, drop: Any) -> str:
+        return drop.site or "no site"
