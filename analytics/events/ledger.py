@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db import connection
+from django.db.models import Max, Min, Q, QuerySet
 
-from analytics.events.dimensions import Labels, named
+from analytics.events.dimensions import Labels, named, names
 from analytics.events.scope import Scope
 from analytics.models import Event, EventType
+from analytics.periods import Days
 
 _CHUNK = 2_000
+# As many names of a type as are looked up one by one.
+_MANY = 1_000
 
 
 def listing(
@@ -31,10 +36,14 @@ def listing(
     if name is not None:
         types = [type] if type else EventType.values
         ids = [pk for pk, _, _ in named(site_id, [(each, name) for each in types])]
-        found = found.filter(name__one_of=ids)
+        found = _of_names(found, site_id, ids)
     elif type is not None:
-        # The site said of the names too: only its own are looked through.
-        found = found.filter(name__site=site_id, name__type=type)
+        ids = [pk for pk, _ in islice(names(site_id, type), _MANY)]
+        if len(ids) < _MANY:
+            found = _of_names(found, site_id, ids)
+        else:
+            # So many happen often: the newest are soon found by their time.
+            found = found.filter(name__site=site_id, name__type=type)
     if start is not None:
         found = found.filter(at__gte=start)
     if end is not None:
@@ -42,6 +51,16 @@ def listing(
     if before is not None:
         found = found.filter(_older_than(*before))
     return list(found.order_by("-at", "-pk")[:limit])
+
+
+def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[Event]:
+    found = found.filter(name__one_of=ids)
+    if connection.vendor != "postgresql":
+        return found
+    # Each name is looked up on each day there is, see `scope.Within`.
+    days = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
+    first, last = days["day__min"], days["day__max"]
+    return found.filter(day__within=Days(first, last)) if first else found.none()
 
 
 class Entry(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import BigIntegerField, Case, Func, Value, When
 
-from analytics.events.queries import around, day_by_day
+from analytics.events.queries import around, compiled
 from analytics.events.scope import Scope
 
 # No day is longer, even one with a change of the site's zone in it.
@@ -32,16 +32,9 @@ def reached(
         for flag, ids in zip(flags, steps, strict=True)
     }
     columns = ("day", "visitor", "moment", "id", *flags)
-    moves = day_by_day(
-        scope,
-        lambda events: (
-            events.filter(name__one_of=every_id)
-            .annotate(moment=_Microseconds("at"), **taken)
-            .values_list(*columns)
-        ),
-    )
+    moves = scope.named(every_id).annotate(moment=_Microseconds("at"), **taken)
     rows = around(
-        moves,
+        compiled(moves.values_list(*columns)),
         columns,
         _ways(len(steps)),
         [limit] * (len(steps) - 1),

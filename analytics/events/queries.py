@@ -30,6 +30,9 @@ def day_by_day(
 ) -> Compiled:
     """What is selected of each day of the scope; its columns must have names.
 
+    It must group or number the events of a day: PostgreSQL would turn anything
+    else into a join over all days.
+
     PostgreSQL is made to look up one day after the other, which keeps the order
     of the covering index. Left to itself it sorts what it found, or reads the
     table from end to end: 900 ms instead of 9 for one name in a year of 10
