@@ -8,21 +8,16 @@ drop, and is the same for both, so that a page cannot probe the rules.
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import (
-    InterfaceError,
-    OperationalError,
-    close_old_connections,
-    transaction,
-)
+from django.db import InterfaceError, OperationalError
 
-from analytics import drops, events, ingest, throttling, visitors, wire
-from analytics.committer import Full, GroupCommit
+from analytics import events, ingest, throttling, visitors, wire
+from analytics.committer import Full
+from analytics.storing import Work, store
 from krafter.api import encode
 
 PATH = "/api/v1/analytics/collect"
@@ -85,17 +80,15 @@ def _collect(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer
     if len(body) > MAX_BYTES:
         return _error(413, "The body is too large")
     outcome, answer = _take(body, environ)
-    # A connection that a cold cache needed must not wait with the request.
-    close_old_connections()
     minute = throttling.current_minute()
     limit: int = settings.RATE_LIMIT_COLLECT
     if not limit:
         if outcome is not None:
-            _committer.submit(_Hit(outcome))
+            store(Work(outcome))
         return answer
     who = visitors.caller(visitors.client_ip(environ), minute)
-    used = _committer.submit(_Hit(outcome, who, minute))
-    left = throttling.quota(limit, used, minute)
+    stored = store(Work(outcome, who, minute))
+    left = throttling.quota(limit, stored.used, minute)
     if left.is_spent:
         answer = _spent(left)
     return answer._replace(headers=answer.headers | left.headers)
@@ -130,56 +123,3 @@ def _error(status: int, message: str, *, details: Any = None, **headers: str) ->
         else {"error": message, "details": details}
     )
     return Answer(status, _JSON | headers, encode(body))
-
-
-class _Hit(NamedTuple):
-    """What one request adds: an event or a drop, if any, and a use of a limit."""
-
-    outcome: events.NewEvent | ingest.Dropped | None
-    caller: str | None = None
-    minute: int = 0
-
-
-def _write(hits: list[_Hit]) -> list[int]:
-    """Store a batch; for each hit how much of its limit is used with it.
-
-    One transaction for the counts and the events: a request that is over its
-    limit stores nothing, and one that is not stored uses nothing. Every batch
-    locks limits, then sites, then drops, so that no two wait for each other.
-    """
-    try:
-        with transaction.atomic():
-            used = _count_uses(hits)
-            outcomes = [
-                hit.outcome
-                for hit, uses in zip(hits, used, strict=True)
-                if uses <= (settings.RATE_LIMIT_COLLECT or uses)
-            ]
-            events.append([new for new in outcomes if isinstance(new, events.NewEvent)])
-            drops.count([new for new in outcomes if isinstance(new, ingest.Dropped)])
-        return used
-    finally:
-        # Gives the connection back to the pool, and drops a broken one.
-        close_old_connections()
-
-
-def _count_uses(hits: list[_Hit]) -> list[int]:
-    uses = Counter((hit.caller, hit.minute) for hit in hits if hit.caller)
-    before = throttling.spend_all(uses)
-    for key, amount in uses.items():
-        before[key] -= amount
-    used = []
-    for hit in hits:
-        if hit.caller:
-            before[hit.caller, hit.minute] += 1
-        used.append(before[hit.caller, hit.minute] if hit.caller else 0)
-    return used
-
-
-_committer = GroupCommit[_Hit, int](
-    _write,
-    is_shared=lambda error: isinstance(error, OperationalError | InterfaceError),
-    # Some seconds of work: what waits longer is better told to come back.
-    max_pending=10_000,
-    max_batch=1_000,
-)

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-import msgspec
 import re2
 
 from analytics import agents, events, pages, sites, visitors, wire
@@ -105,7 +104,7 @@ def from_tracker(
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
     sent = wire.decode_body(body, wire.SentByTracker)
-    if details := wire.wrong(sent):
+    if details := wire.wrong(sent, body):
         raise wire.Rejected(details)
     hit = Hit(
         sent=sent,
@@ -143,7 +142,7 @@ def resolve(
 
 
 def read(
-    raw: msgspec.Raw, site: Site, *, now: datetime
+    raw: bytes, site: Site, *, now: datetime
 ) -> events.NewEvent | events.NewRefund:
     """What one of the events in a server's request says. Raises Rejected."""
     try:
@@ -154,16 +153,14 @@ def read(
         raise wire.Rejected({"non_field_errors": ["Malformed JSON."]}) from None
 
 
-def from_server(
-    raw: bytes | msgspec.Raw, site: Site, *, now: datetime
-) -> events.NewEvent:
+def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
     """The event that a server sends for a visitor of its own.
 
     Raises Malformed, Rejected.
     """
     sent = wire.decode(raw, wire.SentByServer)
-    details = wire.wrong(sent) | wire.over_long(sent) | wire.wrong_origin(sent, now)
-    if details:
+    details = wire.wrong(sent, raw) | wire.over_long(sent)
+    if details := details | wire.wrong_origin(sent, now):
         raise wire.Rejected(details)
     at = (sent.timestamp or now).astimezone(UTC)
     day = at.astimezone(site.zone).date()
@@ -176,9 +173,7 @@ def from_server(
     return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels)
 
 
-def refund_from_server(
-    raw: bytes | msgspec.Raw, site: Site, *, now: datetime
-) -> events.NewRefund:
+def refund_from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewRefund:
     """Raises Malformed, Rejected; whether the event exists is not asked here."""
     sent = wire.decode(raw, wire.SentRefund)
     if details := wire.wrong_refund(sent) | wire.wrong_time(sent.timestamp, now):
@@ -202,7 +197,7 @@ def identify(raw: bytes) -> tuple[str, str]:
     Takes what either way in takes. Raises Malformed, Rejected.
     """
     sent = wire.decode_body(raw, wire.SentByAnyone)
-    if details := wire.wrong(sent) | wire.over_long(sent):
+    if details := wire.wrong(sent, raw) | wire.over_long(sent):
         raise wire.Rejected(details)
     return sent.type, _name(sent)
 

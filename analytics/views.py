@@ -1,10 +1,9 @@
 """The API of sites, events and keys, and the tracker's public way in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import msgspec
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -15,7 +14,8 @@ from rest_framework.response import Response
 
 from analytics import collect, cursors, events, ingest, sites, wire
 from analytics.auth import caller, site_for
-from analytics.idempotency import replayable
+from analytics.committer import Full
+from analytics.idempotency import HEADER, replayable
 from analytics.models import ApiToken, Event, Site
 from analytics.serializers import (
     EventQuerySerializer,
@@ -24,11 +24,13 @@ from analytics.serializers import (
     SiteSettingsSerializer,
     TokenSerializer,
 )
+from analytics.storing import Work, store
 from krafter.api import (
     Invalid,
     Lines,
     LinesParser,
     RawJSONParser,
+    Unavailable,
     malformed,
     uuid_or_404,
 )
@@ -217,13 +219,27 @@ class EventViewSet(ContractViewSet[Event]):
             raise malformed() from None
         except wire.Rejected as rejected:
             raise Invalid(rejected.details) from None
-        answers = _store(items, site)
+        # What is remembered for a key is part of that transaction.
+        shares_commit = not is_batch and HEADER not in request.headers
+        append = _append_with_others if shares_commit else events.append
+        answers = _store(items, site, append)
         if not is_batch and "details" in answers[0]:
             raise Invalid(answers[0]["details"])
         return Response(answers)
 
 
-def _store(items: Sequence[msgspec.Raw], site: Site) -> list[dict[str, Any]]:
+def _append_with_others(batch: Sequence[events.NewEvent]) -> list[bool]:
+    try:
+        return [store(Work(event)).is_new for event in batch]
+    except Full:
+        raise Unavailable("Not stored, try again") from None
+
+
+def _store(
+    items: Sequence[bytes],
+    site: Site,
+    append: Callable[[Sequence[events.NewEvent]], Sequence[bool]],
+) -> list[dict[str, Any]]:
     """Store what is right among the items, and say of each what became of it."""
     answers, accepted, refunds = [], [], []
     now = timezone.now()
@@ -238,7 +254,7 @@ def _store(items: Sequence[msgspec.Raw], site: Site) -> list[dict[str, Any]]:
         except wire.Rejected as rejected:
             answer["details"] = rejected.details
         answers.append(answer)
-    stored = events.append([event for _, event in accepted])
+    stored = append([event for _, event in accepted])
     for (answer, _), is_new in zip(accepted, stored, strict=True):
         answer["status"] = "accepted" if is_new else "duplicate"
     # After the events: a batch may hold a purchase and its refund.

@@ -55,6 +55,12 @@ def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
     return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
+@lru_cache(maxsize=8_192)
+def _canonical(address: str) -> str:
+    """One spelling: an address has several, and a socket maps IPv4 into IPv6."""
+    return str(_parse(address) or address)
+
+
 def is_address(text: str) -> bool:
     return _parse(text) is not None
 
@@ -98,11 +104,9 @@ def caller(address: str, minute: int) -> str:
 
 def visitor(site: Site, day: date, *, address: str, user_agent: str) -> int:
     """The visitor of that day on that site, as a signed 64-bit number."""
-    # An address has several spellings; a dual-stack socket maps IPv4 into IPv6.
-    address = str(_parse(address) or address)
-    digest = hashlib.sha256(_salt(site.timezone, day))
-    digest.update(f"{site.pk}\0{address}\0{user_agent}".encode())
-    return int.from_bytes(digest.digest()[:8], signed=True)
+    who = f"{site.pk}\0{_canonical(address)}\0{user_agent}".encode()
+    digest = hashlib.sha256(_salt(site.timezone, day) + who).digest()
+    return int.from_bytes(digest[:8], signed=True)
 
 
 def known_visitor(site: Site, day: date, visitor_id: str) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, cast
 
 import msgspec
@@ -86,7 +87,7 @@ class _MaybeRefund(msgspec.Struct):
     refund_of: Any = None
 
 
-def split(body: bytes) -> tuple[list[msgspec.Raw], bool]:
+def split(body: bytes) -> tuple[list[bytes], bool]:
     """The events in a server's request, undecoded, and whether it is a batch.
 
     One event is an object; a batch is `{"events": [...]}`. Raises Malformed,
@@ -96,35 +97,35 @@ def split(body: bytes) -> tuple[list[msgspec.Raw], bool]:
     if "events" not in fields:
         # Raw skips what is inside; a broken text there is malformed as well.
         decode(body, dict[str, Any])
-        return [msgspec.Raw(body)], False
+        return [body], False
     if extra := fields.keys() - {"events"}:
         raise Rejected({name: ["Unknown field."] for name in sorted(extra)})
     try:
         items = msgspec.json.decode(fields["events"], type=list[msgspec.Raw])
     except msgspec.ValidationError:
         raise Rejected({"events": ["Must be a list."]}) from None
-    return _check_number(items), True
+    return _check_number([bytes(item) for item in items]), True
 
 
-def split_lines(body: bytes) -> list[msgspec.Raw]:
+def split_lines(body: bytes) -> list[bytes]:
     """The events of a body with one a line, blank lines left out.
 
     Raises Rejected.
     """
     lines = (line for line in io.BytesIO(body) if not line.isspace())
-    return _check_number([msgspec.Raw(line) for line in islice(lines, MAX_BATCH + 1)])
+    return _check_number(list(islice(lines, MAX_BATCH + 1)))
 
 
-def _check_number(items: list[msgspec.Raw]) -> list[msgspec.Raw]:
+def _check_number(items: list[bytes]) -> list[bytes]:
     if not 0 < len(items) <= MAX_BATCH:
         raise Rejected({"events": [f"Must have 1 to {MAX_BATCH} events."]})
     return items
 
 
-def is_refund(raw: bytes | msgspec.Raw) -> bool:
+def is_refund(raw: bytes) -> bool:
     """Whether a server's event is a refund. Raises Malformed, Rejected."""
     # Hardly any is: most are told apart without being decoded twice.
-    if b'"refund_of"' not in bytes(raw):
+    if b'"refund_of"' not in raw:
         return False
     return decode(raw, _MaybeRefund).refund_of is not None
 
@@ -142,7 +143,7 @@ _PATH = re.compile(r" - at `\$\.([^`]*)`$")
 _decoder: Callable[[Any], msgspec.json.Decoder[Any]] = lru_cache(msgspec.json.Decoder)
 
 
-def decode(raw: bytes | msgspec.Raw, shape: type[_Shape]) -> _Shape:
+def decode(raw: bytes, shape: type[_Shape]) -> _Shape:
     try:
         return cast(_Shape, _decoder(shape).decode(raw))
     except msgspec.ValidationError as error:
@@ -169,8 +170,8 @@ def _explain(message: str) -> Details:
     return {"non_field_errors": [message + "."]}
 
 
-def wrong(sent: Sent) -> Details:
-    """What no event may have, over-long values apart."""
+def wrong(sent: Sent, raw: bytes) -> Details:
+    """What no event may have, over-long values apart; `raw` is what was sent."""
     details: Details = {}
     if sent.type == "pageview":
         if not (sent.url or sent.name):
@@ -190,9 +191,14 @@ def wrong(sent: Sent) -> Details:
         details["props"] = [f"At most {MAX_PROPS} keys."]
     if sent.id == "":
         details["id"] = ["May not be blank."]
-    # PostgreSQL stores no NUL in a text.
-    for field in ("name", "url", "referrer", "id"):
-        if "\0" in (getattr(sent, field) or ""):
+    # PostgreSQL stores no NUL in a text, and JSON has one way to write it.
+    return details | _nulls(sent) if b"\\u0000" in raw else details
+
+
+def _nulls(sent: Sent) -> Details:
+    details: Details = {}
+    for field, text in zip(_LIMITS, _texts(sent), strict=True):
+        if text and "\0" in text:
             details[field] = ["Null characters are not allowed."]
     for key, value in (sent.props or {}).items():
         if "\0" in key or (isinstance(value, str) and "\0" in value):
@@ -201,16 +207,19 @@ def wrong(sent: Sent) -> Details:
 
 
 _LIMITS = {"name": MAX_NAME, "url": MAX_URL, "referrer": MAX_URL, "id": MAX_EVENT_ID}
+_texts = attrgetter(*_LIMITS)
 
 
 def over_long(sent: Sent) -> Details:
     details: Details = {}
-    for field, limit in _LIMITS.items():
-        if len(getattr(sent, field) or "") > limit:
+    for (field, limit), text in zip(_LIMITS.items(), _texts(sent), strict=True):
+        if text and len(text) > limit:
             details[field] = [f"At most {limit} characters."]
-    for key, value in (sent.props or {}).items():
-        if len(key) > MAX_PROP or (isinstance(value, str) and len(value) > MAX_PROP):
-            details["props"] = [f"At most {MAX_PROP} characters a key or value."]
+    if sent.props:
+        for key, value in sent.props.items():
+            texts = (key, value) if isinstance(value, str) else (key,)
+            if any(len(text) > MAX_PROP for text in texts):
+                details["props"] = [f"At most {MAX_PROP} characters a key or value."]
     return details
 
 

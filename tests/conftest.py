@@ -46,7 +46,7 @@ def no_walk_over_static_files(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def keep_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test's transaction lives on its connection: nobody may give it back."""
-    monkeypatch.setattr("analytics.collect.close_old_connections", lambda: None)
+    monkeypatch.setattr("analytics.storing.close_old_connections", lambda: None)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics import collect, drops, events
+from analytics import drops, events, storing
 from analytics.ingest import DROP_RULES, Dropped
 from analytics.models import DropCount, Event
 from analytics.site_stats_serializers import DropsSerializer
@@ -133,7 +133,7 @@ def test_several_of_a_batch_are_one_statement_and_their_sum(django_assert_num_qu
 
 
 def hit(outcome, caller=None):
-    return collect._Hit(outcome, caller)
+    return storing.Work(outcome, caller)
 
 
 def view(site):
@@ -145,7 +145,7 @@ def test_batch_counts_its_drops_last_and_in_order(site, settings):
     settings.RATE_LIMIT_COLLECT = 100
     two, one = (Dropped(number, TODAY, "crawler") for number in (2, 1))
     with CaptureQueriesContext(connection) as captured:
-        collect._write([hit(two, "a"), hit(view(site), "a"), hit(one, "a")])
+        storing._write([hit(two, "a"), hit(view(site), "a"), hit(one, "a")])
     tables = ("ratewindow", "eventname", "context", "dropcount")
     touched = [
         table
@@ -177,7 +177,7 @@ def test_batches_at_once_lose_no_count_and_do_not_wait_in_a_cycle(site):
     def write(batch):
         try:
             for _ in range(10):
-                collect._write(batch)
+                storing._write(batch)
         except Exception as error:
             failures.append(error)
         finally:

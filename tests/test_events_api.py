@@ -2,12 +2,14 @@
 
 import base64
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 
-from analytics import events
+from analytics import events, storing
 from analytics.models import Event
 from tests.conftest import BROWSER
 from tests.factories import SiteFactory, store
@@ -60,6 +62,33 @@ def test_event_without_an_id_is_always_new(send):
     for _ in range(2):
         assert send(SIGNUP).json() == {"data": [{"status": "accepted"}]}
     assert Event.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\tb",
+        "a\nb",
+        "a\r\n",
+        "\\",
+        "\\N",
+        "\\t",
+        "\\.",
+        "\t\\\t",
+        "é\u2028\U0001f600",
+        '"{}"',
+    ],
+)
+def test_texts_are_stored_as_they_were_sent(send, reader, url, text):
+    body = {**SIGNUP, "name": text, "id": text, "props": {text: text}}
+    assert send(body).json() == {"data": [{"status": "accepted"}]}
+    # Once more, by the ids that are known now.
+    assert send({**body, "id": f"{text} "}).json() == {"data": [{"status": "accepted"}]}
+    assert send(body).json() == {"data": [{"status": "duplicate"}]}
+    second, first = reader("GET", url).json()["data"]
+    assert (first["id"], second["id"]) == (text, f"{text} ")
+    for event in (first, second):
+        assert (event["name"], event["props"]) == (text, {text: text})
 
 
 def test_batch_answers_for_each_in_order(send):
@@ -204,6 +233,43 @@ def test_visitor_by_address_is_the_trackers(send, track):
     track({"type": "event", "name": "cart"}, agent, REMOTE_ADDR="192.0.2.9")
     send({"type": "goal", "name": "buy", "ip": "192.0.2.9", "user_agent": BROWSER})
     assert len(set(Event.objects.values_list("visitor", flat=True))) == 1
+
+
+def test_each_of_many_at_once_is_stored_once(live):
+    """Over several processes, in commits that they share; each is sent twice."""
+    site = live.new_site()
+    sent = [{**SIGNUP, "id": f"e-{number % 100}"} for number in range(200)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(lambda event: live("POST", f"/sites/{site}/events", event), sent)
+        )
+    assert {answer.status for answer in answers} == {200}
+    outcomes = Counter(answer.json()["data"][0]["status"] for answer in answers)
+    assert outcomes == {"accepted": 100, "duplicate": 100}
+    stored = live("GET", f"/sites/{site}/events?limit=1000").json()["data"]
+    assert Counter(event["id"] for event in stored) == {f"e-{n}": 1 for n in range(100)}
+
+
+def test_wrong_event_among_many_at_once_fails_alone(live):
+    site = live.new_site()
+    wrong = {"type": "event", "visitor_id": "a"}
+    with ThreadPoolExecutor(16) as pool:
+        answers = pool.map(
+            lambda number: live(
+                "POST", f"/sites/{site}/events", SIGNUP if number % 3 else wrong
+            ),
+            range(60),
+        )
+        statuses = [answer.status for answer in answers]
+    assert statuses == [200 if number % 3 else 422 for number in range(60)]
+    assert len(live("GET", f"/sites/{site}/events").json()["data"]) == 40
+
+
+def test_event_for_which_there_is_no_room_is_answered_503(send, monkeypatch):
+    monkeypatch.setattr(storing._committer, "_max_pending", 0)
+    response = send(SIGNUP)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert not Event.objects.exists()
 
 
 # The labels of hostile or odd senders must not break the store

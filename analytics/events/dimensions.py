@@ -10,6 +10,9 @@ from django.db import models, transaction
 
 from analytics.models import Context, EventName
 
+# A site and values of it.
+Key = tuple[int, tuple[str, ...]]
+
 
 class Labels(NamedTuple):
     """The columns of Context, in its order; `""` where unknown."""
@@ -33,11 +36,9 @@ class Dimension:
     def __init__(self, rows: models.Manager[Any], fields: Sequence[str]) -> None:
         self._rows = rows
         self._fields = fields
-        self._remembered: dict[tuple[int, tuple[str, ...]], int] = {}
+        self._remembered: dict[Key, int] = {}
 
-    def ids(
-        self, keys: set[tuple[int, tuple[str, ...]]]
-    ) -> dict[tuple[int, tuple[str, ...]], int]:
+    def ids(self, keys: set[Key]) -> dict[Key, int]:
         """The id of each (site, values), made where there is none.
 
         Call it within the sites' lock.
@@ -55,7 +56,7 @@ class Dimension:
 
     def _look_up_or_make(
         self, site_id: int, by_digest: dict[bytes, tuple[str, ...]]
-    ) -> dict[tuple[int, tuple[str, ...]], int]:
+    ) -> dict[Key, int]:
         rows = self._rows.filter(
             site_id=site_id, digest__in=list(by_digest)
         ).values_list("digest", "pk")
@@ -72,7 +73,7 @@ class Dimension:
         ids |= {row.digest: row.pk for row in made}
         return {(site_id, values): ids[digest] for digest, values in by_digest.items()}
 
-    def _remember(self, ids: dict[tuple[int, tuple[str, ...]], int]) -> None:
+    def _remember(self, ids: dict[Key, int]) -> None:
         if len(self._remembered) + len(ids) > self._MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered |= ids

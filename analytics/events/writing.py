@@ -41,6 +41,8 @@ def append(batch: Sequence[NewEvent]) -> list[bool]:
     and contexts become visible in ascending order: a reader that has seen one
     id has seen all before it, and can go on from there.
     """
+    if not batch:
+        return []
     with transaction.atomic(savepoint=False):
         lock_sites(sorted({event.site_id for event in batch}))
         is_new = _are_new(batch)
