@@ -1,7 +1,8 @@
 """Hold the service, and clients made of its document, to the OpenAPI document.
 
 CONTRACT_EXAMPLES (20) says how many requests schemathesis makes up at most for an
-operation and a phase. The last line is a summary in JSON.
+operation and a phase; CONTRACT_SEED has it make up the same ones again. The last
+line is a summary in JSON.
 """
 
 import json

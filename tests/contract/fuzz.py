@@ -26,6 +26,7 @@ def fuzz(database: str, examples: int) -> Fuzzed:
 
     What is found is printed as schemathesis shows it.
     """
+    seed = os.environ.get("CONTRACT_SEED")
     with service(database) as live, tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
             [
@@ -33,6 +34,7 @@ def fuzz(database: str, examples: int) -> Fuzzed:
                 *("--config-file", str(CONFIGURATION), "--no-color"),
                 *("run", f"{live.origin}/api/v1/openapi.json", "--checks", "all"),
                 *("--max-examples", str(examples), "--workers", "2"),
+                *(("--seed", seed) if seed else ()),
             ],
             env={
                 **os.environ,
