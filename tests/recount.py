@@ -1,4 +1,4 @@
-"""A slow recount of raw events in Python, to check every number about goals.
+"""A slow recount of raw events in Python, to check every number.
 
 It knows neither SQL nor the code that it checks.
 """
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from analytics.events import Labels
+from goals.matching import Rule
 from goals.models import Goal
 
 DAY = timedelta(days=1)
@@ -27,12 +28,12 @@ class Raw(NamedTuple):
     day: date
     at: datetime
     visitor: int
-    labels: Labels
-    page: str | None
-    amount: Decimal | None
-    currency: str | None
-    props: dict[str, Any] | None
-    event_id: str
+    labels: Labels = Labels()
+    page: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    props: dict[str, Any] | None = None
+    event_id: str | None = None
     refunds: bool = False
 
 
@@ -40,11 +41,17 @@ class Recount:
     """What the answers about one goal must be."""
 
     def __init__(
-        self, history: list[Raw], goal: Goal, rates: Rates, keeps: Any
+        self,
+        history: list[Raw],
+        goal: Goal,
+        rates: Rates,
+        keeps: Any = lambda labels: True,
     ) -> None:
         self.goal, self.rates = goal, rates
         self.everything = [raw for raw in history if keeps(raw.labels)]
-        self.matching = [raw for raw in self.everything if matches(goal, raw)]
+        self.matching = [
+            raw for raw in self.everything if matches(goal, raw.type, raw.name)
+        ]
 
     def numbers(self, raws: list[Raw], visitors: Any = None) -> dict[str, Any]:
         own = [raw for raw in raws if not raw.refunds]
@@ -95,14 +102,19 @@ class Recount:
         return [row for row in rows if row["conversions"] or self.goal.currency]
 
 
-def matches(goal: Goal, raw: Raw) -> bool:
-    if raw.type != {"custom": "goal"}.get(goal.type, goal.type):
+def matches(goal: Goal | Rule, type: str, name: str) -> bool:
+    if type != {"custom": "goal"}.get(goal.type, goal.type):
         return False
     if goal.match_type == "exact":
-        return raw.name == goal.match_value
+        return name == goal.match_value
     if goal.match_type == "contains":
-        return goal.match_value in raw.name
-    return re.search(goal.match_value, raw.name) is not None
+        return goal.match_value in name
+    return re.search(goal.match_value, name) is not None
+
+
+def happened(history: list[Raw], first: date, last: date) -> list[Raw]:
+    """The events of these days; a refund is none."""
+    return [raw for raw in history if first <= raw.day <= last and not raw.refunds]
 
 
 def whom(raws: list[Raw]) -> set[tuple[date, int]]:
@@ -117,18 +129,19 @@ def revenue(raws: list[Raw], currency: str | None, rates: Rates) -> Decimal | No
         if raw.amount is not None:
             key = raw.day, raw.currency
             sums[key] = sums.get(key, Decimal()) + raw.amount
-    return sum((worth(*key, sums[key], currency, rates) for key in sums), Decimal())
+    worths = (worth(*key, sums[key], currency, rates) for key in sums)
+    return sum((known for known in worths if known is not None), Decimal())
 
 
 def worth(
     day: date, code: str | None, amount: Decimal, currency: str, rates: Rates
-) -> Decimal:
-    """Rounded to cents or yen, half to even; 0 without a rate."""
+) -> Decimal | None:
+    """Rounded to cents or yen, half to even; None without a rate."""
     if code in (None, currency):
         return amount
     had, wanted = (per_euro(day, c, rates) for c in (str(code), currency))
     if had is None or wanted is None:
-        return Decimal()
+        return None
     units = 1 if currency == "JPY" else 100
     return Decimal(round(Fraction(amount) * wanted / had * units)) / units
 

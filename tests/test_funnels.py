@@ -1,8 +1,6 @@
 """POST /sites/:key/funnels/query."""
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import combinations
-from typing import Any
 
 import pytest
 import time_machine
@@ -13,6 +11,8 @@ from analytics import events
 from goals.funnels import Step, funnel
 from goals.matching import Rule
 from tests.factories import GoalFactory, SiteFactory, store
+from tests.recount import Raw
+from tests.recount_planning import reached
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 PRICING = {"type": "pageview", "match_type": "exact", "match_value": "/pricing"}
@@ -187,29 +187,6 @@ def test_goal_of_another_site_does_not_exist(ask, site):
     assert answer == {"steps.1.goal": ["No such goal on this site."]}
 
 
-def goes(path, steps, window):
-    """Whether some events of a visitor, in order, are these steps. Slow."""
-    return any(
-        chosen[-1][0] - chosen[0][0] <= window
-        and all(move[1] in step for move, step in zip(chosen, steps, strict=True))
-        for chosen in combinations(path, len(steps))
-    )
-
-
-def recount(moves, steps, window):
-    """Visitors by step, from every way that each of them could have gone."""
-    paths: dict[Any, list[Any]] = {}
-    for day, visitor, moment, name in moves:
-        paths.setdefault((day, visitor), []).append((moment, name))
-    for path in paths.values():
-        # Sorting keeps the order of what happened at the same moment.
-        path.sort(key=lambda move: move[0])
-    return [
-        sum(goes(path, steps[:length], window) for path in paths.values())
-        for length in range(1, len(steps) + 1)
-    ]
-
-
 MOVES = st.lists(
     st.tuples(
         st.sampled_from([date(2026, 3, 9), date(2026, 3, 10)]),
@@ -232,16 +209,18 @@ STEPS = st.lists(st.sets(st.sampled_from("abc")), min_size=2, max_size=4)
 @given(MOVES, STEPS, st.none() | st.integers(1, 6))
 def test_answer_equals_a_recount_of_all_ways(moves, steps, window):
     site = SiteFactory.create()
+    raws = []
     for day, visitor, moment, name in moves:
         at = datetime.combine(day, NOON.timetz()) + moment
         store(site, "event", name, at=at, visitor=visitor)
+        raws.append(Raw("event", name, day, at, visitor))
     rules = [
-        Step(Rule("event", "regex", f"^[{''.join(sorted(step))}]$" if step else "x"))
+        Rule("event", "regex", f"^[{''.join(sorted(step))}]$" if step else "x")
         for step in steps
     ]
     scope = events.Scope(site.pk, date(2026, 3, 9), date(2026, 3, 10))
-    answer = funnel(scope, rules, window)
-    expected = recount(moves, steps, timedelta(minutes=window or 1_440))
+    answer = funnel(scope, [Step(rule) for rule in rules], window)
+    expected = reached(raws, rules, timedelta(minutes=window or 1_440))
     assert visitors(answer) == expected
     dropped = [step["dropped"] for step in answer["steps"]]
     assert sum(dropped) == expected[0] - expected[-1]
