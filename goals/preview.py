@@ -9,6 +9,7 @@ from analytics.time_limits import in_time
 from goals import stats
 from goals.models import Goal
 from goals.names import matching_names
+from goals.rollups import count
 
 SHOWN_NAMES = 50
 
@@ -22,12 +23,11 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any
     """
     scope = events.Scope(goal.site_id, *days)
     names = matching_names(goal.site_id, goal.rule)
-    counts = events.count(scope, names)
+    priced = [goal.rule] if goal.currency else []
+    counted = count(scope, {goal.rule: names}, with_amounts=priced)
     answer = {
         "period": {"from": days.first, "to": days.last},
-        "conversions": counts.conversions,
-        "unique_conversions": counts.uniques,
-        "revenue": stats.revenue(scope, names, goal.currency),
+        **stats.summed(goal, stats.of_one(goal, counted)),
         **_names(scope, names),
     }
     if before is not None:
@@ -38,7 +38,8 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any
 
 
 def _share(scope: events.Scope, names: Collection[int]) -> dict[str, Any]:
-    conversions = events.count(scope, names).conversions
+    by_day = events.daily(scope, names).values()
+    conversions = sum(counts.conversions for counts in by_day)
     return {"conversions": conversions, **_names(scope, names)}
 
 

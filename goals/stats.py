@@ -1,6 +1,6 @@
 """How many conversions goals had: the questions of the stats endpoints."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,9 +24,7 @@ def goal_stats(
     goal: Goal, days: Days, where: Where = ()
 ) -> dict[str, int | Decimal | None]:
     """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
-    found = of_one(goal, by_day(goal.site_id, [goal], days, where))
-    amounts = sums(found)
-    return {**total(found), "revenue": pricer(amounts, goal.currency)(amounts)}
+    return summed(goal, of_one(goal, by_day(goal.site_id, [goal], days, where)))
 
 
 def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[dict[str, Any]]:
@@ -86,6 +84,13 @@ def of_one(goal: Goal, counted: Mapping[date, DayCounts]) -> dict[date, DayCount
     return {day: counts[rule] for day, counts in counted.items()}
 
 
+def summed(
+    goal: Goal, found: Mapping[date, DayCount]
+) -> dict[str, int | Decimal | None]:
+    amounts = sums(found)
+    return {**total(found), "revenue": pricer(amounts, goal.currency)(amounts)}
+
+
 def total(found: Mapping[date, DayCount]) -> dict[str, int]:
     counts = [day.counts for day in found.values()]
     return {
@@ -101,16 +106,6 @@ def sums(found: Mapping[date, DayCount]) -> money.Sums:
         for day, counted in found.items()
         for code, amount in counted.amounts.items()
     }
-
-
-def revenue(
-    scope: events.Scope, names: Iterable[int], currency: str | None
-) -> Decimal | None:
-    """What events of these names brought in; None without a currency."""
-    if currency is None:
-        return None
-    amounts = events.amounts(scope, names)
-    return pricer(amounts, currency)(amounts)
 
 
 def forget() -> None:

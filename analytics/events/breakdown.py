@@ -1,6 +1,6 @@
 """What the events of a question have in common: the values of one dimension."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, NullIf
 from analytics.events.counts import Counts, by_halves, whole
 from analytics.events.dimensions import Labels
 from analytics.events.props import Prop, decode
-from analytics.events.queries import Compiled, as_day, compiled, stream
+from analytics.events.queries import Compiled, as_day, day_by_day, stream, union
 from analytics.events.scope import Scope
 from analytics.models import Adjustment, Event, EventType
 
@@ -40,24 +40,27 @@ def slices(
     """
     name_ids = list(name_ids)
     value = _expression(dimension)
-    parts = [_counts(scope.named(name_ids).annotate(value=value))]
+
+    def valued(found: QuerySet[Any]) -> QuerySet[Any]:
+        named: QuerySet[Any] = found.filter(name__one_of=name_ids)
+        valued_ones: QuerySet[Any] = named.annotate(value=value)
+        return valued_ones
+
+    parts = [_counts(scope, valued)]
     if with_amounts:
         # First: PostgreSQL would take the type of two NULLs to be text.
         parts[:0] = [
-            compiled(
-                by_halves(
-                    scope.of(facts).filter(name__one_of=name_ids).annotate(value=value),
-                    "value",
-                    "day",
-                    "currency",
-                )
+            day_by_day(
+                scope,
+                lambda found: by_halves(valued(found), "value", "day", "currency"),
+                facts,
             )
             for facts in (Event, Adjustment)
         ]
     # One statement, so that counts and amounts are of one moment; sorted, so
     # that the values, as many as events perhaps, can pass one by one.
-    sql = " UNION ALL ".join(part for part, _ in parts) + " ORDER BY 1"
-    rows = stream(sql, [param for _, params in parts for param in params])
+    sql, params = union(*parts)
+    rows = stream(f"{sql} ORDER BY 1", params)
     for key, group in groupby(rows, key=itemgetter(0)):
         shown = decode(key) if dimension.startswith(PROPS) else key
         yield _slice(shown, group)
@@ -74,10 +77,14 @@ def _expression(dimension: str) -> Combinable:
     return NullIf(F(f"context__{dimension}"), Value(""))
 
 
-def _counts(found: QuerySet[Any, Any]) -> Compiled:
+def _counts(scope: Scope, valued: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Compiled:
     """In the columns of `by_halves`; the day that is missing tells them apart."""
-    visitors = found.values("value", "day", "visitor").annotate(times=Count("*"))
-    sql, params = compiled(visitors)
+    sql, params = day_by_day(
+        scope,
+        lambda found: (
+            valued(found).values("value", "day", "visitor").annotate(times=Count("*"))
+        ),
+    )
     columns = "SELECT value, NULL, NULL, SUM(times), COUNT(*), 0"
     return f"{columns} FROM ({sql}) AS visitors GROUP BY value", params
 

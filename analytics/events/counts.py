@@ -8,8 +8,16 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, F, QuerySet, Sum
 
+from analytics.events.queries import (
+    Compiled,
+    around,
+    as_day,
+    day_by_day,
+    fetch,
+    union,
+)
 from analytics.events.scope import Scope
-from analytics.models import Adjustment, Event, EventName
+from analytics.models import Adjustment, Event, EventName, Fact
 
 
 class Counts(NamedTuple):
@@ -17,17 +25,6 @@ class Counts(NamedTuple):
 
     conversions: int
     uniques: int
-
-
-def count(scope: Scope, name_ids: Iterable[int]) -> Counts:
-    """How often events of these names happened."""
-    totals = (
-        scope.named(name_ids)
-        .values("day", "visitor")
-        .annotate(times=Count("*"))
-        .aggregate(conversions=Sum("times"), uniques=Count("*"))
-    )
-    return Counts(totals["conversions"] or 0, totals["uniques"])
 
 
 def top_names(
@@ -39,14 +36,26 @@ def top_names(
     not happen come last.
     """
     ids = sorted(name_ids)
-    counted = (
-        scope.named(ids)
-        .values("name")
-        .annotate(times=Count("*"))
-        .order_by("-times", "name_id")
-        .values_list("name", "times")
+    counted = day_by_day(
+        scope,
+        lambda events: (
+            events.filter(name__one_of=ids)
+            .values("day", "name")
+            .annotate(times=Count("*"))
+            .values_list("name", "times")
+        ),
     )
-    top = dict(counted[:limit])
+    top = dict(
+        around(
+            counted,
+            ("name", "times"),
+            """
+            SELECT name, CAST(SUM(times) AS bigint) AS times
+            FROM selected GROUP BY name ORDER BY times DESC, name LIMIT %s
+            """,
+            [limit],
+        )
+    )
     for name_id in ids:
         if len(top) == limit:
             break
@@ -71,12 +80,9 @@ def amounts(
     """
     name_ids = list(name_ids)
     sums: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
-    taken, given = (
-        by_halves(scope.of(facts).filter(name__one_of=name_ids), "day", "currency")
-        for facts in (Event, Adjustment)
-    )
-    for day, currency, *halves in taken.union(given, all=True):
-        sums[day, currency] += whole(*halves).total
+    both = union(*(halves(scope, name_ids, facts) for facts in (Event, Adjustment)))
+    for day, currency, *parts in fetch(both):
+        sums[as_day(day), currency] += whole(*parts).total
     return dict(sums)
 
 
@@ -84,14 +90,14 @@ def received(
     scope: Scope, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
     """The amounts of these events by day and currency, refunds not taken off."""
-    return _amounts(scope.of(Event).filter(name__one_of=name_ids))
+    return _amounts(scope, name_ids, Event)
 
 
 def refunded(
     scope: Scope, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
     """The refunds of such events, negative, on the days they were made."""
-    return _amounts(scope.of(Adjustment).filter(name__one_of=name_ids))
+    return _amounts(scope, name_ids, Adjustment)
 
 
 def refunds_by_name(scope: Scope) -> dict[tuple[int, date, str | None], Decimal]:
@@ -100,9 +106,24 @@ def refunds_by_name(scope: Scope) -> dict[tuple[int, date, str | None], Decimal]
     return {(name, day, currency): total for name, day, currency, total in rows}
 
 
-def _amounts(found: QuerySet[Any]) -> dict[tuple[date, str | None], Amounts]:
-    rows = by_halves(found, "day", "currency")
-    return {(day, currency): whole(*halves) for day, currency, *halves in rows}
+def _amounts(
+    scope: Scope, name_ids: Iterable[int], facts: type[Fact]
+) -> dict[tuple[date, str | None], Amounts]:
+    rows = fetch(halves(scope, list(name_ids), facts))
+    return {(as_day(day), currency): whole(*parts) for day, currency, *parts in rows}
+
+
+def halves(
+    scope: Scope, name_ids: list[int], facts: type[Fact], *keys: str
+) -> Compiled:
+    """`by_halves` of these names, by some keys, the day and the currency."""
+    return day_by_day(
+        scope,
+        lambda found: by_halves(
+            found.filter(name__one_of=name_ids), *keys, "day", "currency"
+        ),
+        facts,
+    )
 
 
 def summed(found: QuerySet[Any], *keys: str) -> Iterator[tuple[Any, ...]]:

@@ -49,6 +49,12 @@ def day_by_day(
     )
 
 
+def union(*statements: Compiled) -> Compiled:
+    """The rows of all of them, which have the same columns."""
+    sql = " UNION ALL ".join(sql for sql, _ in statements)
+    return sql, [param for _, params in statements for param in params]
+
+
 def fetch(statement: Compiled) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(*statement)

@@ -76,7 +76,9 @@ class OneOf(Lookup):
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", [*params, self.rhs]
+        # Of the column's own type: PostgreSQL hashes no other. It would compare
+        # each event with up to all of them.
+        return f"{column} = ANY(%s::bigint[])", [*params, self.rhs]
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, params = self.process_lhs(compiler, connection)

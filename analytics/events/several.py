@@ -10,8 +10,8 @@ import msgspec
 from django.db import connection
 from django.db.models import Count
 
-from analytics.events.counts import Counts, by_halves, whole
-from analytics.events.queries import around, as_day, compiled, day_by_day
+from analytics.events.counts import Counts, halves, whole
+from analytics.events.queries import around, as_day, day_by_day, union
 from analytics.events.scope import Scope
 from analytics.events.series import daily
 from analytics.models import Adjustment, Event
@@ -60,12 +60,8 @@ def amounts_each(
 ) -> dict[int, dict[tuple[date, str | None], Decimal]]:
     """`amounts` for each question; one without amounts is left out."""
     names = _names(wanted)
-    taken, given = (
-        by_halves(scope.of(facts).filter(name__one_of=names), "name", "day", "currency")
-        for facts in (Event, Adjustment)
-    )
     rows = around(
-        compiled(taken.union(given, all=True)),
+        union(*(halves(scope, names, facts, "name") for facts in (Event, Adjustment))),
         ("name", "day", "currency", "high", "low", "times"),
         f"""
         SELECT question, day, currency, SUM(high), SUM(low), SUM(times)
@@ -75,8 +71,8 @@ def amounts_each(
         _pairs(wanted),
     )
     sums: defaultdict[int, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
-    for question, day, currency, *halves in rows:
-        sums[question][as_day(day), currency] = whole(*halves).total
+    for question, day, currency, *parts in rows:
+        sums[question][as_day(day), currency] = whole(*parts).total
     return dict(sums)
 
 
