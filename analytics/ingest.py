@@ -159,7 +159,7 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
     Raises Malformed, Rejected.
     """
     sent = wire.decode(raw, wire.SentByServer)
-    details = wire.wrong(sent, raw) | wire.over_long(sent)
+    details = wire.wrong(sent, raw) | wire.over_long(sent, size=len(raw))
     if details := details | wire.wrong_origin(sent, now):
         raise wire.Rejected(details)
     at = (sent.timestamp or now).astimezone(UTC)
@@ -197,7 +197,7 @@ def identify(raw: bytes) -> tuple[str, str]:
     Takes what either way in takes. Raises Malformed, Rejected.
     """
     sent = wire.decode_body(raw, wire.SentByAnyone)
-    if details := wire.wrong(sent, raw) | wire.over_long(sent):
+    if details := wire.wrong(sent, raw) | wire.over_long(sent, size=len(raw)):
         raise wire.Rejected(details)
     return sent.type, _name(sent)
 

@@ -207,10 +207,15 @@ def _nulls(sent: Sent) -> Details:
 
 
 _LIMITS = {"name": MAX_NAME, "url": MAX_URL, "referrer": MAX_URL, "id": MAX_EVENT_ID}
+_SHORT = min(MAX_NAME, MAX_URL, MAX_PROP)
 _texts = attrgetter(*_LIMITS)
 
 
-def over_long(sent: Sent) -> Details:
+def over_long(sent: Sent, *, size: int | None = None) -> Details:
+    """What is longer than it may be; `size`: how long the whole was, if known."""
+    # No text is longer than the whole, and most events are shorter than one may be.
+    if size is not None and size <= _SHORT and len(sent.id or "") <= MAX_EVENT_ID:
+        return {}
     details: Details = {}
     for (field, limit), text in zip(_LIMITS.items(), _texts(sent), strict=True):
         if text and len(text) > limit:
