@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db import models, transaction
 
@@ -37,6 +37,11 @@ class Dimension:
         self._rows = rows
         self._fields = fields
         self._remembered: dict[Key, int] = {}
+
+    def remembered(self, keys: Iterable[Key]) -> dict[Key, int] | None:
+        """The id of each, if all are known here: they are committed, for good."""
+        found = {key: self._remembered.get(key) for key in keys}
+        return None if None in found.values() else cast(dict[Key, int], found)
 
     def ids(self, keys: set[Key]) -> dict[Key, int]:
         """The id of each (site, values), made where there is none.
