@@ -43,18 +43,22 @@ LABELS = [
     Labels(country="DE", os="Linux"),
     Labels(country="FR"),
 ]
+# Up to 30 minutes of silence do not end a visit, whatever the last second has.
+GAPS = st.sampled_from(
+    [timedelta(0, gap) for gap in (0, 300, 1_800, 1_800.4, 1_800.999999, 1_801)]
+)
 
 
 @st.composite
 def histories(draw, kinds, start, zone, now):
     """Events of four days from `start`, and refunds of some of them."""
     found = []
-    # Up to 30 minutes of silence do not end a visit, whatever the last second has.
-    silence = draw(st.sampled_from([1_800, 1_800, 1_800.999999, 1_801]))
-    times = moments(start, now, silence)
-    for _ in range(draw(st.integers(0, 20))):
+    at, times = now, moments(start, now)
+    for _ in range(draw(st.sampled_from([0, 8, 16, 24]))):
         type, name = draw(st.sampled_from(kinds))
-        at = draw(times)
+        # Half of them come soon after another, and make visits and ways longer.
+        gap = draw(st.none() | GAPS)
+        at = draw(times) if gap is None else min(now + DAY, at + gap)
         amount = draw(st.sampled_from([None, *map(Decimal, AMOUNTS)]))
         event = Raw(
             type,
@@ -72,32 +76,31 @@ def histories(draw, kinds, start, zone, now):
         found.append(event)
         # Two halves are all that can be given back.
         for _ in range(draw(st.integers(0, 2)) if amount else 0):
-            at = draw(times)
-            day = at.astimezone(ZoneInfo(zone)).date()
+            then = draw(times)
+            day = then.astimezone(ZoneInfo(zone)).date()
             half = -amount / 2
-            found.append(event._replace(refunds=True, at=at, day=day, amount=half))
+            found.append(event._replace(refunds=True, at=then, day=day, amount=half))
     return found
 
 
-def moments(start, now, silence):
+def moments(start, now):
     """Around full hours, where a bucket or a day ends, and around `now`.
 
-    Many in one hour, so that visits and funnels have more than one event. At
-    most a day ahead, as events may be.
+    At most a day ahead, as events may be.
     """
     midnight = datetime.combine(start, time.min, UTC)
-    second = st.sampled_from([0, 0, silence, silence, 3_599.999999])
-    some_hour, busy_hour = (
-        st.builds(lambda hour, second: timedelta(0, second, hours=hour), hour, second)
-        for hour in (st.integers(-12, 4 * 24 + 12), st.just(36))
+    hour = st.integers(-12, 4 * 24 + 12) | st.sampled_from([12, 36])
+    second = st.sampled_from([0, 0, 1_800, 3_599.999999])
+    on_the_hour = st.builds(
+        lambda hour, second: min(
+            now + DAY, midnight + timedelta(hours=hour, seconds=second)
+        ),
+        hour,
+        second,
     )
     # "Right now" has five minutes, the first moment not among them.
-    recent = st.sampled_from([-301, -300, -299.999999, 0, 0, 1]).map(
-        lambda second: now - midnight + timedelta(0, second)
-    )
-    return (some_hour | busy_hour | recent).map(
-        lambda after: min(now + DAY, midnight + after)
-    )
+    recent = st.sampled_from([-301, -300, -299.999999, 0, 1])
+    return on_the_hour | recent.map(lambda second: now + timedelta(seconds=second))
 
 
 def keep(site, history):
