@@ -228,7 +228,7 @@ FROM (SELECT min(id) AS id FROM analytics_site) AS site,
      (SELECT min(id) AS id FROM analytics_context) AS context,
      generate_series(1, %s) AS number,
      LATERAL (SELECT now() - interval '1 year' * random() AS at) AS time,
-     LATERAL (SELECT low + (number * 7919) % (span + 1) AS id) AS name
+     LATERAL (SELECT low + (number::bigint * 7919) %% (span + 1) AS id) AS name
 """
 
 
