@@ -38,7 +38,7 @@ class GoalDays:
     def __init__(self, site_id: int, rules: Iterable[Rule]) -> None:
         self.site_id = site_id
         self._by_digest = {rule.digest: rule for rule in rules}
-        self._found: defaultdict[date, DayCounts] = defaultdict(dict)
+        self._kept: defaultdict[date, DayCounts] = defaultdict(dict)
 
     def kept(self, days: Days, versions: Versions) -> dict[date, DayCounts]:
         rows = GoalDay.objects.filter(
@@ -49,26 +49,23 @@ class GoalDays:
         ):
             if version == versions.get(day, 0):
                 counted = DayCount(Counts(conversions, uniques), _sums(amounts))
-                self._found[day][self._by_digest[bytes(rule)]] = counted
+                self._kept[day][self._by_digest[bytes(rule)]] = counted
         return {
             day: counts
-            for day, counts in self._found.items()
+            for day, counts in self._kept.items()
             if len(counts) == len(self._by_digest)
         }
 
     def count(self, days: Days) -> dict[date, DayCounts]:
         """Of the rules that lack one of the days: a new goal asks for itself only."""
-        found = {day: self._found[day] for day in each_day(days)}
         lacking = [
             rule
             for rule in self._by_digest.values()
-            if any(rule not in counts for counts in found.values())
+            if any(rule not in self._kept[day] for day in each_day(days))
         ]
         names = matching_names_of_each(self.site_id, lacking)
         counted = count(Scope(self.site_id, *days), names, with_amounts=lacking)
-        for day, counts in counted.items():
-            found[day] |= counts
-        return found
+        return {day: self._kept[day] | counts for day, counts in counted.items()}
 
     def keep(self, counted: Mapping[date, DayCounts], versions: Versions) -> None:
         GoalDay.objects.bulk_create(
@@ -87,6 +84,8 @@ class GoalDays:
                 )
                 for day, counts in counted.items()
                 for rule, found in counts.items()
+                # What is kept of other rules stays as it is.
+                if rule not in self._kept[day]
             ],
             batch_size=1_000,
             update_conflicts=True,

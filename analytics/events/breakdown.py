@@ -42,9 +42,8 @@ def slices(
     value = _expression(dimension)
 
     def valued(found: QuerySet[Any]) -> QuerySet[Any]:
-        named: QuerySet[Any] = found.filter(name__one_of=name_ids)
-        valued_ones: QuerySet[Any] = named.annotate(value=value)
-        return valued_ones
+        own: QuerySet[Any] = found.filter(name__one_of=name_ids).annotate(value=value)
+        return own
 
     parts = [_counts(scope, valued)]
     if with_amounts:
