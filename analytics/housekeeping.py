@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from analytics import idempotency, throttling, visitors
+from analytics.access import idempotency, throttling
+from analytics.ingest import visitors
 
 INTERVAL_SECONDS = 60 * 60
 

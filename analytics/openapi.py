@@ -14,23 +14,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from analytics import collect, events, wire
-from analytics.days import PeriodQuerySerializer
+from analytics import events
+from analytics.access.serializers import NewTokenSerializer, TokenSerializer
+from analytics.ingest import collect, payloads
+from analytics.ingest.serializers import EventQuerySerializer, EventSerializer
 from analytics.models import Event
-from analytics.serializers import (
-    EventQuerySerializer,
-    EventSerializer,
-    NewTokenSerializer,
-    TokenSerializer,
-)
-from analytics.site_stats import DIMENSIONS
-from analytics.site_stats_serializers import (
+from analytics.questions.period_query import PeriodQuerySerializer
+from analytics.traffic.serializers import (
     DropsSerializer,
     RealtimeSerializer,
     SiteStatsQuerySerializer,
     SiteStatsSerializer,
 )
-from krafter.operations import (
+from analytics.traffic.site_stats import DIMENSIONS
+from krafter.openapi.operations import (
     IDEMPOTENCY_KEY,
     AnswerSerializer,
     Operation,
@@ -59,7 +56,7 @@ _REVENUE: Schema = {
 }
 _PROP: Schema = {
     "anyOf": [
-        _text(wire.MAX_PROP),
+        _text(payloads.MAX_PROP),
         {"type": "number"},
         {"type": "boolean"},
         _NULL,
@@ -68,20 +65,20 @@ _PROP: Schema = {
 _FIELDS: dict[str, Schema] = {
     "type": reference("EventType"),
     "name": _text(
-        wire.MAX_NAME, description="Of the event or goal; not for a page view."
+        payloads.MAX_NAME, description="Of the event or goal; not for a page view."
     ),
-    "url": _text(wire.MAX_URL, description="The page: required for a page view."),
-    "referrer": _text(wire.MAX_URL, description="URL of the page before."),
+    "url": _text(payloads.MAX_URL, description="The page: required for a page view."),
+    "referrer": _text(payloads.MAX_URL, description="URL of the page before."),
     "revenue": _REVENUE,
     "currency": reference("Currency"),
     "props": {
         "type": "object",
-        "maxProperties": wire.MAX_PROPS,
-        "propertyNames": _text(wire.MAX_PROP),
+        "maxProperties": payloads.MAX_PROPS,
+        "propertyNames": _text(payloads.MAX_PROP),
         "additionalProperties": _PROP,
     },
     "id": _text(
-        wire.MAX_EVENT_ID,
+        payloads.MAX_EVENT_ID,
         1,
         description="Your own: what repeats it is counted once.",
     ),
@@ -92,7 +89,7 @@ _FIELDS: dict[str, Schema] = {
         "description": "With an offset; at most 24 hours ahead. Now, if left out.",
     },
     "visitor_id": _text(
-        wire.MAX_PROP, 1, description="Or else `ip` and `user_agent`. Not stored."
+        payloads.MAX_PROP, 1, description="Or else `ip` and `user_agent`. Not stored."
     ),
     "ip": {"type": "string", "description": "Not stored."},
     "user_agent": {"type": "string", "description": "Not stored."},
@@ -148,11 +145,11 @@ def _schemas() -> dict[str, Schema]:
         "anyOf": [{"type": "number", **number}, _REVENUE["anyOf"][1]],
     }
     return {
-        "TrackedEvent": _body(wire.SentByTracker, **{**texts, "props": props}),
-        "ServerEvent": _body(wire.SentByServer, refund_of=_NULL),
-        "AnyEvent": _body(wire.SentByAnyone, refund_of=_NULL),
+        "TrackedEvent": _body(payloads.SentByTracker, **{**texts, "props": props}),
+        "ServerEvent": _body(payloads.SentByServer, refund_of=_NULL),
+        "AnyEvent": _body(payloads.SentByAnyone, refund_of=_NULL),
         "Refund": _body(
-            wire.SentRefund,
+            payloads.SentRefund,
             revenue=amount,
             currency=_text(description="Must be that of the event, if given."),
             type=_text(description="Must be that of the event, if given."),
@@ -174,7 +171,7 @@ def _schemas() -> dict[str, Schema]:
                     " itself: what is neither is answered `rejected`.",
                     "items": {},
                     "minItems": 1,
-                    "maxItems": wire.MAX_BATCH,
+                    "maxItems": payloads.MAX_BATCH,
                 }
             },
             "required": ["events"],

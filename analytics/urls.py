@@ -2,8 +2,10 @@ from typing import Any
 
 from django.urls import path
 
-from analytics import views
-from analytics.site_stats_views import SiteStatsViewSet
+from analytics.access.views import TokenViewSet
+from analytics.ingest.views import EventViewSet, collect_view
+from analytics.sites.views import SiteSettingsViewSet, SiteViewSet
+from analytics.traffic.views import SiteStatsViewSet
 
 ITEM: dict[str, Any] = {
     "get": "retrieve",
@@ -12,20 +14,16 @@ ITEM: dict[str, Any] = {
 }
 
 urlpatterns = [
-    path("analytics/collect", views.collect_view),
-    path(
-        "analytics/sites", views.SiteViewSet.as_view({"get": "list", "post": "create"})
-    ),
-    path("analytics/sites/<str:key>", views.SiteViewSet.as_view(ITEM)),
+    path("analytics/collect", collect_view),
+    path("analytics/sites", SiteViewSet.as_view({"get": "list", "post": "create"})),
+    path("analytics/sites/<str:key>", SiteViewSet.as_view(ITEM)),
     path(
         "analytics/sites/<str:key>/settings",
-        views.SiteSettingsViewSet.as_view(
-            {"get": "retrieve", "patch": "partial_update"}
-        ),
+        SiteSettingsViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
     ),
     path(
         "analytics/sites/<str:key>/events",
-        views.EventViewSet.as_view({"get": "list", "post": "create"}),
+        EventViewSet.as_view({"get": "list", "post": "create"}),
     ),
     path("analytics/sites/<str:key>/stats", SiteStatsViewSet.as_view({"get": "stats"})),
     path(
@@ -33,7 +31,7 @@ urlpatterns = [
         SiteStatsViewSet.as_view({"get": "realtime"}),
     ),
     path("analytics/sites/<str:key>/drops", SiteStatsViewSet.as_view({"get": "drops"})),
-    path("tokens", views.TokenViewSet.as_view({"get": "list", "post": "create"})),
-    path("tokens/<str:id>/revoke", views.TokenViewSet.as_view({"post": "revoke"})),
-    path("tokens/<str:id>/rotate", views.TokenViewSet.as_view({"post": "rotate"})),
+    path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
+    path("tokens/<str:id>/revoke", TokenViewSet.as_view({"post": "revoke"})),
+    path("tokens/<str:id>/rotate", TokenViewSet.as_view({"post": "rotate"})),
 ]

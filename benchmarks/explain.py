@@ -32,7 +32,7 @@ for key in ("sk_abc123def456", "sk_000000000000"):
 """
 # Of each site: 2,000 pages, an event and a goal, in 100 contexts.
 DIMENSIONS = """
-from analytics.events.dimensions import CONTEXTS, NAMES, Labels
+from analytics.events.dictionaries import CONTEXTS, NAMES, Labels
 from analytics.models import Site
 for site in Site.objects.all():
     pages = {("pageview", f"/products/{number}") for number in range(2000)}

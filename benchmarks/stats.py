@@ -70,7 +70,7 @@ FROM analytics_site AS site, generate_series(0, 19999) AS number,
 """
 # The digest that the service would have made, so that it finds these names.
 DIGESTS = """
-from analytics.events.dimensions import _digest
+from analytics.events.dictionaries import _digest
 from analytics.models import EventName
 rows = list(EventName.objects.all())
 for row in rows:

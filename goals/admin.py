@@ -6,9 +6,9 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesRadioFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from analytics.admin.choices import SiteField, SiteFilter
-from analytics.admin.contract import ContractForm
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
+from analytics.admin.serializer_forms import ContractForm
+from analytics.admin.site_fields import SiteField, SiteFilter
 from analytics.models import Site
 from goals.matching import Rule
 from goals.models import Goal, lacks_room

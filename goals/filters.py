@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from goals.models import Goal, GoalType, MatchType, currency_choices
-from krafter.api import Invalid
+from krafter.errors import Invalid
 from krafter.views import check_parameters
 
 

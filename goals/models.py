@@ -95,7 +95,7 @@ class GoalDay(models.Model):
     Kept by the rule, not by the goal: an edit finds no rows under its new rule
     and leaves the old ones to whoever has that rule, so nothing need be
     invalidated. A row counts while the day's `version` is still what it was
-    when it was made (see `analytics.events.late`).
+    when it was made (see `analytics.events.day_versions`).
     """
 
     site = models.ForeignKey(

@@ -10,20 +10,19 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from analytics import events
-from analytics.days import PeriodQuerySerializer
-from analytics.serializers import EventSerializer
-from analytics.site_stats_serializers import PeriodSerializer
-from goals import timeseries
-from goals.applying import ApplyQuerySerializer
+from analytics.ingest.serializers import EventSerializer
+from analytics.questions.period_query import PeriodQuerySerializer
+from analytics.traffic.serializers import PeriodSerializer
 from goals.filters import GoalFilter
-from goals.funnel_serializers import (
+from goals.models import GoalType, MatchType
+from goals.reports import timeseries
+from goals.reports.funnel_serializers import (
     MAX_STEPS,
     MIN_STEPS,
     FunnelQuestionSerializer,
     RuleSerializer,
 )
-from goals.models import GoalType, MatchType
-from goals.questions import (
+from goals.reports.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
     QuestionSerializer,
@@ -32,7 +31,8 @@ from goals.questions import (
     TimeseriesQuestionSerializer,
 )
 from goals.serializers import GoalSerializer
-from krafter.operations import (
+from goals.sets.apply import ApplyQuerySerializer
+from krafter.openapi.operations import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
     AnswerSerializer,

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from goals.matching import PatternError, compile_pattern
 from goals.models import Goal, MatchType
-from krafter.api import StrictModelSerializer, TextField
+from krafter.fields import StrictModelSerializer, TextField
 
 
 class GoalSerializer(StrictModelSerializer):

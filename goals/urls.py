@@ -1,9 +1,9 @@
 from django.urls import path
 
 from analytics.urls import ITEM
-from goals.mcp_views import McpViewSet
-from goals.planning_views import ExplainViewSet, FunnelViewSet, PreviewViewSet
-from goals.reports_views import AllGoalsViewSet, ConversionViewSet, GoalReportViewSet
+from goals.drafts.views import ExplainViewSet, FunnelViewSet, PreviewViewSet
+from goals.mcp.views import McpViewSet
+from goals.reports.views import AllGoalsViewSet, ConversionViewSet, GoalReportViewSet
 from goals.views import GoalViewSet
 
 _GOALS = "analytics/sites/<str:key>/goals"

@@ -8,19 +8,21 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.auth import site_for
-from analytics.days import days
-from analytics.filtering import where
-from analytics.idempotency import replayable
-from goals import applying, stats
-from goals.applying import ApplyQuerySerializer, GoalSetSerializer
+from analytics.access.authentication import site_for
+from analytics.access.idempotency import replayable
+from analytics.questions.filters import where
+from analytics.questions.period_query import days
+from goals.counting import stats
 from goals.filters import narrow
 from goals.models import Goal, lacks_room
-from goals.questions import StatsQuestionSerializer, compared, shown
-from goals.revenue import goal_money
+from goals.money.detail import goal_money
+from goals.reports.questions import StatsQuestionSerializer, compared, shown
 from goals.serializers import GoalSerializer
-from krafter.api import Invalid, uuid_or_404
+from goals.sets import apply
+from goals.sets.apply import ApplyQuerySerializer, GoalSetSerializer
 from krafter.caching import check_if_match, etag_of
+from krafter.errors import Invalid
+from krafter.parsing import uuid_or_404
 from krafter.views import ContractViewSet, query
 
 
@@ -88,7 +90,7 @@ class GoalViewSet(ContractViewSet[Goal]):
         checked.is_valid(raise_exception=True)
         wanted = checked.validated_data
         return Response(
-            applying.apply(
+            apply.apply(
                 site,
                 wanted["goals"],
                 delete_missing=wanted["delete_missing"],

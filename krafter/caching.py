@@ -19,7 +19,8 @@ from django.utils.text import compress_sequence
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 
-from krafter.api import API_PREFIX, encode, error_response
+from krafter.errors import error_response
+from krafter.rendering import API_PREFIX, encode
 
 # Below a packet's size compression saves nothing.
 MIN_COMPRESSED = 1_000

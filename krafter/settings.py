@@ -74,9 +74,9 @@ MIDDLEWARE = [
     "krafter.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "analytics.throttling.RateLimitHeadersMiddleware",
+    "analytics.access.throttling.RateLimitHeadersMiddleware",
     "krafter.caching.CachingMiddleware",
-    "krafter.api.JsonErrorMiddleware",
+    "krafter.errors.JsonErrorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -167,15 +167,17 @@ if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["analytics.auth.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["analytics.auth.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["analytics.throttling.TeamRateThrottle"],
-    "DEFAULT_RENDERER_CLASSES": ["krafter.api.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["krafter.api.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "analytics.access.authentication.TokenAuthentication"
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["analytics.access.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["analytics.access.throttling.TeamRateThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["krafter.rendering.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["krafter.parsing.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": [],
     "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "krafter.schema.EnvelopeSchema",
-    "EXCEPTION_HANDLER": "krafter.api.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "krafter.openapi.schema.EnvelopeSchema",
+    "EXCEPTION_HANDLER": "krafter.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
@@ -196,12 +198,12 @@ SPECTACULAR_SETTINGS = {
         "EventOutcomeStatus": "analytics.openapi.OUTCOMES",
         "EventType": "analytics.models.EventType",
         "GoalType": "goals.models.GoalType",
-        "Scope": "analytics.tokens.SCOPES",
+        "Scope": "analytics.access.tokens.SCOPES",
     },
     "PREPROCESSING_HOOKS": ["analytics.openapi.add_collect"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "krafter.schema.inline_null",
+        "krafter.openapi.schema.inline_null",
         "analytics.openapi.add_bodies",
     ],
 }

@@ -1,7 +1,4 @@
-"""The base of every API view, and how it reads a query.
-
-Apart from `krafter.api` because DRF's views load what that module defines.
-"""
+"""The base of every API view, and how it reads a query."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -12,7 +9,9 @@ from rest_framework import status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from krafter.api import Details, Invalid, Page, StrictSerializer, malformed
+from krafter.errors import Details, Invalid, malformed
+from krafter.fields import StrictSerializer
+from krafter.rendering import Page
 
 _Row = TypeVar("_Row", bound=models.Model)
 

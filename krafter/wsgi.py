@@ -10,7 +10,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
 _django = get_wsgi_application()
 
-from analytics import collect, housekeeping  # noqa: E402 - need Django set up
+from analytics import housekeeping  # noqa: E402 - need Django set up
+from analytics.ingest import collect  # noqa: E402 - need Django set up
 
 housekeeping.start()
 

@@ -9,12 +9,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analytics import events, sites, visitors
+from analytics import events
+from analytics.ingest import site_lookup, visitors
 from analytics.models import ApiToken, Site, Team
-from goals import stats
+from goals.counting import stats
 from tests.contract.responses import CheckedClient
 from tests.factories import GoalFactory, SiteFactory
-from tests.live import Live, running
+from tests.running import Live, running
 
 BASE = "/api/v1/analytics"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -26,7 +27,7 @@ def forget_everything() -> Iterator[None]:
     yield
     events.forget()
     stats.forget()
-    sites.forget()
+    site_lookup.forget()
     visitors.forget()
 
 
@@ -46,7 +47,7 @@ def no_walk_over_static_files(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def keep_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test's transaction lives on its connection: nobody may give it back."""
-    monkeypatch.setattr("analytics.storing.close_old_connections", lambda: None)
+    monkeypatch.setattr("analytics.ingest.writer.close_old_connections", lambda: None)
 
 
 @pytest.fixture

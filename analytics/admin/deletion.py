@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action
 
-from analytics.admin.deeds import Deed, DeedAdmin
+from analytics.admin.confirmed_actions import Deed, DeedAdmin
 
 
 class StateFilter(RadioFilter):

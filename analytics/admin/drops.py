@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
-from analytics.admin.choices import SiteNumberFilter
-from analytics.admin.reading import ReadOnlyAdmin
+from analytics.admin.read_only import ReadOnlyAdmin
+from analytics.admin.site_fields import SiteNumberFilter
 from analytics.models import DropCount, Site
 
 _SITE = Site.objects.filter(pk=OuterRef("site_id")).values_list(

@@ -16,10 +16,10 @@ from unfold.decorators import display
 from unfold.utils import parse_date_str
 
 from analytics import events
-from analytics.admin.choices import SiteFilter
-from analytics.admin.reading import MAX_SHOWN, ReadOnlyAdmin
+from analytics.admin.read_only import MAX_SHOWN, ReadOnlyAdmin
+from analytics.admin.site_fields import SiteFilter
+from analytics.ingest.serializers import EventSerializer
 from analytics.models import Event, EventType, Site
-from analytics.serializers import EventSerializer
 
 _SITE = "site__id__exact"
 

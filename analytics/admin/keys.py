@@ -17,12 +17,12 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from analytics import tokens
-from analytics.admin.choices import SitesField
-from analytics.admin.contract import ContractForm, acting_for
-from analytics.admin.deeds import Deed, DeedAdmin
+from analytics.access import tokens
+from analytics.access.serializers import TokenSerializer
+from analytics.admin.confirmed_actions import Deed, DeedAdmin
+from analytics.admin.serializer_forms import ContractForm, acting_for
+from analytics.admin.site_fields import SitesField
 from analytics.models import ApiToken
-from analytics.serializers import TokenSerializer
 
 
 class KeyForm(ContractForm):

@@ -12,12 +12,12 @@ from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelect2Widget
 
-from analytics import sites
-from analytics.admin.contract import ContractForm, LinesField, acting_for
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
+from analytics.admin.serializer_forms import ContractForm, LinesField, acting_for
+from analytics.ingest import site_lookup
+from analytics.ingest.views import tracker
 from analytics.models import Site
-from analytics.serializers import SiteSerializer, SiteSettingsSerializer
-from analytics.views import tracker
+from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
 
 
 @cache
@@ -106,11 +106,11 @@ class SiteAdmin(SoftDeleteAdmin):
         self, request: HttpRequest, obj: Any, form: Any, change: bool
     ) -> None:
         super().save_model(request, obj, form, change)
-        sites.forget()
+        site_lookup.forget()
 
     def delete_row(self, row: Site) -> None:
         super().delete_row(row)
-        sites.forget()
+        site_lookup.forget()
 
     def restore_row(self, row: Site) -> str | None:
         try:
@@ -118,5 +118,5 @@ class SiteAdmin(SoftDeleteAdmin):
                 Site.objects.filter(pk=row.pk).update(deleted_at=None)
         except IntegrityError:
             return f"{row.team} has another site with the domain {row.domain} by now."
-        sites.forget()
+        site_lookup.forget()
         return None

@@ -5,10 +5,11 @@ events by value; what makes an event acceptable, and what counts as a
 conversion, is decided elsewhere.
 """
 
-from analytics.events import dimensions, live
+from analytics.events import dictionaries, open_days
 from analytics.events.adjustments import NewRefund, refund
-from analytics.events.amounts import MAX_AMOUNT, from_amount, to_amount
+from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import DIMENSIONS, PROPS, Slice, slices
+from analytics.events.by_question import amounts_each, daily_each
 from analytics.events.counts import (
     Amounts,
     Counts,
@@ -18,16 +19,15 @@ from analytics.events.counts import (
     refunds_by_name,
     top_names,
 )
-from analytics.events.dimensions import Labels, named, names
-from analytics.events.late import last_closed, versions
-from analytics.events.ledger import Entry, entries, listing
-from analytics.events.live import LiveDay, live_day
-from analytics.events.paths import reached
-from analytics.events.reach import visitors, visitors_of_both
-from analytics.events.scope import Scope, Where
+from analytics.events.day_versions import last_closed, versions
+from analytics.events.dictionaries import Labels, named, names
+from analytics.events.event_lists import Entry, entries, listing
+from analytics.events.funnels import reached
+from analytics.events.open_days import LiveDay, live_day
+from analytics.events.selection import Scope, Where
 from analytics.events.series import daily, hourly, hourly_amounts
-from analytics.events.several import amounts_each, daily_each
-from analytics.events.shares import Share, shares_by_label, shares_by_path
+from analytics.events.site_breakdown import Share, shares_by_label, shares_by_path
+from analytics.events.visitor_counts import visitors, visitors_of_both
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
 
@@ -83,5 +83,5 @@ __all__ = [
 
 def forget() -> None:
     """Drop what this process remembers: after a database was emptied or restored."""
-    dimensions.forget()
-    live.forget()
+    dictionaries.forget()
+    open_days.forget()

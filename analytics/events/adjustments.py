@@ -7,11 +7,11 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Sum
 
-from analytics.events import late
-from analytics.events.amounts import from_amount
+from analytics.events import day_versions
+from analytics.events.amount_units import from_amount
 from analytics.events.writing import lock_sites
 from analytics.models import Adjustment, Event
-from krafter.api import Details
+from krafter.errors import Details
 
 
 class NewRefund(NamedTuple):
@@ -63,7 +63,7 @@ def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
                 fresh.append(_adjustment(new, event))
                 left[new.refund_of] -= new.amount
                 seen |= {new.event_id} - {None}
-        late.note(((site_id, row.day) for row in fresh), now=datetime.now(UTC))
+        day_versions.note(((site_id, row.day) for row in fresh), now=datetime.now(UTC))
         Adjustment.objects.bulk_create(fresh)
     return outcomes
 

@@ -12,10 +12,10 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, NullIf
 
 from analytics.events.counts import Counts, by_halves, whole
-from analytics.events.dimensions import Labels
+from analytics.events.dictionaries import Labels
 from analytics.events.props import Prop, decode
-from analytics.events.queries import Compiled, as_day, day_by_day, stream, union
-from analytics.events.scope import Scope
+from analytics.events.selection import Scope
+from analytics.events.statements import Compiled, as_day, day_by_day, stream, union
 from analytics.models import Adjustment, Event, EventType
 
 DIMENSIONS = ("path", "name", *Labels._fields)

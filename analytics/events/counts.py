@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, F, QuerySet, Sum
 
-from analytics.events.queries import (
+from analytics.events.selection import Scope
+from analytics.events.statements import (
     Compiled,
     around,
     as_day,
@@ -16,7 +17,6 @@ from analytics.events.queries import (
     fetch,
     union,
 )
-from analytics.events.scope import Scope
 from analytics.models import Adjustment, Event, EventName, Fact
 
 

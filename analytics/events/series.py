@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Count, Func, IntegerField, QuerySet
 
 from analytics.events.counts import Counts, summed
-from analytics.events.queries import as_day, day_by_day, fetch
-from analytics.events.scope import Scope
+from analytics.events.selection import Scope
+from analytics.events.statements import as_day, day_by_day, fetch
 from analytics.models import Adjustment, Event, Fact
 
 _HOUR = timedelta(hours=1)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
 
-from analytics.events.queries import around, as_day, day_by_day
-from analytics.events.scope import Scope
+from analytics.events.selection import Scope
+from analytics.events.statements import around, as_day, day_by_day
 from analytics.models import Event, EventType
 
 # A visit ends when its visitor is silent for longer than this. Whole seconds

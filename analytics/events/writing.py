@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import connection, transaction
 
-from analytics.events import late
-from analytics.events.dimensions import CONTEXTS, NAMES, Key, Labels
+from analytics.events import day_versions
+from analytics.events.dictionaries import CONTEXTS, NAMES, Key, Labels
 from analytics.models import Event, EventType
 
 _PAGEVIEW = EventType.PAGEVIEW.value
@@ -52,7 +52,7 @@ def append(batch: Sequence[NewEvent]) -> list[bool]:
         lock_sites(sorted({event.site_id for event in batch}))
         is_new = _are_new(batch)
         fresh = list(compress(batch, is_new))
-        late.note({(e.site_id, e.day) for e in fresh}, now=datetime.now(UTC))
+        day_versions.note({(e.site_id, e.day) for e in fresh}, now=datetime.now(UTC))
         if rows is None:
             names, contexts = NAMES.ids(_names(fresh)), CONTEXTS.ids(_contexts(fresh))
             _insert(_rows(fresh, names, contexts))

@@ -2,6 +2,7 @@
 
 from analytics.models.configuration import ApiToken, Site, Team, new_site_key
 from analytics.models.derived import LateDay, SiteDay
+from analytics.models.expiring import IdempotencyKey, RateWindow, Salt
 from analytics.models.facts import (
     Adjustment,
     Context,
@@ -11,7 +12,6 @@ from analytics.models.facts import (
     EventType,
     Fact,
 )
-from analytics.models.passing import IdempotencyKey, RateWindow, Salt
 
 __all__ = [
     "Adjustment",

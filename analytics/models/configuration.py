@@ -12,7 +12,8 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from analytics import periods, tokens
+from analytics.access import tokens
+from analytics.questions import periods
 
 
 class Team(models.Model):

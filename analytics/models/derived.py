@@ -27,7 +27,7 @@ class SiteDay(models.Model):
     """How much a site was visited on a closed day: a cache, nothing more.
 
     A row counts while the day's `version` is still what it was when it was made
-    (see `analytics.events.late`).
+    (see `analytics.events.day_versions`).
     """
 
     site = models.ForeignKey(

@@ -13,9 +13,9 @@ from typing import Any
 import jsonschema_rs
 from django.test import Client
 
-from krafter import documentation
-from krafter.api import API_PREFIX
-from krafter.operations import Schema
+from krafter.openapi import pages
+from krafter.openapi.operations import Schema
+from krafter.rendering import API_PREFIX
 
 # What errors must carry. The headers of the limits are missing where it is off.
 REQUIRED_HEADERS = ("WWW-Authenticate", "Retry-After")
@@ -83,7 +83,7 @@ def operations(path: str) -> Schema | None:
 
 @cache
 def patterns() -> list[tuple[re.Pattern[str], Schema]]:
-    paths = documentation.document()["paths"]
+    paths = pages.document()["paths"]
     return [
         (re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)), paths[path])
         for path in sorted(paths, key=lambda path: path.count("{"))
@@ -92,13 +92,13 @@ def patterns() -> list[tuple[re.Pattern[str], Schema]]:
 
 def resolved(node: Schema) -> Schema:
     for name in node.get("$ref", "").split("/")[1:]:
-        node = (documentation.document() if name == "components" else node)[name]
+        node = (pages.document() if name == "components" else node)[name]
     return node
 
 
 @cache
 def validator(reference: str) -> jsonschema_rs.Draft202012Validator:
-    components = strict(documentation.document()["components"])
+    components = strict(pages.document()["components"])
     return jsonschema_rs.Draft202012Validator(
         {"$ref": reference, "components": components}, validate_formats=True
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.live import BASE, running
 from tests.postgres import throwaway
+from tests.running import BASE, running
 
 DATABASES = ("SQLite", "PostgreSQL")
 

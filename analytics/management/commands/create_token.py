@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from analytics import tokens
+from analytics.access import tokens
 from analytics.models import ApiToken, Site, Team
 
 

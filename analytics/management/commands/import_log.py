@@ -18,7 +18,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from analytics import access_log, events, ingest, pages, wire
+from analytics import events
+from analytics.ingest import access_log, pages, payloads, pipeline
 from analytics.models import Site
 
 BATCH = 1_000
@@ -28,7 +29,7 @@ SHOWN = 5
 _GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 16
 # The common format has no user agent: what nobody wrote down is no crawler's.
-_RULES_WITHOUT_AGENT = [rule for rule in ingest.DROP_RULES if rule[0] != "crawler"]
+_RULES_WITHOUT_AGENT = [rule for rule in pipeline.DROP_RULES if rule[0] != "crawler"]
 
 
 class Command(BaseCommand):
@@ -147,7 +148,7 @@ class EventIds:
 
 def _parse(text: str, now: datetime) -> access_log.Line:
     line = access_log.parse(text)
-    if line.at.year < wire.EARLIEST_YEAR or line.at > now + wire.MAX_AHEAD:
+    if line.at.year < payloads.EARLIEST_YEAR or line.at > now + payloads.MAX_AHEAD:
         raise access_log.Malformed("a time before 1990 or in the future")
     return line
 
@@ -158,13 +159,13 @@ def _resolve(
     """The page view, or None and the rule of the site that dropped it."""
     # Cut, or the rules would drop it as too long: the path ends before, and of
     # a referrer only the host counts.
-    url = line.target[: wire.MAX_URL]
-    hit = ingest.Hit(
-        sent=wire.SentByTracker(
+    url = line.target[: payloads.MAX_URL]
+    hit = pipeline.Hit(
+        sent=payloads.SentByTracker(
             type="pageview",
             site=site.site_key,
             url=url,
-            referrer=line.referrer[: wire.MAX_URL],
+            referrer=line.referrer[: payloads.MAX_URL],
             id=ids.next(line),
         ),
         site=site,
@@ -173,8 +174,8 @@ def _resolve(
         user_agent=line.user_agent or "",
         environ={},
     )
-    rules = ingest.DROP_RULES if line.user_agent is not None else _RULES_WITHOUT_AGENT
-    return ingest.resolve(hit, at=line.at, rules=rules)
+    rules = pipeline.DROP_RULES if line.user_agent is not None else _RULES_WITHOUT_AGENT
+    return pipeline.resolve(hit, at=line.at, rules=rules)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 from tqdm import tqdm
 
-from analytics import events, visitors
-from analytics.days import today
+from analytics import events
+from analytics.ingest import visitors
 from analytics.models import Site, Team
-from goals import demo_shop
+from analytics.questions.period_query import today
+from goals.demo import shop
 from goals.models import Goal
 
 SITE_KEY = "sk_abc123def456"
@@ -115,7 +116,7 @@ def _events(site: Site, day: date, seed: int) -> Iterator[events.NewEvent]:
     """What the shop's visitors did on that day in the site's time zone."""
     start, end = site.midnight(day), site.midnight(day, later=1)
     number = 0
-    for visit in demo_shop.visits(day, seed):
+    for visit in shop.visits(day, seed):
         # No salt: what is added tomorrow must be the same visitors' doing.
         who = visitors.known_visitor(site, day, f"demo {seed} {visit.visitor}")
         labels = events.Labels(*visit.source, visit.country, *visit.agent)

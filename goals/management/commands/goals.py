@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 
 from analytics.models import Site
-from goals.applying import GoalSetSerializer, apply, definitions
-from krafter.api import Details, Invalid, flat_details
+from goals.sets.apply import GoalSetSerializer, apply, definitions
+from krafter.errors import Details, Invalid, flat_details
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from goals import rates
+from goals.money import rates
 
 # Rates a transaction: most of a year of the bank's.
 _BATCH = 10_000

@@ -8,12 +8,12 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from analytics import events
-from analytics.closed_days import closed_days
+from analytics.events.closed_days import closed_days
 from analytics.models import Site
-from analytics.periods import MAX_DAYS, Days
-from analytics.site_stats import SiteDays
+from analytics.questions.periods import MAX_DAYS, Days
+from analytics.traffic.site_stats import SiteDays
+from goals.counting.rule_days import GoalDays
 from goals.models import Goal, GoalDay
-from goals.rollups import GoalDays
 
 
 class Command(BaseCommand):

@@ -1,0 +1,118 @@
+"""`Idempotency-Key`: a request that is sent again is not done again.
+
+The key's row and the work of the request share one transaction. So two requests
+with one key cannot both be done: the database makes the second wait for the
+first one's row. And a crash leaves neither the row nor half of the work.
+"""
+
+import hmac
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics.access.authentication import caller, site_for
+from analytics.models import IdempotencyKey
+from krafter.errors import Invalid
+from krafter.rendering import EnvelopeRenderer
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+LIFETIME = timedelta(hours=24)
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+# Longer than any request takes. A connection is held meanwhile, so not forever.
+_WAIT = "10s"
+# What a client reads besides the body.
+_KEPT_HEADERS = ("Location", "ETag")
+
+Action = Callable[..., Response]
+
+
+def replayable(action: Action) -> Callable[..., HttpResponse]:
+    """Decorate a site's action that makes something: with the header, once.
+
+    Only answers of success are kept. An error changed nothing, so that the
+    same key is good for the mended request.
+    """
+
+    @wraps(action)
+    def answer(view: Any, request: Request, key: str) -> HttpResponse:
+        name = request.headers.get(HEADER)
+        if name is None:
+            return action(view, request, key)
+        # What was answered is for those who reach the site now.
+        site_for(request, key)
+        if not _KEY.fullmatch(name):
+            raise Invalid({HEADER: ["Must be 1 to 255 visible ASCII characters."]})
+        return _once(request, name, lambda: action(view, request, key))
+
+    return answer
+
+
+def _once(request: Request, name: str, act: Callable[[], Response]) -> HttpResponse:
+    sent = _digest(msgspec.json.encode(request.data, order="deterministic"))
+    place = _digest(f"{caller(request).team_id} {request.path} {name}".encode())
+    with transaction.atomic():
+        _wait_briefly()
+        _expired().filter(pk=place).delete()
+        kept, is_first = IdempotencyKey.objects.get_or_create(
+            pk=place, defaults={"request": sent}
+        )
+        if is_first:
+            _keep(kept, act())
+        elif kept.request != sent:
+            raise Invalid({HEADER: ["Was sent before with another body."]})
+    response = HttpResponse(
+        bytes(kept.body),
+        status=kept.status,
+        content_type=EnvelopeRenderer.media_type,
+        headers=kept.headers,
+    )
+    if not is_first:
+        response.headers[REPLAYED] = "true"
+    return response
+
+
+def _keep(kept: IdempotencyKey, response: Response) -> None:
+    kept.status = response.status_code
+    kept.headers = {
+        header: response.headers[header]
+        for header in _KEPT_HEADERS
+        if header in response.headers
+    }
+    kept.body = EnvelopeRenderer().render(
+        response.data, renderer_context={"response": response}
+    )
+    kept.save()
+
+
+def _wait_briefly() -> None:
+    """Bound the wait for another request; SQLite's own timeout is as good."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{_WAIT}'")
+
+
+def _digest(content: bytes) -> str:
+    # Keyed: a body may hold an address, which a plain hash would give away.
+    return hmac.digest(settings.SECRET_KEY.encode(), content, "sha256").hex()
+
+
+def purge() -> int:
+    """Delete the answers that are no longer replayed."""
+    return _expired().delete()[0]
+
+
+def _expired() -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(created_at__lte=timezone.now() - LIFETIME)

@@ -1,0 +1,131 @@
+"""How often a caller may ask: fixed windows of one clock minute.
+
+The count is one row in the shared database, raised by one atomic statement,
+so that the limit holds over all processes of an installation. With a shared
+cache configured (CACHE_URL) the count lives there instead.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from analytics.access.authentication import caller
+from analytics.models import RateWindow
+from krafter.rendering import API_PREFIX
+
+# Where in a request's environment its quota is noted for the headers.
+QUOTA = "krafter.quota"
+
+
+class Quota(NamedTuple):
+    """What is left of a limit; `reset` in Unix seconds."""
+
+    limit: int
+    used: int
+    reset: int
+
+    @property
+    def is_spent(self) -> bool:
+        return self.used > self.limit
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "x-ratelimit-limit": str(self.limit),
+            "x-ratelimit-remaining": str(max(0, self.limit - self.used)),
+            "x-ratelimit-reset": str(self.reset),
+        }
+
+
+def quota(limit: int, used: int, minute: int) -> Quota:
+    return Quota(limit, used, reset=(minute + 1) * 60)
+
+
+def current_minute() -> int:
+    return int(time.time()) // 60
+
+
+def spend(caller: str, minute: int) -> int:
+    """Count one request of a caller; how many it has now made in this minute."""
+    return spend_all({(caller, minute): 1})[caller, minute]
+
+
+def spend_all(uses: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+    """Count requests of several (caller, minute); the counts with them."""
+    if settings.SHARED_CACHE:
+        return {key: _spend_in_cache(*key, amount) for key, amount in uses.items()}
+    # Sorted, so that two batches cannot wait for each other.
+    return {key: _spend_in_table(*key, uses[key]) for key in sorted(uses)}
+
+
+def _spend_in_cache(caller: str, minute: int, amount: int) -> int:
+    key = f"rate:{caller}:{minute}"
+    cache.add(key, 0, timeout=120)
+    return cache.incr(key, amount)
+
+
+def _spend_in_table(caller: str, minute: int, amount: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_SPEND, [caller, minute, amount])
+        return int(cursor.fetchone()[0])
+
+
+_TABLE = RateWindow._meta.db_table
+# A process that comes late, with the minute before, counts for the newer one:
+# going back would forget what is used of it.
+_SPEND = (
+    f"INSERT INTO {_TABLE} AS kept (caller, minute, used)"  # noqa: S608 - a constant
+    " VALUES (%s, %s, %s) ON CONFLICT (caller) DO UPDATE SET used = excluded.used"
+    " + CASE WHEN kept.minute < excluded.minute THEN 0 ELSE kept.used END, minute ="
+    " CASE WHEN kept.minute < excluded.minute THEN excluded.minute ELSE kept.minute END"
+    " RETURNING used"
+)
+
+
+def purge() -> int:
+    """Delete the counts of minutes that are over."""
+    return RateWindow.objects.filter(minute__lt=current_minute()).delete()[0]
+
+
+class TeamRateThrottle(BaseThrottle):
+    """Authenticated routes: all keys of a team share one limit."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        limit = settings.RATE_LIMIT_API
+        if not limit:
+            return True
+        minute = current_minute()
+        used = spend(f"team:{caller(request).team_id}", minute)
+        request.META[QUOTA] = quota(limit, used, minute)
+        return used <= limit
+
+    def wait(self) -> float:
+        return 60 - time.time() % 60
+
+
+class RateLimitHeadersMiddleware:
+    """Put the limit's headers on every answer of the API.
+
+    One that no limit was counted for (a 401, an unknown route) shows a whole one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path_info.startswith(API_PREFIX):
+            shown = request.META.get(QUOTA)
+            if shown is None and settings.RATE_LIMIT_API:
+                shown = quota(settings.RATE_LIMIT_API, 0, current_minute())
+            if shown is not None:
+                for name, value in shown.headers.items():
+                    response.headers.setdefault(name, value)
+        return response

@@ -1,0 +1,79 @@
+"""Forms that hold valid what the API does, because its serializers decide.
+
+A form may word a value differently for a person (one entry a line); what is
+acceptable is said once, in the serializers.
+"""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from django import forms
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from analytics.access import tokens
+from analytics.models import ApiToken, Team
+from krafter.fields import StrictModelSerializer
+
+
+class ContractForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
+    serializers: ClassVar[tuple[type[StrictModelSerializer], ...]] = ()
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if not self.errors:
+            for serializer in self.serializers:
+                self._check(serializer)
+        return self.cleaned_data
+
+    def serializer_context(self) -> dict[str, Any]:
+        return {}
+
+    def as_sent(self) -> dict[str, Any]:
+        """The values as a client of the API would send them."""
+        return self.cleaned_data
+
+    def _check(self, serializer: type[StrictModelSerializer]) -> None:
+        known = {
+            name for name, field in serializer().fields.items() if not field.read_only
+        }
+        checked = serializer(
+            None if self.instance._state.adding else self.instance,
+            data={k: v for k, v in self.as_sent().items() if k in known},
+            context=self.serializer_context(),
+            partial=True,
+        )
+        if checked.is_valid():
+            self.cleaned_data.update(checked.validated_data)
+        for path, sentences in checked.errors.items():
+            name, _, index = path.partition(".")
+            if index:
+                sentences = [f"Entry {int(index) + 1}: {text}" for text in sentences]
+            self.add_error(name if name in self.fields else None, sentences)
+
+
+def acting_for(team: Team) -> dict[str, Any]:
+    """The context of serializers that ask whose key is used.
+
+    An operator may do what a key with every scope of the team may do.
+    """
+    key = ApiToken(team=team, scopes=[tokens.ALL])
+    return {"request": SimpleNamespace(auth=key)}
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line; blank lines are left out."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = UnfoldAdminTextareaWidget({"rows": 4})
+        # A blank at the end of a path is part of the path.
+        super().__init__(required=False, strip=False, widget=widget, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        is_list = isinstance(value, Iterable) and not isinstance(value, str)
+        return "\n".join(value) if is_list else value
+
+    def to_python(self, value: Any) -> Any:
+        # Not splitlines(), which breaks at characters that a path may hold.
+        text = (super().to_python(value) or "").replace("\r\n", "\n")
+        return [line for line in text.split("\n") if line.strip()]

@@ -1,0 +1,109 @@
+"""Which events a question is about: a site, days, and who they came from."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from django.db.models import DateField, Lookup, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.fields.related import ForeignKey
+
+from analytics.models import Context, Event, Fact
+from analytics.questions.periods import Days, each_day
+
+_Fact = TypeVar("_Fact", bound=Fact)
+
+
+class Where(NamedTuple):
+    """One of the values of a label, or with `negated` none of them."""
+
+    label: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+class Scope(NamedTuple):
+    """`first` and `last` are days in the site's time zone, both included."""
+
+    site_id: int
+    first: date
+    last: date
+    where: tuple[Where, ...] = ()
+
+    def events(self) -> QuerySet[Event]:
+        return self.of(Event)
+
+    def named(self, name_ids: Iterable[int]) -> QuerySet[Event]:
+        return self.events().filter(name__one_of=name_ids)
+
+    def of(
+        self, facts: type[_Fact], *, day: Combinable | None = None
+    ) -> QuerySet[_Fact]:
+        """`day`: an expression in place of all days of the scope."""
+        found = facts._default_manager.filter(site_id=self.site_id).order_by()
+        if day is None:
+            found = found.filter(day__within=Days(self.first, self.last))
+        else:
+            found = found.filter(day=day)
+        if self.where:
+            found = found.filter(context__in=self._contexts())
+        return found
+
+    def _contexts(self) -> QuerySet[Context]:
+        """Labels are looked at in the few distinct contexts, not in events."""
+        contexts = Context.objects.filter(site_id=self.site_id)
+        for label, values, negated in self.where:
+            wanted = {f"{label}__in": values}
+            contexts = (
+                contexts.exclude(**wanted) if negated else contexts.filter(**wanted)
+            )
+        return contexts
+
+
+@ForeignKey.register_lookup
+class OneOf(Lookup):
+    """`column__one_of=[ids]` with one parameter, however many ids.
+
+    SQLite allows 32,766 parameters a statement; a site may have more names.
+    """
+
+    lookup_name = "one_of"
+    prepare_rhs = False
+
+    def get_prep_lookup(self) -> list[int]:
+        return list(self.rhs)
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        # Of the column's own type: PostgreSQL hashes no other. It would compare
+        # each event with up to all of them.
+        return f"{column} = ANY(%s::bigint[])", [*params, self.rhs]
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        ids = msgspec.json.encode(self.rhs).decode()
+        some = "(SELECT value FROM json_each(%s))"
+        return f"{column} IN {some}", [*params, ids]
+
+
+@DateField.register_lookup
+class Within(Lookup):
+    """`column__within=Days`: from the first to the last, both included.
+
+    For PostgreSQL as a list, so that it looks up the names of each day in the
+    covering index. Before version 18 it cannot skip there: for a range it would
+    read all names of all the days, or the table from end to end.
+    """
+
+    lookup_name = "within"
+    prepare_rhs = False
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", [*params, list(each_day(self.rhs))]
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, params = self.process_lhs(compiler, connection)
+        ends = [day.isoformat() for day in self.rhs]
+        return f"{column} BETWEEN %s AND %s", [*params, *ends]

@@ -1,0 +1,96 @@
+"""What Django's queries leave out: statements around them, read in parts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from datetime import date
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import DateField, QuerySet
+from django.db.models.expressions import RawSQL
+
+from analytics.events.selection import Scope
+from analytics.models import Event, Fact
+
+_CHUNK = 2_000
+
+# A statement and its parameters.
+Compiled = tuple[str, Sequence[Any]]
+
+
+def compiled(found: QuerySet[Any, Any]) -> Compiled:
+    sql, params = found.query.sql_with_params()
+    return sql, params
+
+
+def day_by_day(
+    scope: Scope,
+    select: Callable[[QuerySet[Any]], QuerySet[Any, Any]],
+    facts: type[Fact] = Event,
+) -> Compiled:
+    """What is selected of each day of the scope; its columns must have names.
+
+    It must group or number the events of a day: PostgreSQL would turn anything
+    else into a join over all days.
+
+    PostgreSQL is made to look up one day after the other, which keeps the order
+    of the covering index. Left to itself it sorts what it found, or reads the
+    table from end to end: 900 ms instead of 9 for one name in a year of 10
+    million events.
+    """
+    if connection.vendor != "postgresql":
+        return compiled(select(scope.of(facts)))
+    day = RawSQL("each.day::date", (), DateField())
+    inner, params = compiled(select(scope.of(facts, day=day)))
+    days = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (day)"
+    return (
+        f"SELECT of_day.* FROM {days}, LATERAL ({inner}) AS of_day",  # noqa: S608 - a constant and what Django compiled
+        [scope.first, scope.last, *params],
+    )
+
+
+def union(*statements: Compiled) -> Compiled:
+    """The rows of all of them, which have the same columns."""
+    sql = " UNION ALL ".join(sql for sql, _ in statements)
+    return sql, [param for _, params in statements for param in params]
+
+
+def fetch(statement: Compiled) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        return list(cursor.fetchall())
+
+
+def around(
+    selected: Compiled, columns: Sequence[str], sql: str, params: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """Rows of `sql`, a statement over `selected` and its columns by these names.
+
+    For few rows: PostgreSQL plans what is streamed for a quick first row.
+    """
+    inner, inner_params = selected
+    return fetch(
+        (
+            f"WITH selected ({', '.join(columns)}) AS ({inner}) {sql}",
+            [*inner_params, *params],
+        )
+    )
+
+
+def as_day(column: date | str) -> date:
+    """SQLite, which has no type for days, answers a text to what is not Django's."""
+    return column if isinstance(column, date) else date.fromisoformat(column)
+
+
+def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Rows as they come: never all of them in memory at once."""
+    # Outside a transaction PostgreSQL first makes all rows, without a limit of
+    # time; SQLite would let nobody write inside one.
+    is_postgresql = connection.vendor == "postgresql"
+    with (
+        transaction.atomic(savepoint=False) if is_postgresql else nullcontext(),
+        connection.chunked_cursor() as cursor,
+    ):
+        cursor.execute(sql, params)
+        while rows := cursor.fetchmany(_CHUNK):
+            yield from rows

@@ -1,0 +1,273 @@
+"""Events as they are sent: their shapes, and what may be wrong with them."""
+
+import io
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Literal, TypeVar, cast
+
+import msgspec
+
+from analytics import events
+from analytics.currencies import EXPONENTS
+from analytics.ingest import visitors
+from krafter.errors import Details
+
+MAX_BATCH = 1_000
+MAX_URL = 2_048
+MAX_NAME = 1_024
+MAX_EVENT_ID = 64
+MAX_PROPS = 30
+MAX_PROP = 1_024
+MAX_AHEAD = timedelta(hours=24)
+# Leaves room for every time zone's arithmetic, and no event is older.
+EARLIEST_YEAR = 1990
+
+
+class Malformed(Exception):
+    """A body that is not JSON."""
+
+
+class Rejected(Exception):
+    """An event that cannot be stored: messages by field."""
+
+    def __init__(self, details: Details) -> None:
+        super().__init__(details)
+        self.details = details
+
+
+class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """An event as it is sent: the fields that every way in shares."""
+
+    type: Literal["pageview", "event", "goal"]
+    name: str | None = None
+    url: str | None = None
+    referrer: str | None = None
+    revenue: Decimal | None = None
+    currency: str | None = None
+    props: dict[str, str | int | float | bool | None] | None = None
+    id: str | None = None
+
+
+class SentByTracker(Sent, kw_only=True, forbid_unknown_fields=True):
+    site: str
+
+
+class SentByServer(Sent, kw_only=True, forbid_unknown_fields=True):
+    """An event of which the caller knows when it happened and to whom."""
+
+    timestamp: datetime | None = None
+    visitor_id: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    # With an event's id the whole is a SentRefund.
+    refund_of: None = None
+
+
+class SentByAnyone(SentByServer, kw_only=True, forbid_unknown_fields=True):
+    site: str | None = None
+
+
+class SentRefund(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Money given back; who, where and what it was for is the event's."""
+
+    refund_of: str
+    revenue: Decimal
+    currency: str | None = None
+    id: str | None = None
+    timestamp: datetime | None = None
+    type: str | None = None
+    name: str | None = None
+
+
+class _MaybeRefund(msgspec.Struct):
+    refund_of: Any = None
+
+
+def split(body: bytes) -> tuple[list[bytes], bool]:
+    """The events in a server's request, undecoded, and whether it is a batch.
+
+    One event is an object; a batch is `{"events": [...]}`. Raises Malformed,
+    Rejected.
+    """
+    fields = decode_body(body, dict[str, msgspec.Raw])
+    if "events" not in fields:
+        # Raw skips what is inside; a broken text there is malformed as well.
+        decode(body, dict[str, Any])
+        return [body], False
+    if extra := fields.keys() - {"events"}:
+        raise Rejected({name: ["Unknown field."] for name in sorted(extra)})
+    try:
+        items = msgspec.json.decode(fields["events"], type=list[msgspec.Raw])
+    except msgspec.ValidationError:
+        raise Rejected({"events": ["Must be a list."]}) from None
+    return _check_number([bytes(item) for item in items]), True
+
+
+def split_lines(body: bytes) -> list[bytes]:
+    """The events of a body with one a line, blank lines left out.
+
+    Raises Rejected.
+    """
+    lines = (line for line in io.BytesIO(body) if not line.isspace())
+    return _check_number(list(islice(lines, MAX_BATCH + 1)))
+
+
+def _check_number(items: list[bytes]) -> list[bytes]:
+    if not 0 < len(items) <= MAX_BATCH:
+        raise Rejected({"events": [f"Must have 1 to {MAX_BATCH} events."]})
+    return items
+
+
+def is_refund(raw: bytes) -> bool:
+    """Whether a server's event is a refund. Raises Malformed, Rejected."""
+    # Hardly any is: most are told apart without being decoded twice.
+    if b'"refund_of"' not in raw:
+        return False
+    return decode(raw, _MaybeRefund).refund_of is not None
+
+
+# What may be wrong with an event
+
+
+_Shape = TypeVar("_Shape")
+_UNKNOWN = re.compile(r"contains unknown field `(.*)`")
+_MISSING = re.compile(r"missing required field `(.*)`")
+_PATH = re.compile(r" - at `\$\.([^`]*)`$")
+
+
+# Made once for each shape, which takes longer than decoding with it.
+_decoder: Callable[[Any], msgspec.json.Decoder[Any]] = lru_cache(msgspec.json.Decoder)
+
+
+def decode(raw: bytes, shape: type[_Shape]) -> _Shape:
+    try:
+        return cast(_Shape, _decoder(shape).decode(raw))
+    except msgspec.ValidationError as error:
+        raise Rejected(_explain(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed from None
+
+
+def decode_body(body: bytes, shape: type[_Shape]) -> _Shape:
+    """As `decode`; a whole body that is no object is malformed, no wrong field."""
+    if not body.lstrip(b" \t\r\n").startswith(b"{"):
+        raise Malformed
+    return decode(body, shape)
+
+
+def _explain(message: str) -> Details:
+    """msgspec's one sentence as a message under the field that it names."""
+    if unknown := _UNKNOWN.search(message):
+        return {unknown[1]: ["Unknown field."]}
+    if missing := _MISSING.search(message):
+        return {missing[1]: ["This field is required."]}
+    if path := _PATH.search(message):
+        return {path[1].replace("[...]", ""): [message[: path.start()] + "."]}
+    return {"non_field_errors": [message + "."]}
+
+
+def wrong(sent: Sent, raw: bytes) -> Details:
+    """What no event may have, over-long values apart; `raw` is what was sent."""
+    details: Details = {}
+    if sent.type == "pageview":
+        if not (sent.url or sent.name):
+            details["url"] = ["A page view needs its URL."]
+    elif not sent.name:
+        details["name"] = ["This field is required."]
+    if sent.revenue is not None and not (
+        sent.revenue.is_finite() and 0 <= sent.revenue <= events.MAX_AMOUNT
+    ):
+        details["revenue"] = [f"Must be from 0 to {events.MAX_AMOUNT}."]
+    if sent.currency is not None:
+        if sent.currency not in EXPONENTS:
+            details["currency"] = ["Not an active ISO 4217 code in capitals."]
+        elif sent.revenue is None:
+            details["currency"] = ["Needs revenue."]
+    if sent.props is not None and len(sent.props) > MAX_PROPS:
+        details["props"] = [f"At most {MAX_PROPS} keys."]
+    if sent.id == "":
+        details["id"] = ["May not be blank."]
+    # PostgreSQL stores no NUL in a text, and JSON has one way to write it.
+    return details | _nulls(sent) if b"\\u0000" in raw else details
+
+
+def _nulls(sent: Sent) -> Details:
+    details: Details = {}
+    for field, text in zip(_LIMITS, _texts(sent), strict=True):
+        if text and "\0" in text:
+            details[field] = ["Null characters are not allowed."]
+    for key, value in (sent.props or {}).items():
+        if "\0" in key or (isinstance(value, str) and "\0" in value):
+            details["props"] = ["Null characters are not allowed."]
+    return details
+
+
+_LIMITS = {"name": MAX_NAME, "url": MAX_URL, "referrer": MAX_URL, "id": MAX_EVENT_ID}
+_SHORT = min(MAX_NAME, MAX_URL, MAX_PROP)
+_texts = attrgetter(*_LIMITS)
+
+
+def over_long(sent: Sent, *, size: int | None = None) -> Details:
+    """What is longer than it may be; `size`: how long the whole was, if known."""
+    # No text is longer than the whole, and most events are shorter than one may be.
+    if size is not None and size <= _SHORT and len(sent.id or "") <= MAX_EVENT_ID:
+        return {}
+    details: Details = {}
+    for (field, limit), text in zip(_LIMITS.items(), _texts(sent), strict=True):
+        if text and len(text) > limit:
+            details[field] = [f"At most {limit} characters."]
+    if sent.props:
+        for key, value in sent.props.items():
+            texts = (key, value) if isinstance(value, str) else (key,)
+            if any(len(text) > MAX_PROP for text in texts):
+                details["props"] = [f"At most {MAX_PROP} characters a key or value."]
+    return details
+
+
+def wrong_refund(sent: SentRefund) -> Details:
+    details: Details = {}
+    # Ids and names are only compared with stored ones, so that their length
+    # and words need no check; PostgreSQL compares no NUL.
+    for field in ("refund_of", "id", "name"):
+        if "\0" in (getattr(sent, field) or ""):
+            details[field] = ["Null characters are not allowed."]
+    if sent.id is not None and not 0 < len(sent.id) <= MAX_EVENT_ID:
+        details["id"] = [f"Must have 1 to {MAX_EVENT_ID} characters."]
+    if not (
+        sent.revenue.is_finite()
+        and 0 < sent.revenue <= events.MAX_AMOUNT
+        and events.to_amount(sent.revenue)
+    ):
+        details["revenue"] = [f"Must be more than 0, at most {events.MAX_AMOUNT}."]
+    return details
+
+
+def wrong_time(timestamp: datetime | None, now: datetime) -> Details:
+    if timestamp is None:
+        return {}
+    if timestamp.tzinfo is None:
+        return {"timestamp": ["Must say its offset, such as Z."]}
+    if timestamp > now + MAX_AHEAD:
+        return {"timestamp": ["Must not be more than 24 hours ahead."]}
+    if timestamp.year < EARLIEST_YEAR:
+        return {"timestamp": [f"Must not be before {EARLIEST_YEAR}."]}
+    return {}
+
+
+def wrong_origin(sent: SentByServer, now: datetime) -> Details:
+    """What a server may get wrong about when and who."""
+    details = wrong_time(sent.timestamp, now)
+    if sent.visitor_id is None and not (sent.ip and sent.user_agent):
+        details["visitor_id"] = ["Give visitor_id, or ip and user_agent."]
+    if sent.visitor_id is not None and not 0 < len(sent.visitor_id) <= MAX_PROP:
+        details["visitor_id"] = [f"Must have 1 to {MAX_PROP} characters."]
+    if "\0" in (sent.user_agent or ""):
+        details["user_agent"] = ["Null characters are not allowed."]
+    if sent.ip and not visitors.is_address(sent.ip):
+        details["ip"] = ["Not an IP address."]
+    return details

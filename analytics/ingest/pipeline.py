@@ -1,0 +1,255 @@
+"""From what a tracker or a server sends to an event that is stored.
+
+Two ways in, one pipeline: decode, drop by the rules (the tracker's way only),
+normalise, append. Knows nothing of goals.
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+import re2
+
+from analytics import events
+from analytics.ingest import pages, payloads, site_lookup, user_agents, visitors
+from analytics.models import DropCount, Site
+
+
+class Hit(NamedTuple):
+    """A tracker's event with everything that the drop rules look at."""
+
+    sent: payloads.SentByTracker
+    site: Site | None
+    page: pages.Page
+    address: str
+    user_agent: str
+    environ: Mapping[str, Any]
+
+
+class Dropped(NamedTuple):
+    """All that is kept of an event that a rule dropped: see `drops`."""
+
+    site_id: int
+    day: date
+    rule: str
+
+
+def _is_prefetch(hit: Hit) -> bool:
+    headers = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+    purpose = " ".join(hit.environ.get(header, "") for header in headers)
+    return any(word in purpose for word in ("prefetch", "prerender", "preview"))
+
+
+def _asks_not_to_be_tracked(hit: Hit) -> bool:
+    asks = "1" in (hit.environ.get("HTTP_DNT"), hit.environ.get("HTTP_SEC_GPC"))
+    return asks and _site(hit).honour_dnt
+
+
+def _is_foreign_host(hit: Hit) -> bool:
+    """A page of another site that carries this one's public key."""
+    host, site = hit.page.host, _site(hit)
+    own = (site.domain, *site.allowed_hosts)
+    return bool(host) and not any(
+        host == name or host.endswith(f".{name}") for name in own
+    )
+
+
+def _is_excluded_ip(hit: Hit) -> bool:
+    networks = _networks(tuple(_site(hit).excluded_ips))
+    return bool(networks) and visitors.is_within(hit.address, networks)
+
+
+@lru_cache(maxsize=1_024)
+def _networks(
+    texts: tuple[str, ...],
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def _is_excluded_path(hit: Hit) -> bool:
+    patterns = _site(hit).excluded_paths
+    return any(_wildcard(pattern).fullmatch(hit.page.path) for pattern in patterns)
+
+
+@lru_cache(maxsize=1_024)
+def _wildcard(pattern: str) -> "re2._Regexp[str]":
+    """`*` stands for any text; RE2, so that no pattern can hang a worker."""
+    return re2.compile("(?s)" + ".*".join(map(re2.escape, pattern.split("*"))))
+
+
+def _site(hit: Hit) -> Site:
+    """The hit's site, for whatever comes after the first rule."""
+    return cast(Site, hit.site)
+
+
+# In this order; the first that holds names the reason.
+DROP_RULES: tuple[tuple[str, Callable[[Hit], bool]], ...] = (
+    ("unknown_site", lambda hit: hit.site is None),
+    ("crawler", lambda hit: user_agents.parse(hit.user_agent).is_crawler),
+    ("prefetch", _is_prefetch),
+    ("do_not_track", _asks_not_to_be_tracked),
+    ("foreign_host", _is_foreign_host),
+    ("excluded_ip", _is_excluded_ip),
+    ("excluded_path", _is_excluded_path),
+    ("too_long", lambda hit: bool(payloads.over_long(hit.sent))),
+)
+
+
+def from_tracker(
+    body: bytes, environ: Mapping[str, Any], *, now: datetime
+) -> tuple[events.NewEvent | None, Dropped | None]:
+    """The event in a tracker's request, or None and that a rule dropped it.
+
+    `environ` is the request's WSGI environment. Raises Malformed, Rejected.
+    """
+    sent = payloads.decode_body(body, payloads.SentByTracker)
+    if details := payloads.wrong(sent, body):
+        raise payloads.Rejected(details)
+    hit = Hit(
+        sent=sent,
+        site=site_lookup.by_key(sent.site),
+        page=pages.parse(sent.url or ""),
+        address=visitors.client_ip(environ),
+        user_agent=environ.get("HTTP_USER_AGENT", ""),
+        environ=environ,
+    )
+    event, rule = resolve(hit, at=now)
+    return event, None if rule is None else _dropped(hit.site, rule, at=now)
+
+
+def _dropped(site: Site | None, rule: str, *, at: datetime) -> Dropped:
+    if site is None:
+        return Dropped(DropCount.NO_SITE, at.astimezone(UTC).date(), rule)
+    return Dropped(site.pk, at.astimezone(site.zone).date(), rule)
+
+
+def resolve(
+    hit: Hit,
+    *,
+    at: datetime,
+    rules: Sequence[tuple[str, Callable[[Hit], bool]]] = DROP_RULES,
+) -> tuple[events.NewEvent | None, str | None]:
+    """The event of a hit, or None and the first of the rules that dropped it."""
+    for reason, drops in rules:
+        if drops(hit):
+            return None, reason
+    sent, site = hit.sent, _site(hit)
+    day = at.astimezone(site.zone).date()
+    who = visitors.visitor(site, day, address=hit.address, user_agent=hit.user_agent)
+    labels = _labels(sent, site, address=hit.address, user_agent=hit.user_agent)
+    return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels), None
+
+
+def read(
+    raw: bytes, site: Site, *, now: datetime
+) -> events.NewEvent | events.NewRefund:
+    """What one of the events in a server's request says. Raises Rejected."""
+    try:
+        if payloads.is_refund(raw):
+            return refund_from_server(raw, site, now=now)
+        return from_server(raw, site, now=now)
+    except payloads.Malformed:
+        raise payloads.Rejected({"non_field_errors": ["Malformed JSON."]}) from None
+
+
+def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
+    """The event that a server sends for a visitor of its own.
+
+    Raises Malformed, Rejected.
+    """
+    sent = payloads.decode(raw, payloads.SentByServer)
+    details = payloads.wrong(sent, raw) | payloads.over_long(sent, size=len(raw))
+    if details := details | payloads.wrong_origin(sent, now):
+        raise payloads.Rejected(details)
+    at = (sent.timestamp or now).astimezone(UTC)
+    day = at.astimezone(site.zone).date()
+    address, user_agent = sent.ip or "", sent.user_agent or ""
+    if sent.visitor_id is not None:
+        who = visitors.known_visitor(site, day, sent.visitor_id)
+    else:
+        who = visitors.visitor(site, day, address=address, user_agent=user_agent)
+    labels = _labels(sent, site, address=address, user_agent=user_agent)
+    return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels)
+
+
+def refund_from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewRefund:
+    """Raises Malformed, Rejected; whether the event exists is not asked here."""
+    sent = payloads.decode(raw, payloads.SentRefund)
+    if details := payloads.wrong_refund(sent) | payloads.wrong_time(
+        sent.timestamp, now
+    ):
+        raise payloads.Rejected(details)
+    at = (sent.timestamp or now).astimezone(UTC)
+    return events.NewRefund(
+        day=at.astimezone(site.zone).date(),
+        at=at,
+        refund_of=sent.refund_of,
+        amount=events.to_amount(sent.revenue),
+        type=sent.type,
+        name=sent.name,
+        currency=sent.currency,
+        event_id=sent.id,
+    )
+
+
+def identify(raw: bytes) -> tuple[str, str]:
+    """The type and the name that an event would be stored with.
+
+    Takes what either way in takes. Raises Malformed, Rejected.
+    """
+    sent = payloads.decode_body(raw, payloads.SentByAnyone)
+    if details := payloads.wrong(sent, raw) | payloads.over_long(sent, size=len(raw)):
+        raise payloads.Rejected(details)
+    return sent.type, _name(sent)
+
+
+def _new_event(
+    sent: payloads.Sent,
+    site: Site,
+    *,
+    at: datetime,
+    day: date,
+    visitor: int,
+    labels: events.Labels,
+) -> events.NewEvent:
+    page: str | None = None
+    if sent.type != "pageview":
+        page = pages.parse(sent.url).path if sent.url else None
+    return events.NewEvent(
+        site_id=site.pk,
+        day=day,
+        at=at,
+        type=sent.type,
+        name=_name(sent),
+        visitor=visitor,
+        labels=labels,
+        page=page,
+        amount=None if sent.revenue is None else events.to_amount(sent.revenue),
+        currency=sent.currency,
+        props=sent.props or None,
+        event_id=sent.id,
+    )
+
+
+def _name(sent: payloads.Sent) -> str:
+    """What goals are matched against."""
+    if sent.type == "pageview":
+        return pages.parse(sent.url or sent.name or "").path
+    return sent.name or ""
+
+
+def _labels(
+    sent: payloads.Sent, site: Site, *, address: str, user_agent: str
+) -> events.Labels:
+    page = pages.parse(sent.url or "")
+    agent = user_agents.parse(user_agent)
+    return events.Labels(
+        pages.referrer(sent.referrer or "", page.host or site.domain),
+        *pages.campaign(page.query),
+        visitors.country(address),
+        agent.device,
+        agent.browser,
+        agent.os,
+    )

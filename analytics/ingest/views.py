@@ -1,0 +1,141 @@
+"""The API of events, the tracker's script, and `POST /collect` under Django."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics import events
+from analytics.access.authentication import site_for
+from analytics.access.idempotency import HEADER, replayable
+from analytics.ingest import collect, payloads, pipeline
+from analytics.ingest.group_commit import Full
+from analytics.ingest.serializers import EventQuerySerializer, EventSerializer
+from analytics.ingest.writer import Work, store
+from analytics.models import Event, Site
+from analytics.questions import cursors
+from krafter.errors import Invalid, Unavailable, malformed
+from krafter.parsing import Lines, LinesParser, RawJSONParser
+from krafter.views import ContractViewSet, page, query, raw_body
+
+
+class EventViewSet(ContractViewSet[Event]):
+    queryset = Event.objects.none()
+    serializer_class = EventSerializer
+    parser_classes = (RawJSONParser, LinesParser)
+    required_scopes: ClassVar = {"list": "analytics:read", "create": "analytics:write"}
+
+    def list(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        asked = query(EventQuerySerializer, request)
+        first, last, limit = asked.get("from"), asked.get("to"), asked["limit"]
+        found = events.listing(
+            site.pk,
+            type=asked.get("type"),
+            name=asked.get("name"),
+            start=site.midnight(first) if first else None,
+            end=site.midnight(last, later=1) if last else None,
+            before=cursors.read(asked.get("cursor")),
+            limit=limit + 1,
+        )
+        shown = found[:limit]
+        more = len(found) > limit
+        return page(
+            request,
+            self.get_serializer(shown, many=True).data,
+            cursors.write(shown[-1].at, shown[-1].pk) if more else None,
+        )
+
+    @replayable
+    def create(self, request: Request, key: str) -> Response:
+        """Store one event, or a batch in which a wrong one fails no other."""
+        site = site_for(request, key)
+        sent = raw_body(request)
+        try:
+            if isinstance(sent, Lines):
+                items, is_batch = payloads.split_lines(sent.body), True
+            else:
+                items, is_batch = payloads.split(sent)
+        except payloads.Malformed:
+            raise malformed() from None
+        except payloads.Rejected as rejected:
+            raise Invalid(rejected.details) from None
+        # What is remembered for a key is part of that transaction.
+        shares_commit = not is_batch and HEADER not in request.headers
+        append = _append_with_others if shares_commit else events.append
+        answers = _store(items, site, append)
+        if not is_batch and "details" in answers[0]:
+            raise Invalid(answers[0]["details"])
+        return Response(answers)
+
+
+def _append_with_others(batch: Sequence[events.NewEvent]) -> list[bool]:
+    try:
+        return [store(Work(event)).is_new for event in batch]
+    except Full:
+        raise Unavailable("Not stored, try again") from None
+
+
+def _store(
+    items: Sequence[bytes],
+    site: Site,
+    append: Callable[[Sequence[events.NewEvent]], Sequence[bool]],
+) -> list[dict[str, Any]]:
+    """Store what is right among the items, and say of each what became of it."""
+    answers, accepted, refunds = [], [], []
+    now = timezone.now()
+    for item in items:
+        answer: dict[str, Any] = {"status": "rejected"}
+        try:
+            match pipeline.read(item, site, now=now):
+                case events.NewEvent() as event:
+                    accepted.append((answer, event))
+                case refund:
+                    refunds.append((answer, refund))
+        except payloads.Rejected as rejected:
+            answer["details"] = rejected.details
+        answers.append(answer)
+    stored = append([event for _, event in accepted])
+    for (answer, _), is_new in zip(accepted, stored, strict=True):
+        answer["status"] = "accepted" if is_new else "duplicate"
+    # After the events: a batch may hold a purchase and its refund.
+    _store_refunds(site, refunds)
+    return answers
+
+
+def _store_refunds(
+    site: Site, refunds: Sequence[tuple[dict[str, Any], events.NewRefund]]
+) -> None:
+    """Store refunds and write what became of each into its answer."""
+    if not refunds:
+        return
+    outcomes = events.refund(site.pk, [refund for _, refund in refunds])
+    for (answer, _), outcome in zip(refunds, outcomes, strict=True):
+        if outcome.wrong:
+            answer["details"] = outcome.wrong
+        else:
+            answer["status"] = "accepted" if outcome.is_new else "duplicate"
+
+
+@csrf_exempt
+def collect_view(request: HttpRequest) -> HttpResponse:
+    """`collect` where Django is asked first: its own server, the test client."""
+    answer = collect.respond(request.META, request.read)
+    return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
+
+
+_TRACKER = Path(__file__).parents[1] / "static" / "analytics" / "a.js"
+
+
+def tracker(request: HttpRequest) -> HttpResponse:
+    """The script that sites put on their pages, at an address that stays."""
+    return HttpResponse(
+        _TRACKER.read_bytes(),
+        content_type="text/javascript; charset=utf-8",
+        headers={"Cache-Control": "public, max-age=86400"},
+    )

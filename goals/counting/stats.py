@@ -1,0 +1,115 @@
+"""How many conversions goals had: the questions of the stats endpoints."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from analytics import events
+from analytics.events.closed_days import with_today
+from analytics.models import Site
+from analytics.questions.periods import Days
+from analytics.questions.time_limits import in_time
+from goals.counting import matched_names, open_days
+from goals.counting.matched_names import matching_names_of_each
+from goals.counting.open_days import live_days
+from goals.counting.rule_days import DayCount, DayCounts, GoalDays, count
+from goals.models import Goal
+from goals.money import conversion
+from goals.money.pricing import pricer
+
+Where = tuple[events.Where, ...]
+
+
+def goal_stats(
+    goal: Goal, days: Days, where: Where = ()
+) -> dict[str, int | Decimal | None]:
+    """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
+    return summed(goal, of_one(goal, by_day(goal.site_id, [goal], days, where)))
+
+
+def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[dict[str, Any]]:
+    """Each goal of a site with its stats, in the order of the list.
+
+    The number of queries does not depend on how many goals there are.
+    """
+    goals = list(site.goals.live())
+    counted = by_day(site.pk, goals, days, where)
+    found = [(goal, of_one(goal, counted)) for goal in goals]
+    amounts = {goal.pk: sums(days) for goal, days in found if goal.currency}
+    # One look at the rates for each currency, not for each goal.
+    everything = {key: Decimal() for part in amounts.values() for key in part}
+    revenue = {
+        currency: pricer(everything, currency)
+        for currency in {goal.currency for goal in goals}
+    }
+    return [
+        {
+            "id": goal.id,
+            "name": goal.name,
+            "currency": goal.currency,
+            **total(days),
+            "revenue": revenue[goal.currency](amounts.get(goal.pk, {})),
+        }
+        for goal, days in found
+    ]
+
+
+def by_day(
+    site_id: int, goals: Collection[Goal], days: Days, where: Where = ()
+) -> dict[date, DayCounts]:
+    """What the goals' rules counted on each of these days; none for days to come.
+
+    An event that was acknowledged before is in. Raises Unavailable while the
+    past of a new rule takes long to count.
+    """
+    # Goals with one rule are one question.
+    rules = {goal.rule for goal in goals}
+    if not rules:
+        return {}
+    priced = {goal.rule for goal in goals if goal.currency}
+    if where:
+        scope = events.Scope(site_id, *days, where)
+        with in_time():
+            names = matching_names_of_each(site_id, rules)
+            return count(scope, names, with_amounts=priced)
+    return with_today(
+        GoalDays(site_id, rules),
+        days,
+        live=lambda days: live_days(site_id, rules, days, with_amounts=priced),
+    )
+
+
+def of_one(goal: Goal, counted: Mapping[date, DayCounts]) -> dict[date, DayCount]:
+    rule = goal.rule
+    return {day: counts[rule] for day, counts in counted.items()}
+
+
+def summed(
+    goal: Goal, found: Mapping[date, DayCount]
+) -> dict[str, int | Decimal | None]:
+    amounts = sums(found)
+    return {**total(found), "revenue": pricer(amounts, goal.currency)(amounts)}
+
+
+def total(found: Mapping[date, DayCount]) -> dict[str, int]:
+    counts = [day.counts for day in found.values()]
+    return {
+        "conversions": sum(day.conversions for day in counts),
+        "unique_conversions": sum(day.uniques for day in counts),
+    }
+
+
+def sums(found: Mapping[date, DayCount]) -> conversion.Sums:
+    """The amounts of these days by day and currency."""
+    return {
+        (day, code): amount
+        for day, counted in found.items()
+        for code, amount in counted.amounts.items()
+    }
+
+
+def forget() -> None:
+    """Drop what this process remembers: after a database was emptied or restored."""
+    open_days.forget()
+    matched_names.forget()

@@ -1,0 +1,82 @@
+"""The API of questions about goals that nobody has to store first."""
+
+from typing import ClassVar
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics import events
+from analytics.access.authentication import site_for
+from analytics.ingest import payloads, pipeline
+from analytics.questions.period_query import PeriodQuerySerializer, days
+from goals.drafts.drafts import draft, edit, named_goal
+from goals.drafts.explain import explain
+from goals.drafts.preview import preview
+from goals.models import Goal
+from goals.reports.funnel_serializers import FunnelQuestionSerializer
+from goals.reports.funnels import funnel
+from krafter.errors import Invalid, malformed
+from krafter.parsing import RawJSONParser
+from krafter.views import ContractViewSet, check_parameters, raw_body
+
+_PERIOD = ("period", "from", "to")
+
+
+class PreviewViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    serializer_class = PeriodQuerySerializer
+    # A POST for the size of its question: it changes nothing.
+    required_scopes: ClassVar = {"preview": "analytics:read"}
+
+    def preview(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        check_parameters(request, ())
+        fields = dict(request.data)
+        period = self.get_serializer(
+            data={name: fields.pop(name) for name in _PERIOD if name in fields}
+        )
+        period.is_valid(raise_exception=True)
+        before = None
+        if "goal" in fields:
+            before = named_goal(site, fields.pop("goal"))
+            goal = edit(before, fields)
+        else:
+            goal = draft(site, fields)
+        return Response(preview(goal, days(site, period.validated_data), before))
+
+
+class FunnelViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    serializer_class = FunnelQuestionSerializer
+    required_scopes: ClassVar = {"query": "analytics:read"}
+
+    def query(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        check_parameters(request, ())
+        asked = self.get_serializer(data=request.data, context={"site": site})
+        asked.is_valid(raise_exception=True)
+        fields = asked.validated_data
+        scope = events.Scope(site.pk, *days(site, fields))
+        return Response(funnel(scope, fields["steps"], fields.get("window_minutes")))
+
+
+class ExplainViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    parser_classes = (RawJSONParser,)
+    required_scopes: ClassVar = {"explain": "analytics:read"}
+
+    def explain(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        check_parameters(request, ())
+        try:
+            event_type, name = pipeline.identify(raw_body(request))
+        except payloads.Malformed:
+            raise malformed() from None
+        except payloads.Rejected as rejected:
+            raise Invalid(rejected.details) from None
+        return Response(
+            {
+                "event": {"type": event_type, "name": name},
+                "goals": explain(site.goals.live(), event_type, name),
+            }
+        )

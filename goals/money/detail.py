@@ -1,0 +1,134 @@
+"""What a goal's revenue is made of: by currency, converted or not, refunds."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from analytics import events
+from analytics.events import Amounts
+from analytics.questions.periods import Days
+from analytics.questions.time_limits import in_time
+from goals.counting.matched_names import matching_names
+from goals.models import Goal
+from goals.money import conversion, rates
+from goals.money.conversion import PerEuro, Sums
+
+_Key = tuple[date, str | None]
+_Part = Mapping[_Key, Amounts]
+_NOTHING = Amounts(Decimal(), 0)
+
+
+@in_time()
+def goal_money(
+    goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
+) -> dict[str, Any] | None:
+    """The parts of a goal's revenue in those days; None without a currency."""
+    if not goal.currency:
+        return None
+    names = matching_names(goal.site_id, goal.rule)
+    scope = events.Scope(goal.site_id, *days, where)
+    received, refunded = events.received(scope, names), events.refunded(scope, names)
+    net = _net(received, refunded)
+    known = rates.needed(net, goal.currency)
+    return detail(received, refunded, goal.currency, known.per_euro)
+
+
+def detail(
+    received: _Part, refunded: _Part, currency: str, per_euro: PerEuro
+) -> dict[str, Any]:
+    """`net` is the revenue, and `refunds` what it lacks to `gross`. Pure.
+
+    Refunds are not rounded by themselves: the three always add up.
+    """
+    net = _net(received, refunded)
+    gross = {key: part.total for key, part in received.items()}
+    total_gross = conversion.total(gross, currency, per_euro)
+    total_net = conversion.total(net, currency, per_euro)
+    return {
+        "currency": currency,
+        "gross": total_gross,
+        "refunds": total_gross - total_net,
+        "net": total_net,
+        "subtotals": [
+            _subtotal(code, received, refunded, currency) for code in _codes(net)
+        ],
+        "converted": list(_converted(net, currency, per_euro)),
+        "unconverted": _unconverted(received, refunded, currency, per_euro),
+    }
+
+
+def _net(received: _Part, refunded: _Part) -> dict[_Key, Decimal]:
+    return {
+        key: received.get(key, _NOTHING).total + refunded.get(key, _NOTHING).total
+        for key in received.keys() | refunded.keys()
+    }
+
+
+def _codes(keys: Iterable[_Key]) -> list[str | None]:
+    return sorted({code for _, code in keys}, key=lambda code: code or "")
+
+
+def _subtotal(
+    code: str | None, received: _Part, refunded: _Part, currency: str
+) -> dict[str, Any]:
+    """What came and went in one currency, in its own amounts; None for no code."""
+    came, went = (
+        [part for (_, own), part in parts.items() if own == code]
+        for parts in (received, refunded)
+    )
+    gross = sum((part.total for part in came), Decimal())
+    back = sum((part.total for part in went), Decimal())
+    unit = code or currency
+    return {
+        "currency": code,
+        "payment_count": sum(part.times for part in came),
+        "refund_count": sum(part.times for part in went),
+        "gross": conversion.in_minor_units(gross, unit),
+        "refunds": conversion.in_minor_units(-back, unit),
+        "net": conversion.in_minor_units(gross + back, unit),
+    }
+
+
+def _converted(net: Sums, currency: str, per_euro: PerEuro) -> list[dict[str, Any]]:
+    """Each conversion with its rates, so that anyone can repeat it."""
+    return [
+        {
+            "day": day,
+            "currency": code,
+            "amount": conversion.in_minor_units(net[day, code], code),
+            "per_euro": {unit: per_euro(day, unit) for unit in (code, currency)},
+            "worth": worth,
+        }
+        for day, code in _foreign(net, currency)
+        if (worth := conversion.convert(net[day, code], day, code, currency, per_euro))
+        is not None
+    ]
+
+
+def _unconverted(
+    received: _Part, refunded: _Part, currency: str, per_euro: PerEuro
+) -> list[dict[str, Any]]:
+    """How many payments and refunds had no rate, and their net amount."""
+    net = _net(received, refunded)
+    counts: Counter[str] = Counter()
+    amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for day, code in _foreign(net, currency):
+        amount = net[day, code]
+        if conversion.convert(amount, day, code, currency, per_euro) is None:
+            counts[code] += received.get((day, code), _NOTHING).times
+            counts[code] += refunded.get((day, code), _NOTHING).times
+            amounts[code] += amount
+    return [
+        {
+            "currency": code,
+            "count": counts[code],
+            "amount": conversion.in_minor_units(amounts[code], code),
+        }
+        for code in sorted(counts)
+    ]
+
+
+def _foreign(keys: Iterable[_Key], currency: str) -> list[tuple[date, str]]:
+    return sorted((day, code) for day, code in keys if code and code != currency)

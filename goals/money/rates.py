@@ -1,0 +1,114 @@
+"""Exchange rates: reading the European Central Bank's files, and asking them.
+
+A rate is how many units of a currency one euro was worth. The bank publishes
+none on weekends and holidays, so that a day without one takes the latest rate
+before it, at most a week old.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from goals.models import ExchangeRate
+from goals.money.conversion import Sums
+
+OLDEST = timedelta(days=7)
+
+
+class Rates:
+    """Rates by currency and day."""
+
+    def __init__(self, rates: Mapping[tuple[str, date], Decimal]) -> None:
+        self._rates = rates
+        self._days: dict[str, list[date]] = {}
+        for currency, day in sorted(rates):
+            self._days.setdefault(currency, []).append(day)
+
+    def per_euro(self, day: date, currency: str) -> Decimal | None:
+        """What one euro was worth on that day, or on the last one before it."""
+        if currency == "EUR":
+            return Decimal(1)
+        days = self._days.get(currency, [])
+        position = bisect_right(days, day)
+        if not position or day - days[position - 1] > OLDEST:
+            return None
+        return self._rates[currency, days[position - 1]]
+
+
+def needed(sums: Sums, currency: str) -> Rates:
+    """The rates that converting these sums takes: no query where it takes none."""
+    foreign = {code for _, code in sums} - {None, currency}
+    if not foreign:
+        return Rates({})
+    days = [day for day, code in sums if code in foreign]
+    rows = ExchangeRate.objects.filter(
+        currency__in=[*foreign, currency],
+        day__range=(min(days) - OLDEST, max(days)),
+    ).values_list("currency", "day", "rate")
+    return Rates({(code, day): Decimal(rate) for code, day, rate in rows})
+
+
+class LineError(ValueError):
+    """A line that is not one of the bank's."""
+
+
+_CODE = re.compile(r"[A-Z]{3}")
+_NONE = ("N/A", "")
+# At most what fits the column; neither signs nor exponents.
+_RATE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+
+
+def read_header(line: str) -> list[str]:
+    """The currencies of the file's columns. Raises LineError."""
+    first, *codes = _cells(line)
+    if first != "Date" or not codes or not all(map(_CODE.fullmatch, codes)):
+        raise LineError
+    return codes
+
+
+def read_line(line: str, codes: Sequence[str]) -> dict[tuple[str, date], str]:
+    """One day's rates by currency and day, all or none. Raises LineError."""
+    first, *cells = _cells(line)
+    day = _day(first)
+    if len(cells) != len(codes):
+        raise LineError
+    known = [pair for pair in zip(codes, cells, strict=True) if pair[1] not in _NONE]
+    if not all(_RATE.fullmatch(cell) and Decimal(cell) for _, cell in known):
+        raise LineError
+    return {(code, day): cell for code, cell in known}
+
+
+def _cells(line: str) -> list[str]:
+    """The bank ends its lines with a comma, and some of its files pad cells."""
+    return [cell.strip() for cell in line.strip().removesuffix(",").split(",")]
+
+
+def _day(text: str) -> date:
+    for form in ("%Y-%m-%d", "%d %B %Y"):
+        try:
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day
+        except ValueError:
+            continue
+    raise LineError
+
+
+def store(rates: Mapping[tuple[str, date], str]) -> dict[str, int]:
+    """Keep these rates; how many were `new`, and how many `changed`."""
+    days = {day for _, day in rates}
+    stored = ExchangeRate.objects.filter(day__in=days)
+    known = {(rate.currency, rate.day): rate.rate for rate in stored}
+    fresh = {key: rate for key, rate in rates.items() if known.get(key) != rate}
+    ExchangeRate.objects.bulk_create(
+        (
+            ExchangeRate(currency=currency, day=day, rate=rate)
+            for (currency, day), rate in fresh.items()
+        ),
+        batch_size=1_000,
+        update_conflicts=True,
+        unique_fields=["currency", "day"],
+        update_fields=["rate"],
+    )
+    changed = len(fresh.keys() & known.keys())
+    return {"new": len(fresh) - changed, "changed": changed}

@@ -1,0 +1,60 @@
+"""Which part of the visitors converted, and of whom it is a part."""
+
+from typing import Any
+
+from analytics import events
+from analytics.questions.periods import Days
+from analytics.questions.time_limits import in_time
+from analytics.traffic.site_stats import total, traffic
+from goals.counting import stats
+from goals.counting.matched_names import matching_names_of_each
+from goals.models import Goal
+from goals.reports import rate
+
+
+def converting_share(
+    goal: Goal,
+    days: Days,
+    where: stats.Where = (),
+    *,
+    of: Goal | None = None,
+) -> dict[str, Any]:
+    """Of the site's visitors, or of those who satisfied the goal `of`."""
+    if of is None:
+        converters = _uniques(goal, days, where)
+        scope = events.Scope(goal.site_id, *days, where)
+        visitors = _visitors(scope) if where else total(traffic(scope)).visitors
+        meanings = ("unique visitors who converted", "unique visitors of the site")
+    else:
+        converters = _of_both(goal, of, days, where)
+        visitors = _uniques(of, days, where)
+        meanings = (
+            "unique visitors who satisfied both goals on the same day",
+            "unique visitors who satisfied the other goal",
+        )
+    found = rate.rate(converters, visitors)
+    return {
+        "numerator": {"unique_visitors": converters, "meaning": meanings[0]},
+        "denominator": {"unique_visitors": visitors, "meaning": meanings[1]},
+        "rate": found and found.rate,
+        "interval": found
+        and {"level": rate.LEVEL, "low": found.low, "high": found.high},
+        "too_few_to_compare": rate.is_too_few_to_compare(visitors),
+    }
+
+
+def _uniques(goal: Goal, days: Days, where: stats.Where) -> int:
+    found = stats.of_one(goal, stats.by_day(goal.site_id, [goal], days, where))
+    return stats.total(found)["unique_conversions"]
+
+
+@in_time()
+def _visitors(scope: events.Scope) -> int:
+    return events.visitors(scope)
+
+
+@in_time()
+def _of_both(goal: Goal, other: Goal, days: Days, where: stats.Where) -> int:
+    names = matching_names_of_each(goal.site_id, [goal.rule, other.rule])
+    scope = events.Scope(goal.site_id, *days, where)
+    return events.visitors_of_both(scope, names[goal.rule], names[other.rule])

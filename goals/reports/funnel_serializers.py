@@ -1,0 +1,49 @@
+"""Funnels as the wire asks for them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from analytics.questions.period_query import PeriodQuerySerializer
+from goals.drafts.drafts import named_goal
+from goals.matching import Rule
+from goals.reports.funnels import Step
+from goals.serializers import GoalSerializer
+from krafter.fields import NumberField
+
+MIN_STEPS, MAX_STEPS = 2, 8
+_MINUTES_A_DAY = 24 * 60
+
+
+class RuleSerializer(GoalSerializer):
+    """The part of a goal that decides, validated like a goal."""
+
+    class Meta(GoalSerializer.Meta):
+        fields = ("type", "match_type", "match_value")
+
+
+class StepField(serializers.Field[Step, Any, Any, Any]):
+    """A goal of the site in `context` by its id, or a rule."""
+
+    def to_internal_value(self, data: Any) -> Step:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("Must be an object.")
+        if "goal" not in data:
+            rule = RuleSerializer(data=data)
+            rule.is_valid(raise_exception=True)
+            return Step(Rule(**rule.validated_data))
+        if extra := sorted(data.keys() - {"goal"}):
+            raise serializers.ValidationError(
+                {name: ["Not together with goal."] for name in extra}
+            )
+        goal = named_goal(self.context["site"], data["goal"])
+        return Step(goal.rule, goal.pk)
+
+
+class FunnelQuestionSerializer(PeriodQuerySerializer):
+    steps = serializers.ListField(
+        child=StepField(), min_length=MIN_STEPS, max_length=MAX_STEPS
+    )
+    window_minutes = NumberField(
+        required=False, allow_null=True, min_value=1, max_value=_MINUTES_A_DAY
+    )

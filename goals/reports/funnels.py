@@ -1,0 +1,58 @@
+"""How many visitors went through steps in order, and where they dropped off.
+
+Visitors change their ids at midnight, so that a funnel is gone through within
+one day, and one person on two days counts as two.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from analytics import events
+from analytics.questions.time_limits import in_time
+from goals.counting.matched_names import matching_names
+from goals.matching import Rule
+
+
+class Step(NamedTuple):
+    rule: Rule
+    goal_id: UUID | None = None
+
+
+@in_time()
+def funnel(
+    scope: events.Scope, steps: Sequence[Step], window_minutes: int | None
+) -> dict[str, Any]:
+    """For each step its visitors, and how many of those before it were lost.
+
+    A visitor has `window_minutes` from an event of the first step, or the day.
+    """
+    names = [matching_names(scope.site_id, step.rule) for step in steps]
+    window = timedelta(minutes=window_minutes) if window_minutes else None
+    visitors = events.reached(scope, names, window)
+    return {
+        "period": {"from": scope.first, "to": scope.last},
+        "window_minutes": window_minutes,
+        "steps": [
+            _shown(step, number, before, visitors[0])
+            for step, number, before in zip(
+                steps, visitors, [visitors[0], *visitors], strict=False
+            )
+        ],
+    }
+
+
+def _shown(step: Step, visitors: int, before: int, first: int) -> dict[str, Any]:
+    return {
+        "goal": step.goal_id,
+        **step.rule._asdict(),
+        "visitors": visitors,
+        "dropped": before - visitors,
+        "share_of_previous": _share(visitors, before),
+        "share_of_first": _share(visitors, first),
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None

@@ -1,0 +1,89 @@
+"""How a goal's conversions are spread over a period."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from analytics import events
+from analytics.events import Counts
+from analytics.questions.periods import Days, each_day
+from analytics.questions.time_limits import in_time
+from goals.counting import stats
+from goals.counting.matched_names import matching_names
+from goals.models import Goal
+from goals.money.conversion import Sums
+from goals.money.pricing import pricer
+from goals.reports.intervals import hours, start_of, stretches
+
+INTERVALS = ("hour", "day", "week", "month")
+
+Rows = list[dict[str, Any]]
+
+
+def timeseries(
+    goal: Goal, days: Days, interval: str, where: tuple[events.Where, ...] = ()
+) -> Rows:
+    """Every interval of the period in order, empty ones too.
+
+    Raises PeriodError.
+    """
+    if interval == "hour":
+        scope = events.Scope(goal.site_id, *days, where)
+        return _by_hours(goal, scope, list(stretches(days, goal.site.zone)))
+    starts = {day: start_of(interval, day, days.first) for day in each_day(days)}
+    found = stats.of_one(goal, stats.by_day(goal.site_id, [goal], days, where))
+    counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
+    for day, counted in found.items():
+        sofar = counts[starts[day]]
+        # Visitors change their ids at midnight: those of two days differ.
+        counts[starts[day]] = Counts(
+            sofar.conversions + counted.counts.conversions,
+            sofar.uniques + counted.counts.uniques,
+        )
+    sums: defaultdict[date, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
+    for (day, code), amount in stats.sums(found).items():
+        sums[starts[day]][day, code] = amount
+    return _rows("date", dict.fromkeys(starts.values()), counts, sums, goal.currency)
+
+
+@in_time()
+def _by_hours(
+    goal: Goal, scope: events.Scope, parts: list[tuple[datetime, datetime]]
+) -> Rows:
+    names = matching_names(goal.site_id, goal.rule)
+    counts: dict[datetime, Counts] = {}
+    sums: dict[datetime, Sums] = {}
+    for start, end in parts:
+        counts |= events.hourly(scope, names, start=start, end=end)
+        if goal.currency:
+            sums |= events.hourly_amounts(scope, names, start=start, end=end)
+    starts = [hour for part in parts for hour in hours(*part)]
+    return _rows("start", starts, counts, sums, goal.currency)
+
+
+def _rows(
+    key: str,
+    starts: Iterable[date],
+    counts: Mapping[Any, Counts],
+    sums: Mapping[Any, Sums],
+    currency: str | None,
+) -> Rows:
+    """Rows by `key`, the start of an interval, with zeros where nothing was."""
+    everything = {
+        pair: amount for part in sums.values() for pair, amount in part.items()
+    }
+    revenue = pricer(everything, currency)
+    rows = []
+    for start in starts:
+        conversions, uniques = counts.get(start, Counts(0, 0))
+        rows.append(
+            {
+                key: start,
+                "conversions": conversions,
+                "unique_conversions": uniques,
+                "revenue": revenue(sums.get(start, {})),
+            }
+        )
+    return rows

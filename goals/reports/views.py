@@ -1,0 +1,192 @@
+"""The API of the questions about goals that go beyond their stats."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics import events
+from analytics.access.authentication import site_for
+from analytics.models import Site
+from analytics.questions import cursors
+from analytics.questions.filters import where
+from analytics.questions.period_query import days
+from analytics.questions.periods import PeriodError
+from goals.counting.matched_names import matching_names
+from goals.counting.stats import all_goal_stats
+from goals.models import Goal
+from goals.reports import export
+from goals.reports.breakdown import breakdown
+from goals.reports.conversion_rate import converting_share
+from goals.reports.questions import (
+    BreakdownQuestionSerializer,
+    ConversionsQuestionSerializer,
+    QuestionSerializer,
+    RateQuestionSerializer,
+    TimeseriesQuestionSerializer,
+    compared,
+    shown,
+)
+from goals.reports.timeseries import timeseries
+from goals.views import goal_for
+from krafter.errors import Invalid
+from krafter.rendering import EnvelopeRenderer
+from krafter.views import ContractViewSet, page, query
+
+
+class AllGoalsViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    required_scopes: ClassVar = {"stats": "analytics:read"}
+
+    def stats(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        asked = query(QuestionSerializer, request)
+        period = days(site, asked)
+        rows = all_goal_stats(site, period, where(asked))
+        return Response({"period": shown(period), "goals": rows})
+
+
+class GoalReportViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    required_scopes: ClassVar = {
+        "timeseries": "analytics:read",
+        "breakdown": "analytics:read",
+        "rate": "analytics:read",
+    }
+
+    def timeseries(self, request: Request, key: str, id: str) -> Response:
+        goal = goal_for(request, key, id)
+        asked = query(TimeseriesQuestionSerializer, request)
+        period, interval, labels = (
+            days(goal.site, asked),
+            asked["interval"],
+            where(asked),
+        )
+        try:
+            answer: dict[str, Any] = {
+                "period": shown(period),
+                "interval": interval,
+                "timeseries": timeseries(goal, period, interval, labels),
+            }
+            if other := compared(asked, period):
+                answer["comparison"] = {
+                    "period": shown(other),
+                    "interval": interval,
+                    "timeseries": timeseries(goal, other, interval, labels),
+                }
+        except PeriodError as error:
+            raise Invalid({error.parameter: [error.message]}) from None
+        return Response(answer)
+
+    def breakdown(self, request: Request, key: str, id: str) -> Response:
+        goal = goal_for(request, key, id)
+        asked = query(BreakdownQuestionSerializer, request)
+        period, dimension = days(goal.site, asked), asked["dimension"]
+        rows, values = breakdown(
+            goal,
+            period,
+            dimension,
+            where(asked),
+            sort=asked["sort"],
+            limit=asked["limit"],
+        )
+        return Response(
+            {
+                "period": shown(period),
+                "dimension": dimension,
+                "breakdown": rows,
+                "total_values": values,
+            }
+        )
+
+    def rate(self, request: Request, key: str, id: str) -> Response:
+        goal = goal_for(request, key, id)
+        asked = query(RateQuestionSerializer, request)
+        whole = _goal_of(goal.site, asked["of"]) if "of" in asked else None
+        period = days(goal.site, asked)
+        return Response(
+            {
+                "period": shown(period),
+                **converting_share(goal, period, where(asked), of=whole),
+            }
+        )
+
+
+def _goal_of(site: Site, id: UUID) -> Goal:
+    goal = site.goals.live().filter(id=id).first()
+    if goal is None:
+        raise Invalid({"of": ["No such goal on this site."]})
+    return goal
+
+
+class CsvRenderer(EnvelopeRenderer):
+    media_type = "text/csv"
+
+
+class NdjsonRenderer(EnvelopeRenderer):
+    media_type = "application/x-ndjson"
+
+
+class ConversionViewSet(ContractViewSet[Goal]):
+    """A goal's conversions: page by page, or the whole period as one file."""
+
+    queryset = Goal.objects.none()
+    required_scopes: ClassVar = {"list": "analytics:read"}
+    renderer_classes = (EnvelopeRenderer, CsvRenderer, NdjsonRenderer)
+
+    def list(self, request: Request, key: str, id: str) -> HttpResponseBase:
+        goal = goal_for(request, key, id)
+        match request.accepted_renderer:
+            case CsvRenderer():
+                return _file(request, goal, export.as_csv, "csv")
+            case NdjsonRenderer():
+                return _file(request, goal, export.ndjson, "ndjson")
+        asked = query(ConversionsQuestionSerializer, request)
+        limit = asked["limit"]
+        found = [
+            *events.entries(
+                *_scope_and_names(goal, asked),
+                before=cursors.read(asked.get("cursor")),
+                limit=limit + 1,
+            )
+        ]
+        shown = found[:limit]
+        more = len(found) > limit
+        return page(
+            request,
+            [export.conversion(entry) for entry in shown],
+            cursors.write(shown[-1].at, shown[-1].pk) if more else None,
+        )
+
+    def handle_exception(self, error: Exception) -> Response:
+        # An error is JSON, whatever the caller accepts besides.
+        self.request.accepted_renderer = EnvelopeRenderer()
+        self.request.accepted_media_type = EnvelopeRenderer.media_type
+        return super().handle_exception(error)
+
+
+def _file(
+    request: Request,
+    goal: Goal,
+    write: Callable[[Iterator[events.Entry]], Iterator[bytes]],
+    suffix: str,
+) -> StreamingHttpResponse:
+    asked = query(QuestionSerializer, request)
+    scope, names = _scope_and_names(goal, asked)
+    name = f"conversions-{scope.first}-{scope.last}.{suffix}"
+    return StreamingHttpResponse(
+        write(events.entries(scope, names)),
+        content_type=f"{request.accepted_renderer.media_type}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _scope_and_names(
+    goal: Goal, asked: dict[str, Any]
+) -> tuple[events.Scope, frozenset[int]]:
+    scope = events.Scope(goal.site_id, *days(goal.site, asked), where(asked))
+    return scope, matching_names(goal.site_id, goal.rule)

@@ -1,0 +1,116 @@
+"""Goals as a set: make a site's goals those of a list, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from rest_framework import serializers
+
+from analytics.models import Site
+from goals.models import MAX_GOALS, Goal
+from goals.serializers import GoalSerializer
+from goals.sets.diff import Definition, Plan, plan, repeated
+from krafter.errors import Invalid
+from krafter.fields import FlagField, StrictSerializer
+
+
+class ApplyQuerySerializer(StrictSerializer):
+    dry_run = serializers.ChoiceField(("true", "false"), default="false")
+
+
+class GoalSetSerializer(StrictSerializer):
+    """Goals not in the list are deleted, unless `delete_missing` is false."""
+
+    goals: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=GoalSerializer(), max_length=MAX_GOALS
+    )
+    delete_missing = FlagField(default=True)
+
+    def validate_goals(self, goals: list[dict[str, Any]]) -> list[Definition]:
+        names = [goal["name"] for goal in goals]
+        if twice := set(repeated(names)):
+            raise serializers.ValidationError(
+                {
+                    str(index): {"name": ["Stands in the list more than once."]}
+                    for index, name in enumerate(names)
+                    if name in twice
+                }
+            )
+        return [Definition(**goal) for goal in goals]
+
+
+def definitions(site: Site, *, lock: bool = False) -> dict[Goal, Definition]:
+    """The goals of a site by name. Raises Invalid if two share one."""
+    goals = site.goals.live()
+    if lock:
+        goals = goals.select_for_update()
+    found = {
+        goal: Definition(*(getattr(goal, field) for field in Definition._fields))
+        for goal in goals
+    }
+    if twice := repeated(goal.name for goal in found):
+        message = (
+            "Names tell goals apart here, and the site has several goals named"
+            f" {', '.join(map(repr, twice))}: rename or delete all but one first."
+        )
+        raise Invalid({"goals": [message]})
+    return found
+
+
+def apply(
+    site: Site,
+    wanted: Sequence[Definition],
+    *,
+    delete_missing: bool = True,
+    dry_run: bool = False,
+) -> dict[str, list[Any]]:
+    """Do what is needed, or with `dry_run` only say it. Raises Invalid."""
+    with transaction.atomic():
+        # The lock of whoever creates a goal: nobody adds one meanwhile.
+        Site.objects.select_for_update().get(pk=site.pk)
+        present = definitions(site, lock=True)
+        planned = plan(present, wanted, delete_missing=delete_missing)
+        if len(present) - len(planned.delete) + len(planned.create) > MAX_GOALS:
+            raise Invalid({"goals": [f"A site holds at most {MAX_GOALS} goals."]})
+        answer = {
+            "create": [_shown(None, new) for new in planned.create],
+            "change": [
+                {
+                    "before": _shown(goal.id, present[goal]),
+                    "after": _shown(goal.id, new),
+                }
+                for goal, new in planned.change
+            ],
+            "delete": [_shown(goal.id, present[goal]) for goal in planned.delete],
+            "keep": [_shown(goal.id, present[goal]) for goal in planned.keep],
+        }
+        if not dry_run:
+            made = _do(site, planned)
+            for goal, shown in zip(made, answer["create"], strict=True):
+                shown["id"] = goal.id
+    return answer
+
+
+def _shown(id: UUID | None, definition: Definition) -> dict[str, Any]:
+    return {"id": id, **definition._asdict()}
+
+
+def _do(site: Site, planned: Plan[Goal]) -> list[Goal]:
+    """Returns the goals that were made."""
+    now = timezone.now()
+    for goal, new in planned.change:
+        for field, value in new._asdict().items():
+            setattr(goal, field, value)
+        goal.updated_at = now
+    changed = [goal for goal, _ in planned.change]
+    Goal.objects.bulk_update(changed, (*Definition._fields, "updated_at"), 200)
+    gone = [goal.id for goal in planned.delete]
+    site.goals.filter(id__in=gone).update(deleted_at=now)
+    return Goal.objects.bulk_create(
+        # A microsecond apart: goals are listed in the order of their making.
+        Goal(site=site, created_at=now + timedelta(microseconds=i), **new._asdict())
+        for i, new in enumerate(planned.create)
+    )

@@ -1,0 +1,93 @@
+"""Serializers and fields that refuse what they do not know."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import models
+from rest_framework import serializers
+
+from krafter.errors import Details, flat_details
+
+
+class _NoCoercion:
+    """A field that takes its own JSON type and no other: `1` is not "1"."""
+
+    accepts: type
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, self.accepts):
+            self.fail("invalid")  # type: ignore[attr-defined]
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class TextField(_NoCoercion, serializers.CharField):
+    accepts = str
+
+
+class FlagField(_NoCoercion, serializers.BooleanField):
+    accepts = bool
+
+
+class NumberField(_NoCoercion, serializers.IntegerField):
+    """A whole number, `1.0` included: JSON does not tell it from `1`."""
+
+    accepts = int
+
+    def to_internal_value(self, data: Any) -> Any:
+        is_whole = isinstance(data, float) and data.is_integer()
+        return super().to_internal_value(int(data) if is_whole else data)
+
+
+class DayField(serializers.DateField):
+    """`YYYY-MM-DD` and nothing else: Python also reads `20260131`, `2026-W05-6`."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(value)
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class _KnownFieldsOnly:
+    """Refuse keys that the serializer does not know: a typo must not pass.
+
+    Read-only fields are known and ignored: clients send whole objects back.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        keys = set(data) if isinstance(data, Mapping) else set()
+        unknown = keys - set(self.fields)  # type: ignore[attr-defined]
+        errors: Details = {key: ["Unknown field."] for key in sorted(unknown)}
+        try:
+            value = super().to_internal_value(data)  # type: ignore[misc]
+        except serializers.ValidationError as error:
+            errors |= flat_details(error.detail)
+        if errors:
+            raise serializers.ValidationError(errors)
+        return value
+
+
+class StrictSerializer(_KnownFieldsOnly, serializers.Serializer[Any]):
+    """The base of every serializer that reads input."""
+
+
+class StrictModelSerializer(_KnownFieldsOnly, serializers.ModelSerializer[Any]):
+    """The same over a model."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: TextField,
+        models.TextField: TextField,
+        models.BooleanField: FlagField,
+    }
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        """Save only what was sent: two PATCHes of other fields both hold."""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        if validated_data:
+            instance.save(update_fields=list(validated_data))
+        return instance

@@ -1,0 +1,338 @@
+"""The OpenAPI document: derived from the views, and from the tables of the apps.
+
+Envelope, errors, names and scopes come from here, so that none of them can be
+forgotten or differ from one operation to the next.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from django.forms import ChoiceField
+from django.utils.module_loading import import_string
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.drainage import warn
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from krafter.openapi import errors
+from krafter.openapi.operations import (
+    DeletionSerializer,
+    Operation,
+    PageSerializer,
+    Schema,
+    WholeSerializer,
+    reference,
+)
+
+_TABLES = ("analytics.openapi.OPERATIONS", "goals.openapi.OPERATIONS")
+
+# PostgreSQL stores no NUL, and a text that is blank once trimmed is none. Anchored,
+# in words that every language reads: generated clients check patterns themselves.
+_TEXT = r"^[^\x00]*$"
+_NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
+_PATH_PARAMETERS: dict[str, Schema] = {
+    "key": {
+        "description": "The site's public key.",
+        "schema": {"type": "string", "pattern": "^sk_[a-z0-9]{12}$"},
+        "example": "sk_abc123def456",
+    },
+    "id": {
+        "schema": {"type": "string", "format": "uuid"},
+        "example": "550e8400-e29b-41d4-a716-446655440000",
+    },
+}
+# Where the rule would give two operations one id, or a doubled one.
+_IDS = {"collect": "collect", "sites/{key}/goals/stats": "goals_stats_all"}
+_ACTIONS = {"partial_update": "update", "destroy": "delete"}
+# Of the actions whose body and answer are the view's serializer.
+_SUMMARIES = {
+    "list": "List {many}",
+    "create": "Create {one}",
+    "retrieve": "Get {one}",
+    "partial_update": "Change {one}",
+    "destroy": "Delete {one}",
+}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "analytics.access.authentication.TokenAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key: `kr_live_` and 43 characters.",
+        }
+
+
+class EnvelopeSchema(AutoSchema):
+    """One operation of the document, out of a viewset and its action."""
+
+    view: Any
+
+    def get_operation_id(self) -> str:
+        if special := _IDS.get(self.path.rpartition("/analytics/")[2]):
+            return special
+        return f"{self._resource}_{_ACTIONS.get(self._action, self._action)}"
+
+    def get_tags(self) -> list[str]:
+        return [str(self.view.queryset.model._meta.verbose_name_plural)]
+
+    def get_summary(self) -> str:
+        if summary := self._row.summary:
+            return summary
+        if self._action not in _SUMMARIES:
+            return self._action.capitalize()
+        one = "settings" if self._resource == "settings" else f"a {self._resource[:-1]}"
+        return _SUMMARIES[self._action].format(many=self._resource, one=one)
+
+    def get_description(self) -> str:  # type: ignore[override] # as theirs does
+        scope = f"Required scope: `{self._scope}`." if self._scope else ""
+        return "\n\n".join(filter(None, (self._row.description, scope)))
+
+    def get_auth(self) -> list[Schema]:
+        # From 3.1 on, a requirement may name what the bearer's key must grant.
+        return [{name: [self._scope] for name in auth} for auth in super().get_auth()]
+
+    def get_override_parameters(self) -> list[Any]:
+        query = [self._row.query] if self._row.query else []
+        return [*query, *self._row.parameters]
+
+    def get_filter_backends(self) -> list[Any]:
+        self.view.filterset_class = self._row.filters
+        return [DjangoFilterBackend] if self._row.filters else []
+
+    def get_request_serializer(self) -> Any:
+        body = self._row.body
+        return super().get_request_serializer() if body is empty else body
+
+    def get_response_serializers(self) -> Any:
+        if answer := self._row.answer:
+            return answer if isinstance(answer, dict) else {self._row.status: answer}
+        if self._action == "destroy":
+            return {200: DeletionSerializer}
+        return super().get_response_serializers()
+
+    def get_examples(self) -> list[OpenApiExample]:
+        answered = self._row.answered
+        if answered is None:
+            return []
+        return [OpenApiExample("Example", answered, response_only=True)]
+
+    @property
+    def _action(self) -> str:
+        return str(self.view.action)
+
+    @property
+    def _resource(self) -> str:
+        """`goals` for /sites/{key}/goals/{id}/stats, as for /sites/{key}/goals."""
+        words = [part for part in self.path.split("/") if part and part[0] != "{"]
+        if words[-1] == self._action:
+            words.pop()
+        return words[-1]
+
+    @property
+    def _row(self) -> Operation:
+        name = self.get_operation_id()
+        row = _rows().get(name)
+        if row is None and self._action not in _SUMMARIES:
+            warn(f"Describe {name} in the table of its app.")
+        return row or _UNDESCRIBED
+
+    @property
+    def _scope(self) -> str | None:
+        return getattr(self.view, "required_scopes", {}).get(self._action)
+
+    def _resolve_path_parameters(self, variables: Iterable[str]) -> list[Schema]:
+        return [
+            {"in": "path", "name": name, "required": True, **_PATH_PARAMETERS[name]}
+            for name in variables
+        ]
+
+    def _get_filter_parameters(self) -> list[Schema]:
+        parameters: list[Schema] = super()._get_filter_parameters()
+        for parameter in parameters:
+            field = self._row.filters().form.fields[parameter["name"]]
+            if isinstance(field, ChoiceField):
+                known: Any = field.choices
+                values = [value for value, _ in known if value]
+                parameter["schema"] = {"type": "string", "enum": values}
+            elif longest := field.max_length:
+                parameter["schema"] |= {"maxLength": longest, "pattern": _TEXT}
+        return parameters
+
+    def _get_request_body(self, direction: Any = "request") -> Schema | None:
+        body: Schema | None = super()._get_request_body(direction)
+        if body and self._row.sent:
+            # Beside the schema: generators cannot read one beside a body.
+            name = body["content"]["application/json"]["schema"]["$ref"]
+            component = self.registry[name.rpartition("/")[2], "schemas"]
+            component.schema["examples"] = [self._row.sent]
+        # A PATCH may change nothing, but it must say so: `{}`.
+        return body and {**body, "required": True}
+
+    def _get_response_bodies(self, direction: Any = "response") -> Schema:
+        bodies: Schema = super()._get_response_bodies(direction)
+        if self.method == "GET":
+            bodies["304"] = self._component(
+                "responses", "NotModified", errors.NOT_MODIFIED
+            )
+        for status in self._errors():
+            bodies.setdefault(str(status), self._error(status))
+        return dict(sorted(bodies.items()))
+
+    def _errors(self) -> set[int]:
+        """The errors that this operation can answer with."""
+        if not self._scope:
+            return set(self._row.errors)
+        # 400: any query may be too long.
+        statuses = {400, 401, 403, 406, 429, 500, 503, *self._row.errors}
+        if "{" in self.path:
+            statuses |= {404}
+        if self.method == "GET":
+            statuses |= {412}
+        if self._get_request_body():
+            statuses |= {413, 415, 422}
+        if any(parameter["in"] == "query" for parameter in self._get_parameters()):
+            statuses |= {422}
+        return statuses
+
+    def _error(self, status: int) -> Schema:
+        error = errors.RESPONSES[status]
+        self._component("schemas", error.schema, errors.SCHEMAS[error.schema])
+        self._headers(*error.headers)
+        return self._component("responses", error.name, error.described())
+
+    def _headers(self, *names: str) -> Schema:
+        names = (*errors.USUAL_HEADERS, *names)
+        for name in names:
+            self._component("headers", name, errors.HEADERS[name])
+        return errors.header_references(names)
+
+    def _component(self, kind: str, name: str, content: Schema) -> Schema:
+        """A reference to a component, which is made unless there is one."""
+        component = ResolvedComponent(name=name, type=kind, schema=content, object=name)
+        self.registry.register_on_missing(component)
+        return dict(component.ref)
+
+    def _get_response_for_code(
+        self,
+        serializer: Any,
+        status_code: str,
+        media_types: Any = None,
+        direction: Any = "response",
+    ) -> Schema:
+        response: Schema = super()._get_response_for_code(
+            serializer, status_code, media_types, direction
+        )
+        response["headers"] = self._headers(*self._own_headers(serializer))
+        response["description"] = response["description"] or "Done."
+        if not _is(serializer, WholeSerializer):
+            for media in response.get("content", {}).values():
+                self._wrap(media)
+        for media_type, media in response.get("content", {}).items():
+            if media_type != "application/json":
+                media["schema"] = {"type": "string"}
+        return response
+
+    def _own_headers(self, serializer: Any) -> list[str]:
+        names = [*self._row.headers]
+        if self.method == "GET":
+            names.append("ETag")
+        if _is(serializer, PageSerializer):
+            names.append("Link")
+        return names
+
+    def _wrap(self, media: Schema) -> None:
+        """Put a schema and its examples into the envelope."""
+        schema = media["schema"]
+        inner = schema.get("items", schema).get("$ref", self.get_operation_id())
+        name = inner.rpartition("/")[2] + ("List" if "items" in schema else "")
+        envelope = {
+            "type": "object",
+            "properties": {"data": schema},
+            "required": ["data"],
+        }
+        media["schema"] = self._component("schemas", f"{name}Answer", envelope)
+        for example in media.get("examples", {}).values():
+            example["value"] = {"data": example["value"]}
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Schema:
+        schema: Schema = super()._map_basic_serializer(serializer, direction)
+        if type(serializer).__doc__ is None:
+            # Inherited: said of the base.
+            schema.pop("description", None)
+        if direction == "request":
+            schema["additionalProperties"] = False
+        else:
+            schema["required"] = [
+                name
+                for name, field in serializer.fields.items()
+                # What is optional to send of a model is there in each answer.
+                if isinstance(serializer, serializers.ModelSerializer)
+                or field.required
+                or field.read_only
+            ]
+            for content in schema["properties"].values():
+                # The request has a schema of its own.
+                content.pop("readOnly", None)
+        return schema
+
+    def _map_serializer_field(
+        self, field: Any, direction: Any, bypass_extensions: bool = False
+    ) -> Schema:
+        schema: Schema = super()._map_serializer_field(
+            field, direction, bypass_extensions
+        )
+        if direction == "request" and isinstance(field, serializers.CharField):
+            # Theirs does so for fields of serializers, not for items of lists.
+            self._insert_field_validators(field, schema)
+            may_be_blank = field.allow_blank or not field.trim_whitespace
+            schema.setdefault("pattern", _TEXT if may_be_blank else _NOT_BLANK)
+        if isinstance(field, serializers.DecimalField):
+            # It is exact, which `double` would tell clients to give up.
+            schema.pop("format", None)
+        if isinstance(field, serializers.ListField) and not field.allow_empty:
+            schema["minItems"] = 1
+        return schema
+
+
+def _is(serializer: Any, base: type) -> bool:
+    return isinstance(serializer, base) or (
+        isinstance(serializer, type) and issubclass(serializer, base)
+    )
+
+
+@cache
+def _rows() -> Mapping[str, Operation]:
+    """The tables, loaded late: they import models."""
+    return {
+        name: row for table in _TABLES for name, row in import_string(table).items()
+    }
+
+
+_UNDESCRIBED = Operation()
+
+
+def inline_null(result: Schema, **_: Any) -> Schema:
+    """drf-spectacular's hook: say null in place, not by a component of that name."""
+    result["components"]["schemas"].pop("Null", None)
+    inlined: Schema = _without(result, reference("Null"))
+    return inlined
+
+
+def _without(node: Any, null: Schema) -> Any:
+    if node == null:
+        return {"type": "null"}
+    if isinstance(node, dict):
+        return {name: _without(value, null) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_without(item, null) for item in node]
+    return node

@@ -1,0 +1,349 @@
+"""/api/v1/tokens: a key grants no more than its maker holds, and is shown once."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+
+from analytics.access import tokens
+from analytics.models import ApiToken
+from tests.factories import SiteFactory
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 2, 18, 12, 0, 0, 500_000, tzinfo=UTC)
+TOKENS = "/api/v1/tokens"
+KEYS = [
+    "id",
+    "name",
+    "key_prefix",
+    "scopes",
+    "sites",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+    "revoked_at",
+]
+READER = {"name": "Report", "scopes": ["analytics:read"]}
+
+
+@pytest.fixture
+def secret_of(owner):
+    """Make a key with the owner's; its secret."""
+
+    def secret_of(**fields):
+        return owner("POST", TOKENS, {**READER, **fields}).json()["data"]["token"]
+
+    return secret_of
+
+
+def is_let_in(owner, secret):
+    headers = {"Authorization": f"Bearer {secret}"}
+    return (
+        owner.client.get("/api/v1/analytics/sites", headers=headers).status_code == 200
+    )
+
+
+@time_machine.travel(NOW, tick=False)
+def test_key_is_made_and_its_secret_shown(owner):
+    response = owner("POST", TOKENS, READER)
+    data = response.json()["data"]
+    assert response.status_code == 201
+    assert list(data) == [*KEYS, "token"]
+    assert tokens.is_well_formed(data["token"])
+    made = ApiToken.objects.get(uuid=data["id"])
+    assert made.digest == tokens.digest(data["token"])
+    assert data == {
+        "id": str(made.uuid),
+        "name": "Report",
+        "key_prefix": data["token"][:12],
+        "scopes": ["analytics:read"],
+        "sites": None,
+        "created_at": "2026-02-18T12:00:00Z",
+        "expires_at": None,
+        "last_used_at": None,
+        "revoked_at": None,
+        "token": data["token"],
+    }
+    assert is_let_in(owner, data["token"])
+
+
+def test_secret_is_in_no_later_answer_and_in_no_table(owner, secret_of, caplog):
+    secret = secret_of()
+    token = ApiToken.objects.get(digest=tokens.digest(secret))
+    answers = [
+        owner("GET", TOKENS),
+        owner("POST", f"{TOKENS}/{token.uuid}/rotate"),
+        owner("POST", f"{TOKENS}/{token.uuid}/revoke"),
+    ]
+    # All but the prefix that recognises it.
+    hidden = secret[12:]
+    assert all(hidden not in response.content.decode() for response in answers)
+    assert hidden not in caplog.text
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')
+            assert hidden not in str(cursor.fetchall())
+
+
+def test_keys_are_listed_without_secrets(owner, secret_of, site):
+    secret_of(sites=[site.site_key])
+    listed = owner("GET", TOKENS).json()["data"]
+    assert [list(row) for row in listed] == [KEYS, KEYS]
+    assert [row["sites"] for row in listed] == [None, [site.site_key]]
+
+
+def test_list_takes_as_many_queries_as_keys_are_few(owner, secret_of, site):
+    for _ in range(5):
+        secret_of(sites=[site.site_key])
+    owner("GET", TOKENS, queries=3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", None),
+        ("name", "x" * 256),
+        ("name", 5),
+        ("scopes", []),
+        ("scopes", None),
+        ("scopes", "analytics:read"),
+        ("scopes", {"0": "analytics:read"}),
+        ("scopes", ["analytics:everything"]),
+        ("scopes", ["analytics:read", None]),
+        ("scopes", [["analytics:read"]]),
+        ("sites", []),
+        ("sites", "sk_abc123def456"),
+        ("sites", ["sk_unknownunkno"]),
+        ("sites", ["a\0b"]),
+        ("sites", [5]),
+        ("sites", ["sk_abc123def456"] * 2_000),
+        ("expires_at", "tomorrow"),
+        ("expires_at", 4_102_444_800),
+        ("expires_at", "2020-01-01T00:00:00Z"),
+        ("expires_at", "9999-12-31T23:59:59-23:59"),
+        ("expires_at", "0001-01-01T00:00:00+23:59"),
+        ("team", 1),
+        ("digest", "x"),
+        ("is_narrowed", False),
+    ],
+)
+def test_wrong_field_is_named_and_no_key_is_made(owner, field, value):
+    response = owner("POST", TOKENS, {**READER, field: value})
+    assert response.status_code == 422
+    [name] = response.json()["details"]
+    assert name.partition(".")[0] == field
+    assert ApiToken.objects.count() == 1
+
+
+def test_what_is_read_only_is_not_taken(owner):
+    sent = {**READER, "id": "x", "key_prefix": "kr_live_aaaa", "revoked_at": None}
+    data = owner("POST", TOKENS, sent).json()["data"]
+    assert data["key_prefix"] == data["token"][:12]
+
+
+# No more than is held
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "granted"),
+    [
+        (["tokens:write", "analytics:read"], ["analytics:read"], True),
+        (["tokens:write"], ["tokens:write"], True),
+        (["tokens:write"], ["analytics:read"], False),
+        (["tokens:write", "analytics:read"], ["analytics:write"], False),
+        (["tokens:write", "analytics:write"], ["analytics:read"], False),
+        (["tokens:write"], ["tokens:read"], False),
+        (["tokens:write", "analytics:read"], ["*"], False),
+        (
+            ["tokens:write", "tokens:read", "analytics:read", "analytics:write"],
+            ["*"],
+            False,
+        ),
+        (["tokens:write", "analytics:read"], ["analytics:read", "*"], False),
+        (["*"], ["*"], True),
+        (["*"], ["analytics:read", "tokens:write"], True),
+    ],
+)
+def test_scopes_of_a_new_key_must_be_held(site, client_with, held, asked, granted):
+    response = client_with(site.team, *held)(
+        "POST", TOKENS, {**READER, "scopes": asked}
+    )
+    assert response.status_code == (201 if granted else 422)
+    if not granted:
+        assert list(response.json()["details"]) == ["scopes"]
+
+
+def test_narrowed_key_makes_keys_of_its_own_sites_only(site, client_with):
+    other = SiteFactory.create(team=site.team)
+    call = client_with(site.team, "*", sites=[site])
+    for sites in (None, [other.site_key], [site.site_key, other.site_key]):
+        response = call("POST", TOKENS, {**READER, "sites": sites})
+        assert response.status_code == 422
+        assert list(response.json()["details"]) == ["sites"]
+    assert call("POST", TOKENS, READER).status_code == 422
+    made = call("POST", TOKENS, {**READER, "sites": [site.site_key]})
+    assert made.json()["data"]["sites"] == [site.site_key]
+
+
+def test_site_of_another_team_is_unknown(owner, strangers_site, site):
+    unknown = owner("POST", TOKENS, {**READER, "sites": ["sk_unknownunkno"]})
+    foreign = owner("POST", TOKENS, {**READER, "sites": [strangers_site.site_key]})
+    assert foreign.status_code == 422
+    assert foreign.json()["details"] == {
+        "sites": [f"Unknown site {strangers_site.site_key}."]
+    }
+    assert unknown.status_code == 422
+
+
+@time_machine.travel(NOW, tick=False)
+def test_new_key_does_not_outlive_its_maker(site, client_with):
+    ends = NOW + timedelta(days=10)
+    call = client_with(site.team, "*", expires_at=ends)
+    for expires_at, status in [
+        (None, 422),
+        (ends + timedelta(seconds=1), 422),
+        (ends, 201),
+        (ends - timedelta(days=1), 201),
+    ]:
+        sent = expires_at and expires_at.isoformat()
+        response = call("POST", TOKENS, {**READER, "expires_at": sent})
+        assert response.status_code == status
+    assert call("POST", TOKENS, READER).status_code == 422
+
+
+# Revoking
+
+
+@time_machine.travel(NOW, tick=False)
+def test_revoked_key_is_out_for_good(owner, secret_of):
+    secret = secret_of()
+    token = ApiToken.objects.get(digest=tokens.digest(secret))
+    assert is_let_in(owner, secret)
+    response = owner("POST", f"{TOKENS}/{token.uuid}/revoke")
+    assert response.status_code == 200
+    assert list(response.json()["data"]) == KEYS
+    assert response.json()["data"]["revoked_at"] == "2026-02-18T12:00:00Z"
+    assert not is_let_in(owner, secret)
+
+
+def test_second_revocation_keeps_the_time_of_the_first(owner, secret_of):
+    token = ApiToken.objects.get(digest=tokens.digest(secret_of()))
+    url = f"{TOKENS}/{token.uuid}/revoke"
+    with time_machine.travel(NOW, tick=False) as clock:
+        first = owner("POST", url).json()
+        clock.shift(3_600)
+        assert (
+            owner("POST", url).json()["data"]["revoked_at"]
+            == (first["data"]["revoked_at"])
+        )
+
+
+def test_revoked_key_is_still_listed(owner, secret_of):
+    token = ApiToken.objects.get(digest=tokens.digest(secret_of()))
+    owner("POST", f"{TOKENS}/{token.uuid}/revoke")
+    listed = owner("GET", TOKENS).json()["data"]
+    assert [row["revoked_at"] is None for row in listed] == [True, False]
+
+
+def test_key_may_revoke_itself(site, client_with):
+    call = client_with(site.team, "tokens:write")
+    token = ApiToken.objects.get()
+    assert call("POST", f"{TOKENS}/{token.uuid}/revoke").status_code == 200
+    assert call("POST", f"{TOKENS}/{token.uuid}/revoke").status_code == 401
+
+
+# Rotating
+
+
+def test_rotated_key_has_a_new_secret_and_nothing_else_new(owner, secret_of, site):
+    secret = secret_of(
+        scopes=["analytics:read", "analytics:write"],
+        sites=[site.site_key],
+        expires_at="2099-01-01T00:00:00Z",
+    )
+    old = ApiToken.objects.get(digest=tokens.digest(secret))
+    response = owner("POST", f"{TOKENS}/{old.uuid}/rotate")
+    data = response.json()["data"]
+    assert response.status_code == 201
+    assert list(data) == [*KEYS, "token"]
+    assert data["token"] != secret
+    assert data["id"] != str(old.uuid)
+    assert data["scopes"] == ["analytics:read", "analytics:write"]
+    assert data["sites"] == [site.site_key]
+    assert data["expires_at"] == "2099-01-01T00:00:00Z"
+    assert is_let_in(owner, data["token"])
+    assert not is_let_in(owner, secret)
+
+
+def test_revoked_key_is_not_rotated_back(owner, secret_of):
+    token = ApiToken.objects.get(digest=tokens.digest(secret_of()))
+    owner("POST", f"{TOKENS}/{token.uuid}/revoke")
+    response = owner("POST", f"{TOKENS}/{token.uuid}/rotate")
+    assert response.status_code == 422
+    assert ApiToken.objects.count() == 2
+
+
+def test_key_rotates_itself(site, client_with):
+    call = client_with(site.team, "tokens:write")
+    token = ApiToken.objects.get()
+    response = call("POST", f"{TOKENS}/{token.uuid}/rotate")
+    assert response.json()["data"]["scopes"] == ["tokens:write"]
+    assert call("POST", f"{TOKENS}/{token.uuid}/rotate").status_code == 401
+
+
+def test_rotating_hands_out_no_more_than_is_held(site, client_with):
+    ApiToken.issue(team=site.team, name="root", scopes=["*"])
+    root = ApiToken.objects.get()
+    response = client_with(site.team, "tokens:write", "analytics:read")(
+        "POST", f"{TOKENS}/{root.uuid}/rotate"
+    )
+    assert response.status_code == 403
+    root.refresh_from_db()
+    assert root.revoked_at is None
+
+
+def test_rotating_hands_out_no_longer_life(site, client_with):
+    ApiToken.issue(team=site.team, name="lasting", scopes=["analytics:read"])
+    lasting = ApiToken.objects.get()
+    soon = datetime.now(UTC) + timedelta(days=1)
+    call = client_with(site.team, "*", expires_at=soon)
+    assert call("POST", f"{TOKENS}/{lasting.uuid}/rotate").status_code == 403
+
+
+# Narrowed keys among others
+
+
+@pytest.fixture
+def narrowed(site, client_with):
+    return client_with(site.team, "*", sites=[site])
+
+
+@pytest.mark.parametrize("action", ["revoke", "rotate"])
+def test_narrowed_key_sees_only_keys_within_its_sites(narrowed, site, action):
+    other = SiteFactory.create(team=site.team)
+    for name, sites in [
+        ("wide", None),
+        ("elsewhere", [other]),
+        ("both", [site, other]),
+        ("within", [site]),
+    ]:
+        ApiToken.issue(
+            team=site.team, name=name, scopes=["analytics:read"], sites=sites
+        )
+    listed = narrowed("GET", TOKENS).json()["data"]
+    assert [row["name"] for row in listed] == ["test", "within"]
+    statuses = {
+        token.name: narrowed("POST", f"{TOKENS}/{token.uuid}/{action}").status_code
+        for token in ApiToken.objects.exclude(name="test")
+    }
+    done = 200 if action == "revoke" else 201
+    assert statuses == {"wide": 404, "elsewhere": 404, "both": 404, "within": done}
+
+
+def test_what_is_shown_of_a_key_in_text_is_not_its_secret(site):
+    token, secret = ApiToken.issue(team=site.team, name="Report", scopes=["*"])
+    assert secret[12:] not in f"{token} {token!r} {json.dumps(token.key_prefix)}"

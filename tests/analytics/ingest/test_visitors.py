@@ -1,0 +1,257 @@
+"""Who is the same visitor: for a day, on a site, and never longer."""
+
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+import time_machine
+from django.db.models import QuerySet
+
+from analytics.ingest import visitors
+from analytics.models import Event, Salt
+from tests.conftest import BROWSER
+from tests.factories import SiteFactory
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 2, 18, 12, tzinfo=UTC)
+TODAY = NOW.date()
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield clock
+
+
+def visitor(site, day=TODAY, *, address="192.0.2.1", user_agent=BROWSER):
+    return visitors.visitor(site, day, address=address, user_agent=user_agent)
+
+
+def salts():
+    """All salts that exist, in the table and in this process."""
+    stored = {bytes(salt.value) for salt in Salt.objects.all()}
+    return stored | {salt for salt, _ in visitors._salts.values()}
+
+
+# The same, and not the same
+
+
+def test_same_day_is_the_same_visitor(site, clock):
+    first = visitor(site)
+    clock.shift(timedelta(hours=11))
+    assert visitor(site) == first
+
+
+def test_next_day_is_another_visitor(site):
+    assert visitor(site) != visitor(site, TODAY + timedelta(days=1))
+
+
+def test_other_site_is_another_visitor(site):
+    assert visitor(site) != visitor(SiteFactory.create(team=site.team))
+
+
+@pytest.mark.parametrize(
+    "change", [{"address": "192.0.2.2"}, {"user_agent": f"{BROWSER} "}]
+)
+def test_other_address_or_browser_is_another_visitor(site, change):
+    assert visitor(site) != visitor(site, **change)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("192.0.2.1", "::ffff:192.0.2.1"), ("2001:db8::a", "2001:0DB8:0:0:0:0:0:A")],
+)
+def test_address_spelled_otherwise_is_the_same_visitor(site, one, other):
+    assert visitor(site, address=one) == visitor(site, address=other)
+
+
+def test_address_and_browser_do_not_run_together(site):
+    one = visitor(site, address="192.0.2.1", user_agent="1x")
+    other = visitor(site, address="192.0.2.11", user_agent="x")
+    assert one != other
+
+
+def test_visitor_fits_the_column(site):
+    ids = [visitor(site, address=f"192.0.2.{n}") for n in range(64)]
+    assert len(set(ids)) == 64
+    assert all(-(2**63) <= number < 2**63 for number in ids)
+    assert min(ids) < 0 < max(ids)
+
+
+def test_visitor_by_the_senders_name_is_of_one_day_and_site(site, settings):
+    def known(place=site, day=TODAY, name="customer-1"):
+        return visitors.known_visitor(place, day, name)
+
+    other = SiteFactory.create(team=site.team)
+    assert known() == known()
+    assert (
+        len({known(), known(other), known(day=date(2026, 2, 17)), known(name="x")}) == 4
+    )
+    before = known()
+    settings.SECRET_KEY = "another"
+    assert known() != before
+
+
+def test_visitor_changes_at_midnight_of_the_site(track, site, clock):
+    site.timezone = "Europe/Berlin"
+    site.save()
+    for at in ("2026-02-18T22:59:59Z", "2026-02-18T23:00:00Z", "2026-02-19T22:59:59Z"):
+        clock.move_to(datetime.fromisoformat(at))
+        track({"type": "event", "name": "x"})
+    first, second, third = Event.objects.order_by("id").values_list(
+        "visitor", flat=True
+    )
+    assert first != second
+    assert second == third
+
+
+# Salts
+
+
+def test_salt_is_made_on_first_use_of_the_day(site, django_assert_num_queries):
+    assert not Salt.objects.exists()
+    visitor(site)
+    salt = Salt.objects.get()
+    assert (salt.timezone, salt.day, salt.created_at) == ("UTC", TODAY, NOW)
+    assert len(bytes(salt.value)) == 16
+    with django_assert_num_queries(0):
+        visitor(site)
+
+
+def test_salts_are_random(site):
+    days = [TODAY - timedelta(days=days) for days in range(50)]
+    for day in days:
+        visitor(site, day)
+    assert len(salts()) == 50
+
+
+def test_processes_agree_on_a_salt(site):
+    first = visitor(site)
+    visitors.forget()
+    assert visitor(site) == first
+    assert Salt.objects.count() == 1
+
+
+def test_of_two_that_make_a_salt_at_once_one_wins(site, monkeypatch):
+    """Another process makes it between this one's look and its insert."""
+    get = QuerySet.get
+
+    def look_before_theirs(salts, **wanted):
+        try:
+            return get(salts, **wanted)
+        except Salt.DoesNotExist:
+            Salt.objects.create(value=b"t" * 16, **wanted)
+            raise
+
+    monkeypatch.setattr(QuerySet, "get", look_before_theirs)
+    ours = visitor(site)
+    assert bytes(Salt.objects.get().value) == b"t" * 16
+    visitors.forget()
+    assert visitor(site) == ours
+
+
+def test_zones_have_salts_of_their_own(site):
+    visitor(site)
+    visitor(SiteFactory.create(timezone="Europe/Berlin"))
+    assert Salt.objects.count() == 2
+    assert len(salts()) == 2
+
+
+def test_salt_is_gone_an_hour_before_48_hours(site, clock):
+    before = visitor(site)
+    [salt] = salts()
+    clock.shift(timedelta(hours=47))
+    visitors.purge_salts()
+    assert salts() == set()
+    assert visitor(site, TODAY) != before
+    assert salt not in salts()
+
+
+def test_salt_is_kept_as_long_as_its_day_may_need_it(site, clock):
+    before = visitor(site)
+    clock.shift(timedelta(hours=46, minutes=59))
+    visitors.purge_salts()
+    assert visitor(site, TODAY) == before
+
+
+def test_salt_in_memory_is_not_used_after_its_time(site, clock):
+    before = visitor(site)
+    clock.shift(timedelta(hours=47))
+    assert visitor(site, TODAY) != before
+
+
+def test_next_days_visitor_destroys_old_salts(site, clock):
+    visitor(site)
+    [old] = salts()
+    clock.shift(timedelta(days=3))
+    visitor(site, TODAY + timedelta(days=3))
+    assert old not in salts()
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", "", "192.0.2.1"),
+        # Whoever is not trusted may claim what he likes.
+        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+        ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+        ("10.0.0.1", "203.0.113.9,10.0.0.3,10.0.0.2", "203.0.113.9"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "  198.51.100.7  ", "198.51.100.7"),
+        ("10.0.0.1", "x", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.7, x", "10.0.0.1"),
+        ("10.0.0.1", "x, 198.51.100.7", "198.51.100.7"),
+        ("10.0.0.1", ",,,", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.7:443", "10.0.0.1"),
+        ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        ("::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("", "198.51.100.7", ""),
+    ],
+)
+def test_forwarded_address_is_taken_from_trusted_proxies_only(
+    settings, peer, forwarded, client
+):
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+    environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+    assert visitors.client_ip(environ) == client
+
+
+def test_forwarded_address_is_nothing_without_proxies(settings):
+    settings.TRUSTED_PROXIES = []
+    environ = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}
+    assert visitors.client_ip(environ) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("8.8.8.8", "US"),
+        ("::ffff:8.8.8.8", "US"),
+        ("2001:4860:4860::8888", "US"),
+        ("127.0.0.1", ""),
+        ("10.0.0.1", ""),
+        ("192.0.2.1", ""),
+        ("fe80::1%eth0", ""),
+        ("::1", ""),
+        ("", ""),
+        ("x", ""),
+    ],
+)
+def test_country_is_a_code_or_nothing(address, code):
+    assert visitors.country(address) == code
+
+
+def test_caller_of_a_limit_cannot_be_told_again_next_minute():
+    one = visitors.caller("192.0.2.1", 1)
+    assert one == visitors.caller("192.0.2.1", 1)
+    assert one != visitors.caller("192.0.2.1", 2)
+    assert one != visitors.caller("192.0.2.2", 1)
+    assert "192.0.2.1" not in one
+    assert len(one) <= 64

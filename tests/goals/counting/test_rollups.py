@@ -1,0 +1,249 @@
+"""Closed days: counted once, counted anew when they change, raced against."""
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.db import connection
+
+from analytics import events
+from analytics.events import Counts
+from analytics.events.closed_days import closed_days
+from analytics.models import Event, LateDay
+from analytics.questions.periods import Days
+from analytics.traffic import site_stats
+from goals.counting import stats
+from goals.counting.matched_names import matching_names
+from goals.counting.rule_days import GoalDays
+from goals.matching import Rule
+from goals.models import GoalDay
+from krafter.errors import Unavailable
+from tests.factories import GoalFactory, SiteFactory, store
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DAY = NOON.date()
+SIGNUP = Rule("event", "exact", "signup")
+
+
+def closed(site, rule=SIGNUP, days=None, **options):
+    """What the rule counted on these days, or on that one."""
+    days = days or Days(DAY, DAY)
+    found = closed_days(GoalDays(site.pk, [rule]), days, **options)
+    return {day: counts[rule] for day, counts in found.items()}
+
+
+def counted(site, rule=SIGNUP):
+    return closed(site, rule)[DAY].counts
+
+
+def test_closed_day_is_counted_once(site, django_assert_num_queries):
+    store(site, "event", "signup", at=NOON)
+    assert counted(site) == Counts(1, 1)
+    with django_assert_num_queries(2):
+        assert counted(site) == Counts(1, 1)
+
+
+def test_late_event_is_in_the_next_answer(site):
+    store(site, "event", "signup", at=NOON)
+    assert counted(site) == Counts(1, 1)
+    store(site, "event", "signup", at=NOON, visitor=2)
+    assert counted(site) == Counts(2, 2)
+
+
+def test_late_event_of_a_new_name_is_in_the_next_answer(site):
+    rule = Rule("event", "contains", "sign")
+    store(site, "event", "signup", at=NOON)
+    assert counted(site, rule) == Counts(1, 1)
+    store(site, "event", "newsletter_signup", at=NOON)
+    assert counted(site, rule) == Counts(2, 1)
+
+
+def test_event_of_today_makes_no_day_late(site):
+    with time_machine.travel(NOON, tick=False):
+        store(site, "event", "signup", at=NOON)
+    assert not LateDay.objects.exists()
+
+
+def test_late_refund_is_in_the_next_answer(site):
+    store(
+        site,
+        "event",
+        "signup",
+        at=NOON,
+        amount=10_0000,
+        currency="USD",
+        event_id="order",
+    )
+    assert closed(site)[DAY].amounts == {"USD": 10}
+    refund = events.NewRefund(day=DAY, at=NOON, refund_of="order", amount=4_0000)
+    events.refund(site.pk, [refund])
+    assert closed(site)[DAY].amounts == {"USD": 6}
+
+
+def test_equal_rules_share_their_days(site):
+    store(site, "event", "signup", at=NOON)
+    GoalFactory.create(site=site, name="One")
+    GoalFactory.create(site=site, name="Two")
+    counted(site)
+    assert GoalDay.objects.count() == 1
+
+
+def test_time_that_runs_out_keeps_what_was_counted(site):
+    days = Days(DAY - timedelta(days=50), DAY)
+    with pytest.raises(Unavailable):
+        closed(site, days=days, budget=-1)
+    # As often as a client would come back; each time it is further.
+    for tries in range(1, 100):
+        try:
+            closed(site, days=days, budget=0.001)
+        except Unavailable:
+            assert GoalDay.objects.count() >= tries
+        else:
+            break
+    assert GoalDay.objects.count() == 51
+
+
+def test_unfinished_count_is_answered_503(owner, site, monkeypatch):
+    goal = GoalFactory.create(site=site)
+    path = f"/sites/{site.site_key}/goals/{goal.id}/stats?period=12mo"
+    monkeypatch.setattr("analytics.events.closed_days.BUDGET_SECONDS", -1)
+    response = owner("GET", path)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert "error" in response.json()
+    monkeypatch.undo()
+    assert owner("GET", path).status_code == 200
+
+
+def test_rollup_command_leaves_nothing_to_count(site, django_assert_num_queries):
+    last = events.last_closed(datetime.now(UTC))
+    noon = datetime.combine(last, datetime.min.time(), UTC) + timedelta(hours=12)
+    goal = GoalFactory.create(site=site)
+    store(site, "event", "signup", at=noon)
+    call_command("rollup", stdout=StringIO())
+    days = Days(last - timedelta(days=365), last)
+    with django_assert_num_queries(2):
+        assert closed(site, goal.rule, days)[last].counts == Counts(1, 1)
+
+
+def test_closed_day_of_a_site_is_counted_once(site, django_assert_num_queries):
+    scope = events.Scope(site.pk, DAY, DAY)
+    store(site, "event", "signup", at=NOON)
+    assert site_stats.traffic(scope) == {DAY: (0, 1, 1)}
+    with django_assert_num_queries(2):
+        assert site_stats.traffic(scope) == {DAY: (0, 1, 1)}
+
+
+def test_late_event_is_in_the_next_answer_of_a_site(site):
+    scope = events.Scope(site.pk, DAY, DAY)
+    store(site, "event", "signup", at=NOON)
+    assert site_stats.traffic(scope) == {DAY: (0, 1, 1)}
+    store(site, "pageview", "/", at=NOON + timedelta(hours=1))
+    assert site_stats.traffic(scope) == {DAY: (1, 1, 2)}
+
+
+def test_new_goal_beside_counted_ones_asks_for_itself_only(site):
+    other = Rule("event", "contains", "sign")
+    store(site, "event", "signup", at=NOON)
+    assert counted(site) == Counts(1, 1)
+    # What is kept is believed: a count of it would tell.
+    GoalDay.objects.update(conversions=7)
+    found = closed_days(GoalDays(site.pk, [SIGNUP, other]), Days(DAY, DAY))[DAY]
+    assert found[SIGNUP].counts == Counts(7, 1)
+    assert found[other].counts == Counts(1, 1)
+
+
+def test_rollup_command_counts_sites_without_goals(site, django_assert_num_queries):
+    last = events.last_closed(datetime.now(UTC))
+    store(site, "pageview", "/", at=datetime.combine(last, NOON.time(), UTC))
+    call_command("rollup", stdout=StringIO())
+    scope = events.Scope(site.pk, last - timedelta(days=365), last)
+    with django_assert_num_queries(2):
+        assert site_stats.traffic(scope)[last] == (1, 1, 1)
+
+
+def test_rollup_command_drops_days_that_no_goal_asks_for(site):
+    counted(site)
+    out = StringIO()
+    call_command("rollup", stdout=out)
+    assert "1 rows dropped" in out.getvalue()
+    assert not GoalDay.objects.exists()
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.django_db(transaction=True)
+def test_late_event_is_never_missed_by_a_count_that_runs_meanwhile():
+    """Writers and counters of the same closed days, at once, many times."""
+    site = SiteFactory.create()
+    rule = Rule("event", "contains", "sign")
+    days = Days(date(2026, 3, 1), date(2026, 3, 3))
+    rounds, errors = 40, []
+
+    def write(number):
+        for i in range(rounds):
+            day = days.first + timedelta(days=i % 3)
+            at = datetime.combine(day, datetime.min.time(), UTC)
+            store(site, "event", f"sign {number} {i}", at=at, visitor=1000 * number + i)
+        connection.close()
+
+    def count():
+        seen = 0
+        for _ in range(rounds):
+            found = closed(site, rule, days)
+            total = sum(day.counts.conversions for day in found.values())
+            if total < seen:
+                errors.append((total, seen))
+            seen = total
+        connection.close()
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+    threads += [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    found = closed(site, rule, days)
+    direct = events.daily(events.Scope(site.pk, *days), matching_names(site.pk, rule))
+    assert {day: found[day].counts for day in found} == direct
+    assert sum(c.conversions for c in direct.values()) == Event.objects.count() == 120
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.django_db(transaction=True)
+def test_live_day_misses_no_event_that_commits_while_it_is_read():
+    site = SiteFactory.create()
+    goal = GoalFactory.create(site=site, match_type="contains", match_value="sign")
+    today = datetime.now(UTC).date()
+    days = Days(today - timedelta(days=1), today + timedelta(days=1))
+    rounds, errors = 40, []
+
+    def conversions():
+        return stats.goal_stats(goal, days)["conversions"]
+
+    def write(number):
+        for i in range(rounds):
+            store(site, "event", f"sign {number} {i}", visitor=1000 * number + i)
+        connection.close()
+
+    def read():
+        seen = 0
+        for _ in range(rounds):
+            total = conversions()
+            if total < seen:
+                errors.append((total, seen))
+            seen = total
+        connection.close()
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+    threads += [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert conversions() == 120
+    assert stats.goal_stats(goal, days)["unique_conversions"] == 120

@@ -1,0 +1,79 @@
+"""What holds the parts apart: import contracts, one owner for each matter."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("analytics", "goals", "krafter")
+SOURCES = [
+    path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "migrations" not in path.parts
+]
+
+
+def modules_that_import(*names):
+    """The source files that import one of these modules or names."""
+    found = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            imported = set()
+            if isinstance(node, ast.Import):
+                imported = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported = {f"{node.module}.{alias.name}" for alias in node.names}
+            if imported & set(names):
+                found.add(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_import_contracts_are_kept():
+    # A process of its own: the command turns off the loggers of the one it is in.
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout
+    kept = re.search(r"(\d+) kept, 0 broken", result.stdout)
+    assert kept
+    assert int(kept[1]) >= 2
+
+
+@pytest.mark.django_db
+def test_every_model_has_its_migration():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_only_the_matcher_knows_patterns_of_goals():
+    """One rule, one implementation: nothing else decides what matches."""
+    outside = modules_that_import("re2") - {
+        "goals/matching.py",
+        # Crawlers, and the wildcards of excluded paths: no goals.
+        "analytics/ingest/user_agents.py",
+        "analytics/ingest/pipeline.py",
+    }
+    assert not outside
+
+
+def test_only_visitors_knows_secrets_of_visitors():
+    importers = modules_that_import("analytics.models.Salt")
+    assert importers <= {"analytics/ingest/visitors.py"}
+    assert modules_that_import("geoip2fast") == {"analytics/ingest/visitors.py"}
+
+
+def test_only_events_writes_facts():
+    """The seam for another engine."""
+    word = re.compile(
+        r"\b(?:Event|EventName|Context)\.objects\b(?!\.none\(\))|analytics_event\b"
+    )
+    users = {
+        str(path.relative_to(ROOT)) for path in SOURCES if word.search(path.read_text())
+    }
+    assert {path for path in users if not path.startswith("analytics/events/")} == set()

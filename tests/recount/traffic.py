@@ -1,0 +1,73 @@
+"""A slow recount of the traffic of a site: page views, visitors, visits."""
+
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from tests.recount.goals import Raw, each, happened, whom
+
+SILENCE = timedelta(minutes=30)
+
+
+def site_stats(
+    history: list[Raw], first: date, last: date, dimensions: list[str]
+) -> dict[str, Any]:
+    raws = happened(history, first, last)
+    return {
+        "period": {"from": f"{first}", "to": f"{last}"},
+        "totals": traffic(raws),
+        "timeseries": [
+            {"date": f"{day}", **traffic([raw for raw in raws if raw.day == day])}
+            for day in each(first, last)
+        ],
+        "breakdowns": {dimension: shares(raws, dimension) for dimension in dimensions},
+    }
+
+
+def realtime(history: list[Raw], now: datetime) -> dict[str, int]:
+    start = now - timedelta(minutes=5)
+    raws = [raw for raw in history if start < raw.at <= now and not raw.refunds]
+    return {"visitors": len(whom(raws)), "pageviews": pageviews(raws)}
+
+
+def traffic(raws: list[Raw]) -> dict[str, int]:
+    return {
+        "pageviews": pageviews(raws),
+        "visitors": len(whom(raws)),
+        "visits": visits(raws),
+    }
+
+
+def pageviews(raws: list[Raw]) -> int:
+    return sum(raw.type == "pageview" for raw in raws)
+
+
+def visits(raws: list[Raw]) -> int:
+    """They end with the day, or when more than 30 minutes are silent."""
+    seconds: dict[Any, list[datetime]] = {}
+    for raw in raws:
+        second = raw.at.replace(microsecond=0)
+        seconds.setdefault((raw.day, raw.visitor), []).append(second)
+    return sum(
+        1 + sum(after - before > SILENCE for before, after in pairwise(sorted(own)))
+        for own in seconds.values()
+    )
+
+
+def shares(raws: list[Raw], dimension: str) -> list[dict[str, Any]]:
+    values: dict[str, list[Raw]] = {}
+    for raw in raws:
+        if dimension != "path":
+            values.setdefault(getattr(raw.labels, dimension), []).append(raw)
+        elif raw.type == "pageview":
+            values.setdefault(raw.name, []).append(raw)
+    # Equal ones in the order of their characters, the unknown one last.
+    order = sorted(values, key=lambda v: (-len(whom(values[v])), not v, v))
+    return [
+        {
+            "value": value or None,
+            "pageviews": pageviews(values[value]),
+            "visitors": len(whom(values[value])),
+        }
+        for value in order
+    ]
