@@ -32,7 +32,7 @@ class MatchType(models.TextChoices):
 
 
 class GoalQuerySet(models.QuerySet["Goal"]):
-    def live(self) -> Self:
+    def undeleted(self) -> Self:
         return self.filter(deleted_at=None)
 
 
@@ -84,7 +84,7 @@ def lacks_room(site: Site) -> str | None:
     """Why the site can take no other goal, if so. Call it in a transaction."""
     # The lock keeps two requests from both being the thousandth.
     Site.objects.select_for_update().get(pk=site.pk)
-    if Goal.objects.live().filter(site=site).count() < MAX_GOALS:
+    if Goal.objects.undeleted().filter(site=site).count() < MAX_GOALS:
         return None
     return f"A site holds at most {MAX_GOALS} goals."
 

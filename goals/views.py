@@ -43,7 +43,7 @@ class GoalViewSet(ContractViewSet[Goal]):
         return GoalSetSerializer if self.action == "apply" else GoalSerializer
 
     def list(self, request: Request, key: str) -> Response:
-        goals = site_for(request, key).goals.live()
+        goals = site_for(request, key).goals.undeleted()
         return Response(self.get_serializer(narrow(goals, request), many=True).data)
 
     @replayable
@@ -116,7 +116,7 @@ class GoalViewSet(ContractViewSet[Goal]):
 def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal:
     """The goal of that id and site, if the caller's key reaches it; else 404."""
     site = site_for(request, key)
-    goals = site.goals.live()
+    goals = site.goals.undeleted()
     if lock:
         goals = goals.select_for_update()
     goal = goals.filter(id=uuid_or_404(id)).first()

@@ -53,10 +53,12 @@ class HasScope(BasePermission):
         # No action: a method the route does not have. DRF answers 405 next.
         if view.action in (None, "metadata"):
             return True
-        return tokens.grants(caller(request).scopes, view.required_scopes[view.action])
+        return tokens.grants(
+            request_token(request).scopes, view.required_scopes[view.action]
+        )
 
 
-def caller(request: Request) -> ApiToken:
+def request_token(request: Request) -> ApiToken:
     """The key that the request was authenticated with."""
     return cast(ApiToken, request.auth)
 
@@ -69,7 +71,11 @@ def site_for(request: Request, site_key: str) -> Site:
     # PostgreSQL fails on a NUL in a text, and no site key has one.
     if "\0" in site_key:
         raise NotFound
-    site = Site.objects.visible_to(caller(request)).filter(site_key=site_key).first()
+    site = (
+        Site.objects.visible_to(request_token(request))
+        .filter(site_key=site_key)
+        .first()
+    )
     if site is None:
         raise NotFound
     return site

@@ -21,7 +21,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.access.authentication import caller, site_for
+from analytics.access.authentication import request_token, site_for
 from analytics.models import IdempotencyKey
 from krafter.errors import Invalid
 from krafter.rendering import EnvelopeRenderer
@@ -62,7 +62,7 @@ def replayable(action: Action) -> Callable[..., HttpResponse]:
 
 def _once(request: Request, name: str, act: Callable[[], Response]) -> HttpResponse:
     sent = _digest(msgspec.json.encode(request.data, order="deterministic"))
-    place = _digest(f"{caller(request).team_id} {request.path} {name}".encode())
+    place = _digest(f"{request_token(request).team_id} {request.path} {name}".encode())
     with transaction.atomic():
         _wait_briefly()
         _expired().filter(pk=place).delete()

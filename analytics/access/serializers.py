@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from analytics.access import tokens
-from analytics.access.authentication import caller
+from analytics.access.authentication import request_token
 from analytics.models import ApiToken, Site
 from krafter.fields import StrictModelSerializer, TextField
 
@@ -51,7 +51,7 @@ class TokenSerializer(StrictModelSerializer):
         read_only_fields = ("key_prefix", "created_at", "last_used_at", "revoked_at")
 
     def validate_scopes(self, value: list[str]) -> list[str]:
-        held = caller(self.context["request"]).scopes
+        held = request_token(self.context["request"]).scopes
         excess = [scope for scope in value if not tokens.grants(held, scope)]
         if excess:
             raise serializers.ValidationError(
@@ -62,7 +62,7 @@ class TokenSerializer(StrictModelSerializer):
     def validate_sites(self, value: list[str] | None) -> list[Site] | None:
         if value is None:
             return None
-        visible = Site.objects.visible_to(caller(self.context["request"]))
+        visible = Site.objects.visible_to(request_token(self.context["request"]))
         sites = list(visible.filter(site_key__in=value))
         unknown = set(value) - {site.site_key for site in sites}
         if unknown:
@@ -77,7 +77,7 @@ class TokenSerializer(StrictModelSerializer):
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        own = caller(self.context["request"])
+        own = request_token(self.context["request"])
         if own.is_narrowed and attrs.get("sites") is None:
             raise serializers.ValidationError(
                 {"sites": ["Your key is narrowed to sites: name some of them."]}

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from analytics.access.authentication import caller
+from analytics.access.authentication import request_token
 from analytics.models import RateWindow
 from krafter.rendering import API_PREFIX
 
@@ -102,7 +102,7 @@ class TeamRateThrottle(BaseThrottle):
         if not limit:
             return True
         minute = current_minute()
-        used = spend(f"team:{caller(request).team_id}", minute)
+        used = spend(f"team:{request_token(request).team_id}", minute)
         request.META[QUOTA] = quota(limit, used, minute)
         return used <= limit
 

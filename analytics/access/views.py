@@ -7,7 +7,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.access.authentication import caller
+from analytics.access.authentication import request_token
 from analytics.access.serializers import TokenSerializer
 from analytics.models import ApiToken
 from krafter.errors import Invalid
@@ -33,7 +33,7 @@ class TokenViewSet(ContractViewSet[ApiToken]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         token, secret = ApiToken.issue(
-            team=caller(request).team, **serializer.validated_data
+            team=request_token(request).team, **serializer.validated_data
         )
         return self._once(token, secret)
 
@@ -46,7 +46,9 @@ class TokenViewSet(ContractViewSet[ApiToken]):
         """Issue the same key with a new secret, and end the old one."""
         with transaction.atomic():
             old = self._get(request, id, lock=True)
-            if not caller(request).covers(scopes=old.scopes, expires_at=old.expires_at):
+            if not request_token(request).covers(
+                scopes=old.scopes, expires_at=old.expires_at
+            ):
                 # The answer would hand out more than the caller holds.
                 raise PermissionDenied
             if old.is_revoked:
@@ -62,7 +64,9 @@ class TokenViewSet(ContractViewSet[ApiToken]):
         return self._once(new, secret)
 
     def _visible(self, request: Request) -> Any:
-        return ApiToken.objects.visible_to(caller(request)).select_related("team")
+        return ApiToken.objects.visible_to(request_token(request)).select_related(
+            "team"
+        )
 
     def _get(self, request: Request, id: str, *, lock: bool = False) -> ApiToken:
         uuid = uuid_or_404(id)

@@ -99,7 +99,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         names_none = not request.GET.get(_SITE) and self.has_view_permission(request)
-        if names_none and (site := Site.objects.live().first()):
+        if names_none and (site := Site.objects.undeleted().first()):
             query = request.GET.copy()
             query[_SITE] = str(site.pk)
             return redirect(f"{request.path}?{query.urlencode()}")

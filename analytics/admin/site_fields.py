@@ -44,7 +44,7 @@ class SiteField(ModelChoiceField):  # type: ignore[type-arg]  # takes none at ru
     widget = UnfoldAdminSelect2Widget
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(_sites().live(), empty_label="Choose a site", **options)
+        super().__init__(_sites().undeleted(), empty_label="Choose a site", **options)
 
 
 class _SelectSites(UnfoldAdminSelect2MultipleWidget):
@@ -60,7 +60,7 @@ class SitesField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes n
     widget = _SelectSites
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(_sites().live(), **options)
+        super().__init__(_sites().undeleted(), **options)
 
 
 class SiteFilter(RelatedDropdownFilter):

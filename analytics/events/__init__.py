@@ -8,7 +8,7 @@ conversion, is decided elsewhere.
 from analytics.events import dictionaries, open_days
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
-from analytics.events.breakdown import DIMENSIONS, PROPS, Slice, slices
+from analytics.events.breakdown import DIMENSIONS, PROPS, BreakdownRow, breakdown_rows
 from analytics.events.by_question import amounts_each, daily_each
 from analytics.events.counts import (
     Amounts,
@@ -22,11 +22,15 @@ from analytics.events.counts import (
 from analytics.events.day_versions import last_closed, versions
 from analytics.events.dictionaries import Labels, named, names
 from analytics.events.event_lists import Entry, entries, listing
-from analytics.events.funnels import reached
-from analytics.events.open_days import LiveDay, live_day
-from analytics.events.selection import Scope, Where
+from analytics.events.funnels import funnel_visitors
+from analytics.events.open_days import OpenDay, open_day
+from analytics.events.selection import Selection, Where
 from analytics.events.series import daily, hourly, hourly_amounts
-from analytics.events.site_breakdown import Share, shares_by_label, shares_by_path
+from analytics.events.site_breakdown import (
+    SiteBreakdownRow,
+    site_breakdown_by_label,
+    site_breakdown_by_path,
+)
 from analytics.events.visitor_counts import visitors, visitors_of_both
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
@@ -36,42 +40,42 @@ __all__ = [
     "MAX_AMOUNT",
     "PROPS",
     "Amounts",
+    "BreakdownRow",
     "Counts",
     "Entry",
     "Labels",
-    "LiveDay",
     "NewEvent",
     "NewRefund",
+    "OpenDay",
     "Presence",
-    "Scope",
-    "Share",
-    "Slice",
+    "Selection",
+    "SiteBreakdownRow",
     "Traffic",
     "Where",
     "amounts",
     "amounts_each",
     "append",
+    "breakdown_rows",
     "daily",
     "daily_each",
     "entries",
     "forget",
     "from_amount",
+    "funnel_visitors",
     "hourly",
     "hourly_amounts",
     "last_closed",
     "listing",
-    "live_day",
     "named",
     "names",
+    "open_day",
     "presence",
-    "reached",
     "received",
     "refund",
     "refunded",
     "refunds_by_name",
-    "shares_by_label",
-    "shares_by_path",
-    "slices",
+    "site_breakdown_by_label",
+    "site_breakdown_by_path",
     "to_amount",
     "top_names",
     "traffic_by_day",

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, NullIf
 from analytics.events.counts import Counts, by_halves, whole
 from analytics.events.dictionaries import Labels
 from analytics.events.props import Prop, decode
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.events.statements import Compiled, as_day, day_by_day, stream, union
 from analytics.models import Adjustment, Event, EventType
 
@@ -22,7 +22,7 @@ DIMENSIONS = ("path", "name", *Labels._fields)
 PROPS = "props."
 
 
-class Slice(NamedTuple):
+class BreakdownRow(NamedTuple):
     """The events with one value, None where it is not known."""
 
     value: str | int | float | bool | None
@@ -30,9 +30,9 @@ class Slice(NamedTuple):
     sums: dict[tuple[date, str | None], Decimal]
 
 
-def slices(
-    scope: Scope, name_ids: Iterable[int], dimension: str, *, with_amounts: bool
-) -> Iterator[Slice]:
+def breakdown_rows(
+    selection: Selection, name_ids: Iterable[int], dimension: str, *, with_amounts: bool
+) -> Iterator[BreakdownRow]:
     """Every value of a dimension, in an order that means nothing.
 
     `dimension`: one of DIMENSIONS, or `props.` and a key, any text at all. A
@@ -45,12 +45,12 @@ def slices(
         own: QuerySet[Any] = found.filter(name__one_of=name_ids).annotate(value=value)
         return own
 
-    parts = [_counts(scope, valued)]
+    parts = [_counts(selection, valued)]
     if with_amounts:
         # First: PostgreSQL would take the type of two NULLs to be text.
         parts[:0] = [
             day_by_day(
-                scope,
+                selection,
                 lambda found: by_halves(valued(found), "value", "day", "currency"),
                 facts,
             )
@@ -76,10 +76,12 @@ def _expression(dimension: str) -> Combinable:
     return NullIf(F(f"context__{dimension}"), Value(""))
 
 
-def _counts(scope: Scope, valued: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Compiled:
+def _counts(
+    selection: Selection, valued: Callable[[QuerySet[Any]], QuerySet[Any]]
+) -> Compiled:
     """In the columns of `by_halves`; the day that is missing tells them apart."""
     sql, params = day_by_day(
-        scope,
+        selection,
         lambda found: (
             valued(found).values("value", "day", "visitor").annotate(times=Count("*"))
         ),
@@ -88,7 +90,7 @@ def _counts(scope: Scope, valued: Callable[[QuerySet[Any]], QuerySet[Any]]) -> C
     return f"{columns} FROM ({sql}) AS visitors GROUP BY value", params
 
 
-def _slice(value: Any, rows: Iterable[tuple[Any, ...]]) -> Slice:
+def _slice(value: Any, rows: Iterable[tuple[Any, ...]]) -> BreakdownRow:
     counts = Counts(0, 0)
     sums: dict[tuple[date, str | None], Decimal] = {}
     for _, day, currency, first, second, times in rows:
@@ -97,4 +99,4 @@ def _slice(value: Any, rows: Iterable[tuple[Any, ...]]) -> Slice:
             continue
         key = (as_day(day), currency)
         sums[key] = sums.get(key, Decimal()) + whole(first, second, times).total
-    return Slice(value, counts, sums)
+    return BreakdownRow(value, counts, sums)

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Count
 
 from analytics.events.counts import Counts, halves, whole
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.events.series import daily
 from analytics.events.statements import around, as_day, day_by_day, union
 from analytics.models import Adjustment, Event
@@ -20,14 +20,14 @@ from analytics.models import Adjustment, Event
 Wanted = Mapping[int, Collection[int]]
 
 
-def daily_each(scope: Scope, wanted: Wanted) -> dict[int, dict[date, Counts]]:
+def daily_each(selection: Selection, wanted: Wanted) -> dict[int, dict[date, Counts]]:
     """`daily` for each question; one without events is left out."""
     if len(wanted) == 1:
         # Alone it need not be told from others.
-        return {number: daily(scope, names) for number, names in wanted.items()}
+        return {number: daily(selection, names) for number, names in wanted.items()}
     names = _names(wanted)
     selected = day_by_day(
-        scope,
+        selection,
         lambda events: (
             events.filter(name__one_of=names)
             .values("name", "day", "visitor")
@@ -56,12 +56,14 @@ def daily_each(scope: Scope, wanted: Wanted) -> dict[int, dict[date, Counts]]:
 
 
 def amounts_each(
-    scope: Scope, wanted: Wanted
+    selection: Selection, wanted: Wanted
 ) -> dict[int, dict[tuple[date, str | None], Decimal]]:
     """`amounts` for each question; one without amounts is left out."""
     names = _names(wanted)
     rows = around(
-        union(*(halves(scope, names, facts, "name") for facts in (Event, Adjustment))),
+        union(
+            *(halves(selection, names, facts, "name") for facts in (Event, Adjustment))
+        ),
         ("name", "day", "currency", "high", "low", "times"),
         f"""
         SELECT question, day, currency, SUM(high), SUM(low), SUM(times)

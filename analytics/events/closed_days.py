@@ -45,11 +45,11 @@ class Keeper(Protocol[_Count]):
 
 
 def with_today(
-    keeper: Keeper[_Count], days: Days, live: Callable[[Days], dict[date, _Count]]
+    keeper: Keeper[_Count], days: Days, count_open: Callable[[Days], dict[date, _Count]]
 ) -> dict[date, _Count]:
     """What happened on each of these days up to now; nothing for days to come.
 
-    Closed days are counted by the keeper, the others by `live`. Raises
+    Closed days are counted by the keeper, the others by `count_open`. Raises
     Unavailable while the closed ones take long.
     """
     now = datetime.now(UTC)
@@ -63,7 +63,7 @@ def with_today(
         min(days.last, (now + _AHEAD).date()),
     )
     if current.first <= current.last:
-        found |= live(current)
+        found |= count_open(current)
     return found
 
 

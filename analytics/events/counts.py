@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count, F, QuerySet, Sum
 
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.events.statements import (
     Compiled,
     around,
@@ -28,7 +28,7 @@ class Counts(NamedTuple):
 
 
 def top_names(
-    scope: Scope, name_ids: Iterable[int], limit: int
+    selection: Selection, name_ids: Iterable[int], limit: int
 ) -> list[tuple[str, int]]:
     """The names that happened most often, of these, and how often.
 
@@ -37,7 +37,7 @@ def top_names(
     """
     ids = sorted(name_ids)
     counted = day_by_day(
-        scope,
+        selection,
         lambda events: (
             events.filter(name__one_of=ids)
             .values("day", "name")
@@ -72,7 +72,7 @@ class Amounts(NamedTuple):
 
 
 def amounts(
-    scope: Scope, name_ids: Iterable[int]
+    selection: Selection, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Decimal]:
     """Exact sums of the amounts of these events by day and currency.
 
@@ -80,45 +80,47 @@ def amounts(
     """
     name_ids = list(name_ids)
     sums: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
-    both = union(*(halves(scope, name_ids, facts) for facts in (Event, Adjustment)))
+    both = union(*(halves(selection, name_ids, facts) for facts in (Event, Adjustment)))
     for day, currency, *parts in fetch(both):
         sums[as_day(day), currency] += whole(*parts).total
     return dict(sums)
 
 
 def received(
-    scope: Scope, name_ids: Iterable[int]
+    selection: Selection, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
     """The amounts of these events by day and currency, refunds not taken off."""
-    return _amounts(scope, name_ids, Event)
+    return _amounts(selection, name_ids, Event)
 
 
 def refunded(
-    scope: Scope, name_ids: Iterable[int]
+    selection: Selection, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
     """The refunds of such events, negative, on the days they were made."""
-    return _amounts(scope, name_ids, Adjustment)
+    return _amounts(selection, name_ids, Adjustment)
 
 
-def refunds_by_name(scope: Scope) -> dict[tuple[int, date, str | None], Decimal]:
+def refunds_by_name(
+    selection: Selection,
+) -> dict[tuple[int, date, str | None], Decimal]:
     """The refunds of all of the site's events by name, day and currency."""
-    rows = summed(scope.of(Adjustment), "name", "day", "currency")
+    rows = summed(selection.of(Adjustment), "name", "day", "currency")
     return {(name, day, currency): total for name, day, currency, total in rows}
 
 
 def _amounts(
-    scope: Scope, name_ids: Iterable[int], facts: type[Fact]
+    selection: Selection, name_ids: Iterable[int], facts: type[Fact]
 ) -> dict[tuple[date, str | None], Amounts]:
-    rows = fetch(halves(scope, list(name_ids), facts))
+    rows = fetch(halves(selection, list(name_ids), facts))
     return {(as_day(day), currency): whole(*parts) for day, currency, *parts in rows}
 
 
 def halves(
-    scope: Scope, name_ids: list[int], facts: type[Fact], *keys: str
+    selection: Selection, name_ids: list[int], facts: type[Fact], *keys: str
 ) -> Compiled:
     """`by_halves` of these names, by some keys, the day and the currency."""
     return day_by_day(
-        scope,
+        selection,
         lambda found: by_halves(
             found.filter(name__one_of=name_ids), *keys, "day", "currency"
         ),

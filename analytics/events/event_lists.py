@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Max, Min, Q, QuerySet
 
 from analytics.events.dictionaries import Labels, named, names
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.models import Event, EventType
 from analytics.questions.periods import Days
 
@@ -57,7 +57,7 @@ def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[
     found = found.filter(name__one_of=ids)
     if connection.vendor != "postgresql":
         return found
-    # Each name is looked up on each day there is, see `scope.Within`.
+    # Each name is looked up on each day there is, see `selection.Within`.
     days = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
     first, last = days["day__min"], days["day__max"]
     return found.filter(day__within=Days(first, last)) if first else found.none()
@@ -86,7 +86,7 @@ _COLUMNS = (
 
 
 def entries(
-    scope: Scope,
+    selection: Selection,
     name_ids: Iterable[int],
     *,
     before: tuple[datetime, int] | None = None,
@@ -96,7 +96,7 @@ def entries(
 
     `before`: (at, id) of the last event already seen.
     """
-    found = scope.named(name_ids).filter(at__range=_moments(scope))
+    found = selection.named(name_ids).filter(at__range=_moments(selection))
     if before is not None:
         found = found.filter(_older_than(*before))
     labels = (f"context__{label}" for label in Labels._fields)
@@ -112,15 +112,15 @@ def _older_than(at: datetime, pk: int) -> Q:
     return Q(at=at, pk__lt=pk) | Q(at__lt=at)
 
 
-def _moments(scope: Scope) -> tuple[datetime, datetime]:
+def _moments(selection: Selection) -> tuple[datetime, datetime]:
     """Between these lie all events of the days, in whatever time zone.
 
     For the database, which finds the newest event of a site by its time, and
     would otherwise pass all that came after the days.
     """
     day = timedelta(days=1)
-    first = max(scope.first, date.min + day) - day
-    last = min(scope.last, date.max - day) + day
+    first = max(selection.first, date.min + day) - day
+    last = min(selection.last, date.max - day) + day
     return (
         datetime.combine(first, time.min, UTC),
         datetime.combine(last, time.max, UTC),

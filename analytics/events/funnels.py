@@ -7,15 +7,17 @@ from typing import Any
 
 from django.db.models import BigIntegerField, Case, Func, Value, When
 
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.events.statements import around, compiled
 
 # No day is longer, even one with a change of the site's zone in it.
 _WHOLE_DAY = timedelta(days=3)
 
 
-def reached(
-    scope: Scope, steps: Sequence[Iterable[int]], window: timedelta | None = None
+def funnel_visitors(
+    selection: Selection,
+    steps: Sequence[Iterable[int]],
+    window: timedelta | None = None,
 ) -> list[int]:
     """How many visitors reached each step, summed over the days.
 
@@ -32,7 +34,7 @@ def reached(
         for flag, ids in zip(flags, steps, strict=True)
     }
     columns = ("day", "visitor", "moment", "id", *flags)
-    moves = scope.named(every_id).annotate(moment=_Microseconds("at"), **taken)
+    moves = selection.named(every_id).annotate(moment=_Microseconds("at"), **taken)
     rows = around(
         compiled(moves.values_list(*columns)),
         columns,

@@ -29,7 +29,7 @@ class Amount(NamedTuple):
     amount: int
 
 
-class LiveDay:
+class OpenDay:
     """One day of one site. Read it under `lock`, after `refresh`."""
 
     def __init__(self, site_id: int, day: date) -> None:
@@ -65,16 +65,16 @@ class LiveDay:
         return len(self)
 
 
-_days: OrderedDict[tuple[int, date], LiveDay] = OrderedDict()
+_days: OrderedDict[tuple[int, date], OpenDay] = OrderedDict()
 _lock = threading.Lock()
 
 
-def live_day(site_id: int, day: date) -> LiveDay:
+def open_day(site_id: int, day: date) -> OpenDay:
     """The day as this process remembers it; the least asked for are forgotten."""
     with _lock:
         kept = _days.get((site_id, day))
         if kept is None:
-            kept = _days[site_id, day] = LiveDay(site_id, day)
+            kept = _days[site_id, day] = OpenDay(site_id, day)
         _days.move_to_end((site_id, day))
         total = sum(map(len, _days.values()))
         while total > _MAX_EVENTS and len(_days) > 1:

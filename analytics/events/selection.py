@@ -23,7 +23,7 @@ class Where(NamedTuple):
     negated: bool = False
 
 
-class Scope(NamedTuple):
+class Selection(NamedTuple):
     """`first` and `last` are days in the site's time zone, both included."""
 
     site_id: int
@@ -40,7 +40,7 @@ class Scope(NamedTuple):
     def of(
         self, facts: type[_Fact], *, day: Combinable | None = None
     ) -> QuerySet[_Fact]:
-        """`day`: an expression in place of all days of the scope."""
+        """`day`: an expression in place of all days of the selection."""
         found = facts._default_manager.filter(site_id=self.site_id).order_by()
         if day is None:
             found = found.filter(day__within=Days(self.first, self.last))

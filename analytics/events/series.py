@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Func, IntegerField, QuerySet
 
 from analytics.events.counts import Counts, summed
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.events.statements import as_day, day_by_day, fetch
 from analytics.models import Adjustment, Event, Fact
 
@@ -19,12 +19,12 @@ _HOUR = timedelta(hours=1)
 _APART = timedelta(days=2)
 
 
-def daily(scope: Scope, name_ids: Iterable[int]) -> dict[date, Counts]:
+def daily(selection: Selection, name_ids: Iterable[int]) -> dict[date, Counts]:
     """Counts of each day that has events of these names."""
     name_ids = list(name_ids)
     rows = fetch(
         day_by_day(
-            scope,
+            selection,
             lambda events: (
                 events.filter(name__one_of=name_ids)
                 .values("day")
@@ -37,7 +37,7 @@ def daily(scope: Scope, name_ids: Iterable[int]) -> dict[date, Counts]:
 
 
 def hourly(
-    scope: Scope, name_ids: Iterable[int], *, start: datetime, end: datetime
+    selection: Selection, name_ids: Iterable[int], *, start: datetime, end: datetime
 ) -> dict[datetime, Counts]:
     """Counts of the hours that have events, 60 minutes each from `start` on.
 
@@ -45,7 +45,7 @@ def hourly(
     day. A visitor counts once in each hour.
     """
     rows = (
-        _between(Event, scope, name_ids, start, end)
+        _between(Event, selection, name_ids, start, end)
         .values("hour")
         .annotate(times=Count("*"), uniques=Count("visitor", distinct=True))
         .values_list("hour", "times", "uniques")
@@ -54,14 +54,14 @@ def hourly(
 
 
 def hourly_amounts(
-    scope: Scope, name_ids: Iterable[int], *, start: datetime, end: datetime
+    selection: Selection, name_ids: Iterable[int], *, start: datetime, end: datetime
 ) -> dict[datetime, dict[tuple[date, str | None], Decimal]]:
     """Exact sums by day and currency, as of `amounts`, of each of those hours."""
     name_ids = list(name_ids)
     sums: defaultdict[datetime, defaultdict[tuple[date, str | None], Decimal]]
     sums = defaultdict(lambda: defaultdict(Decimal))
     for facts in (Event, Adjustment):
-        found = _between(facts, scope, name_ids, start, end)
+        found = _between(facts, selection, name_ids, start, end)
         for hour, day, currency, total in summed(found, "hour", "day", "currency"):
             sums[start + hour * _HOUR][day, currency] += total
     return {hour: dict(parts) for hour, parts in sums.items()}
@@ -69,12 +69,14 @@ def hourly_amounts(
 
 def _between(
     facts: type[Fact],
-    scope: Scope,
+    selection: Selection,
     name_ids: Iterable[int],
     start: datetime,
     end: datetime,
 ) -> QuerySet[Any, Any]:
-    wide = scope._replace(first=scope.first - _APART, last=scope.last + _APART)
+    wide = selection._replace(
+        first=selection.first - _APART, last=selection.last + _APART
+    )
     return (
         wide.of(facts)
         .filter(name__one_of=name_ids, at__gte=start, at__lt=end)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import BigAutoField, Count, Q
 
-from analytics.events.selection import OneOf, Scope
+from analytics.events.selection import OneOf, Selection
 from analytics.events.statements import around, day_by_day
 from analytics.models import Context, EventName, EventType
 
@@ -15,7 +15,7 @@ from analytics.models import Context, EventName, EventType
 BigAutoField.register_lookup(OneOf)
 
 
-class Share(NamedTuple):
+class SiteBreakdownRow(NamedTuple):
     """What of the traffic has one value, `""` where the label is unknown."""
 
     value: str
@@ -31,16 +31,16 @@ class _Group(NamedTuple):
     visitors: int
 
 
-def shares_by_label(
-    scope: Scope, labels: Sequence[str], *, limit: int
-) -> dict[str, list[Share]]:
+def site_breakdown_by_label(
+    selection: Selection, labels: Sequence[str], *, limit: int
+) -> dict[str, list[SiteBreakdownRow]]:
     """The values of each label with the most visitors.
 
     One pass over the events for all labels: each day's visitors are grouped
     by the set of contexts they were seen with, and there are few distinct
     sets. Of those the labels are looked at.
     """
-    groups = _groups(scope)
+    groups = _groups(selection)
     seen = {pk for group in groups for pk in group.contexts}
     contexts = Context.objects.filter(pk__one_of=seen).values("pk", *labels)
     return {
@@ -49,11 +49,11 @@ def shares_by_label(
     }
 
 
-def _groups(scope: Scope) -> list[_Group]:
+def _groups(selection: Selection) -> list[_Group]:
     seen = day_by_day(
-        scope,
+        selection,
         lambda events: (
-            events.filter(name__site=scope.site_id)
+            events.filter(name__site=selection.site_id)
             .values("context", "day", "visitor")
             .annotate(views=Count("pk", filter=Q(name__type=EventType.PAGEVIEW)))
             .values_list("context", "day", "visitor", "views")
@@ -83,7 +83,7 @@ def _groups(scope: Scope) -> list[_Group]:
 
 def _largest(
     groups: Iterable[_Group], value_of: Mapping[int, str], limit: int
-) -> list[Share]:
+) -> list[SiteBreakdownRow]:
     pageviews: Counter[str] = Counter()
     visitors: Counter[str] = Counter()
     for group in groups:
@@ -94,17 +94,20 @@ def _largest(
     # Equal ones in the order of their characters, the unknown one last.
     largest = sorted(visitors, key=lambda value: (-visitors[value], not value, value))
     return [
-        Share(value, pageviews[value], visitors[value]) for value in largest[:limit]
+        SiteBreakdownRow(value, pageviews[value], visitors[value])
+        for value in largest[:limit]
     ]
 
 
-def shares_by_path(scope: Scope, *, limit: int) -> list[Share]:
+def site_breakdown_by_path(
+    selection: Selection, *, limit: int
+) -> list[SiteBreakdownRow]:
     """The paths viewed by the most visitors; only page views count here."""
     names = EventName._meta.db_table
     # Both databases by code point, as Python sorts.
     collation = '"C"' if connection.vendor == "postgresql" else "BINARY"
     viewed = day_by_day(
-        scope,
+        selection,
         # In the order of the covering index, which answers it by itself.
         lambda events: (
             events.values("day", "name", "visitor")
@@ -123,6 +126,8 @@ def shares_by_path(scope: Scope, *, limit: int) -> list[Share]:
         ORDER BY visitors DESC, name COLLATE {collation}
         LIMIT %s
         """,  # noqa: S608 - two constants
-        [scope.site_id, EventType.PAGEVIEW.value, limit],
+        [selection.site_id, EventType.PAGEVIEW.value, limit],
     )
-    return [Share(path, int(times), visitors) for path, times, visitors in rows]
+    return [
+        SiteBreakdownRow(path, int(times), visitors) for path, times, visitors in rows
+    ]

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import DateField, QuerySet
 from django.db.models.expressions import RawSQL
 
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.models import Event, Fact
 
 _CHUNK = 2_000
@@ -24,11 +24,11 @@ def compiled(found: QuerySet[Any, Any]) -> Compiled:
 
 
 def day_by_day(
-    scope: Scope,
+    selection: Selection,
     select: Callable[[QuerySet[Any]], QuerySet[Any, Any]],
     facts: type[Fact] = Event,
 ) -> Compiled:
-    """What is selected of each day of the scope; its columns must have names.
+    """What is selected of each day of the selection; its columns must have names.
 
     It must group or number the events of a day: PostgreSQL would turn anything
     else into a join over all days.
@@ -39,13 +39,13 @@ def day_by_day(
     million events.
     """
     if connection.vendor != "postgresql":
-        return compiled(select(scope.of(facts)))
+        return compiled(select(selection.of(facts)))
     day = RawSQL("each.day::date", (), DateField())
-    inner, params = compiled(select(scope.of(facts, day=day)))
+    inner, params = compiled(select(selection.of(facts, day=day)))
     days = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (day)"
     return (
         f"SELECT of_day.* FROM {days}, LATERAL ({inner}) AS of_day",  # noqa: S608 - a constant and what Django compiled
-        [scope.first, scope.last, *params],
+        [selection.first, selection.last, *params],
     )
 
 

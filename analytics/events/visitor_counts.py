@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable
 
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 
 
-def visitors(scope: Scope) -> int:
+def visitors(selection: Selection) -> int:
     """Visitors with any event: whoever converted was there."""
-    return scope.events().values("day", "visitor").distinct().count()
+    return selection.events().values("day", "visitor").distinct().count()
 
 
 def visitors_of_both(
-    scope: Scope, name_ids: Iterable[int], other_ids: Iterable[int]
+    selection: Selection, name_ids: Iterable[int], other_ids: Iterable[int]
 ) -> int:
     """Visitors with events of both kinds of name on the same day."""
     one, other = (
-        scope.named(ids).values("day", "visitor") for ids in (name_ids, other_ids)
+        selection.named(ids).values("day", "visitor") for ids in (name_ids, other_ids)
     )
     return one.intersection(other).count()

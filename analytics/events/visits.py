@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
 
-from analytics.events.selection import Scope
+from analytics.events.selection import Selection
 from analytics.events.statements import around, as_day, day_by_day
 from analytics.models import Event, EventType
 
@@ -25,7 +25,7 @@ class Traffic(NamedTuple):
     visits: int
 
 
-def traffic_by_day(scope: Scope) -> dict[date, Traffic]:
+def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
     """The traffic of each day that had any, in one pass over the events."""
     before = Window(
         Lag(_Second("at")),
@@ -33,10 +33,10 @@ def traffic_by_day(scope: Scope) -> dict[date, Traffic]:
         order_by=F("at").asc(),
     )
     silences = day_by_day(
-        scope,
+        selection,
         # The site said of the names too: only its own are looked through.
         lambda events: (
-            events.filter(name__site=scope.site_id)
+            events.filter(name__site=selection.site_id)
             .annotate(silence=_Second("at") - before)
             .values_list("day", "name__type", "silence")
         ),

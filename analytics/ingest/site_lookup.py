@@ -27,7 +27,7 @@ def by_key(site_key: str) -> Site | None:
             return site
         # The others go on with what is known while this request looks again.
         _remembered[site_key] = site, now + _LIFETIME
-    site = Site.objects.live().filter(site_key=site_key).first()
+    site = Site.objects.undeleted().filter(site_key=site_key).first()
     if len(_remembered) >= _MAX_REMEMBERED:
         _remembered.clear()
     _remembered[site_key] = site, now + _LIFETIME

@@ -41,12 +41,12 @@ def new_site_key() -> str:
 
 
 class SiteQuerySet(models.QuerySet["Site"]):
-    def live(self) -> Self:
+    def undeleted(self) -> Self:
         return self.filter(deleted_at=None)
 
     def visible_to(self, token: "ApiToken") -> Self:
         """The sites a key may touch; another team's do not exist for it."""
-        sites = self.live().filter(team_id=token.team_id)
+        sites = self.undeleted().filter(team_id=token.team_id)
         if token.is_narrowed:
             sites = sites.filter(tokens=token)
         return sites

@@ -65,5 +65,5 @@ class FilterQuerySerializer(StrictSerializer):
 
 
 def where(validated: Mapping[str, Any]) -> tuple[Where, ...]:
-    """The filters among the validated parameters of a query, for a Scope."""
+    """The filters among the validated parameters of a query, for a Selection."""
     return tuple(validated[label] for label in LABELS if label in validated)

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from analytics.access.authentication import caller
+from analytics.access.authentication import request_token
 from analytics.models import Site
 from krafter.fields import StrictModelSerializer, TextField
 
@@ -30,8 +30,8 @@ class SiteSerializer(StrictModelSerializer):
 
     def validate_domain(self, value: str) -> str:
         domain = value.lower()
-        team = caller(self.context["request"]).team_id
-        others = Site.objects.live().filter(team=team, domain=domain)
+        team = request_token(self.context["request"]).team_id
+        others = Site.objects.undeleted().filter(team=team, domain=domain)
         if self.instance is not None:
             others = others.exclude(pk=self.instance.pk)
         if others.exists():

@@ -8,7 +8,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.access.authentication import caller, site_for
+from analytics.access.authentication import request_token, site_for
 from analytics.ingest import site_lookup
 from analytics.models import Site
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
@@ -28,16 +28,16 @@ class SiteViewSet(ContractViewSet[Site]):
     }
 
     def list(self, request: Request) -> Response:
-        visible = Site.objects.visible_to(caller(request))
+        visible = Site.objects.visible_to(request_token(request))
         return Response(self.get_serializer(visible, many=True).data)
 
     def create(self, request: Request) -> Response:
-        if caller(request).is_narrowed:
+        if request_token(request).is_narrowed:
             # It could not reach the site that it makes.
             raise PermissionDenied
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        _save_domain(serializer, team=caller(request).team)
+        _save_domain(serializer, team=request_token(request).team)
         address = f"{request.path}/{serializer.data['site_key']}"
         return Response(serializer.data, status=201, headers={"Location": address})
 

@@ -48,7 +48,8 @@ class DaySerializer(TrafficSerializer):
     date = serializers.DateField()
 
 
-class ShareSerializer(_Answer):
+@extend_schema_serializer(component_name="Share")
+class SiteBreakdownRowSerializer(_Answer):
     value = serializers.CharField(allow_null=True)
     pageviews = serializers.IntegerField()
     visitors = serializers.IntegerField()
@@ -58,7 +59,9 @@ class SiteStatsSerializer(_Answer):
     period = PeriodSerializer()
     totals = TrafficSerializer()
     timeseries = DaySerializer(many=True)
-    breakdowns = serializers.DictField(child=ShareSerializer(many=True), required=False)
+    breakdowns = serializers.DictField(
+        child=SiteBreakdownRowSerializer(many=True), required=False
+    )
 
 
 class DropSerializer(_Answer):

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from analytics import events
-from analytics.events import Scope, Traffic
+from analytics.events import Selection, Traffic
 from analytics.events.closed_days import Versions, with_today
 from analytics.models import SiteDay
 from analytics.questions.periods import Days, each_day
@@ -30,39 +30,39 @@ REALTIME = timedelta(minutes=5)
 _QUIET = Traffic(0, 0, 0)
 
 
-def site_stats(scope: Scope, dimensions: Sequence[str] = ()) -> dict[str, Any]:
-    """Every day of the scope, their sums, and the dimensions that are asked for."""
-    by_day = traffic(scope)
+def site_stats(selection: Selection, dimensions: Sequence[str] = ()) -> dict[str, Any]:
+    """Every day of the selection, their sums, and the dimensions that are asked for."""
+    by_day = traffic(selection)
     answer: dict[str, Any] = {
-        "period": {"from": scope.first, "to": scope.last},
+        "period": {"from": selection.first, "to": selection.last},
         "totals": total(by_day)._asdict(),
         "timeseries": [
             {"date": day, **by_day.get(day, _QUIET)._asdict()}
-            for day in each_day(Days(scope.first, scope.last))
+            for day in each_day(Days(selection.first, selection.last))
         ],
     }
     if dimensions:
-        answer["breakdowns"] = _breakdowns(scope, dimensions)
+        answer["breakdowns"] = _breakdowns(selection, dimensions)
     return answer
 
 
-def traffic(scope: Scope) -> dict[date, Traffic]:
+def traffic(selection: Selection) -> dict[date, Traffic]:
     """What the site's visitors did on each day that had any.
 
     Raises Unavailable while days that nobody has asked for take long to count.
     """
-    if scope.where:
-        return _counted(scope)
+    if selection.where:
+        return _counted(selection)
     return with_today(
-        SiteDays(scope.site_id),
-        Days(scope.first, scope.last),
-        live=lambda days: _counted(Scope(scope.site_id, *days)),
+        SiteDays(selection.site_id),
+        Days(selection.first, selection.last),
+        count_open=lambda days: _counted(Selection(selection.site_id, *days)),
     )
 
 
 @in_time()
-def _counted(scope: Scope) -> dict[date, Traffic]:
-    return events.traffic_by_day(scope)
+def _counted(selection: Selection) -> dict[date, Traffic]:
+    return events.traffic_by_day(selection)
 
 
 def total(by_day: Mapping[date, Traffic]) -> Traffic:
@@ -87,7 +87,7 @@ class SiteDays:
         }
 
     def count(self, days: Days) -> dict[date, Traffic]:
-        found = events.traffic_by_day(Scope(self.site_id, *days))
+        found = events.traffic_by_day(Selection(self.site_id, *days))
         return {day: found.get(day, _QUIET) for day in each_day(days)}
 
     def keep(self, counted: Mapping[date, Traffic], versions: Versions) -> None:
@@ -109,18 +109,18 @@ class SiteDays:
 
 @in_time()
 def _breakdowns(
-    scope: events.Scope, dimensions: Sequence[str]
+    selection: events.Selection, dimensions: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     labels = [name for name in dimensions if name != "path"]
     shares = {}
     if labels:
-        shares = events.shares_by_label(scope, labels, limit=MAX_VALUES)
+        shares = events.site_breakdown_by_label(selection, labels, limit=MAX_VALUES)
     if "path" in dimensions:
-        shares["path"] = events.shares_by_path(scope, limit=MAX_VALUES)
+        shares["path"] = events.site_breakdown_by_path(selection, limit=MAX_VALUES)
     return {name: [_shown(share) for share in shares[name]] for name in dimensions}
 
 
-def _shown(share: events.Share) -> dict[str, Any]:
+def _shown(share: events.SiteBreakdownRow) -> dict[str, Any]:
     """An unknown label is null: any text could be a label that somebody sent."""
     return {**share._asdict(), "value": share.value or None}
 

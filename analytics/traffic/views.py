@@ -29,8 +29,8 @@ class SiteStatsViewSet(ContractViewSet[Site]):
     def stats(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         asked = query(SiteStatsQuerySerializer, request)
-        scope = events.Scope(site.pk, *days(site, asked), where(asked))
-        return Response(site_stats.site_stats(scope, asked.get("dimensions", ())))
+        selection = events.Selection(site.pk, *days(site, asked), where(asked))
+        return Response(site_stats.site_stats(selection, asked.get("dimensions", ())))
 
     def realtime(self, request: Request, key: str) -> Response:
         site = site_for(request, key)

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from analytics import events
-from analytics.events import Counts, LiveDay, Scope
+from analytics.events import Counts, OpenDay, Selection
 from analytics.questions.periods import Days, each_day
 from goals.counting.matched_names import matching_names_of_each
 from goals.counting.rule_days import DayCount, DayCounts
@@ -23,7 +23,7 @@ _MAX_VISITORS = 2_000_000
 
 
 class _Tally:
-    def __init__(self, day: LiveDay) -> None:
+    def __init__(self, day: OpenDay) -> None:
         self.day = day
         self.position = 0
         self.amounts_seen = 0
@@ -59,28 +59,28 @@ _tallies: OrderedDict[tuple[int, Rule, date], _Tally] = OrderedDict()
 _lock = threading.Lock()
 
 
-def live_days(
+def count_open_days(
     site_id: int, rules: Iterable[Rule], days: Days, *, with_amounts: Collection[Rule]
 ) -> dict[date, DayCounts]:
     """What each rule has counted on these days up to now."""
     ends: dict[date, int] = {}
-    lives = {day: events.live_day(site_id, day) for day in each_day(days)}
-    seen = max(live.last_id for live in lives.values())
-    for day, live in lives.items():
-        with live.lock:
-            ends[day] = live.refresh(seen)
+    opened = {day: events.open_day(site_id, day) for day in each_day(days)}
+    seen = max(open_day.last_id for open_day in opened.values())
+    for day, open_day in opened.items():
+        with open_day.lock:
+            ends[day] = open_day.refresh(seen)
     # After the events, whose names were there with them or before. What others
     # read of the day meanwhile may have names that are not in these: `ends`.
     names = matching_names_of_each(site_id, rules)
     found: dict[date, DayCounts] = {}
-    for day, live in lives.items():
-        tallies = _recall(site_id, names, day, live)
-        with live.lock:
+    for day, open_day in opened.items():
+        tallies = _recall(site_id, names, day, open_day)
+        with open_day.lock:
             for rule, tally in tallies.items():
                 tally.catch_up(names[rule], ends[day])
             found[day] = {rule: tally.result() for rule, tally in tallies.items()}
     if with_amounts:
-        refunds = events.refunds_by_name(Scope(site_id, *days))
+        refunds = events.refunds_by_name(Selection(site_id, *days))
         for (name, day, code), total in refunds.items():
             for rule in with_amounts:
                 if name in names[rule]:
@@ -91,15 +91,15 @@ def live_days(
 
 
 def _recall(
-    site_id: int, rules: Iterable[Rule], day: date, live: LiveDay
+    site_id: int, rules: Iterable[Rule], day: date, open_day: OpenDay
 ) -> dict[Rule, _Tally]:
     with _lock:
         recalled = {}
         for rule in rules:
             key = (site_id, rule, day)
             tally = _tallies.get(key)
-            if tally is None or tally.day is not live:
-                tally = _tallies[key] = _Tally(live)
+            if tally is None or tally.day is not open_day:
+                tally = _tallies[key] = _Tally(open_day)
             _tallies.move_to_end(key)
             recalled[rule] = tally
         total = sum(len(other.visitors) for other in _tallies.values())

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from analytics import events
-from analytics.events import Counts, Scope
+from analytics.events import Counts, Selection
 from analytics.events.closed_days import Versions
 from analytics.questions.periods import Days, each_day
 from goals.counting.matched_names import matching_names_of_each
@@ -64,7 +64,7 @@ class GoalDays:
             if any(rule not in self._kept[day] for day in each_day(days))
         ]
         names = matching_names_of_each(self.site_id, lacking)
-        counted = count(Scope(self.site_id, *days), names, with_amounts=lacking)
+        counted = count(Selection(self.site_id, *days), names, with_amounts=lacking)
         return {day: self._kept[day] | counts for day, counts in counted.items()}
 
     def keep(self, counted: Mapping[date, DayCounts], versions: Versions) -> None:
@@ -103,20 +103,20 @@ def _sums(kept: Mapping[str, str] | None) -> dict[str | None, Decimal]:
 
 
 def count(
-    scope: Scope,
+    selection: Selection,
     names: Mapping[Rule, Collection[int]],
     *,
     with_amounts: Collection[Rule],
 ) -> dict[date, DayCounts]:
-    """Count each day of the scope from its events, those without any too."""
+    """Count each day of the selection from its events, those without any too."""
     numbers = {rule: number for number, rule in enumerate(names)}
     counts = events.daily_each(
-        scope, {numbers[rule]: ids for rule, ids in names.items()}
+        selection, {numbers[rule]: ids for rule, ids in names.items()}
     )
     amounts: defaultdict[tuple[int, date], dict[str | None, Decimal]]
     amounts = defaultdict(dict)
     priced = {numbers[rule]: names[rule] for rule in with_amounts}
-    sums = events.amounts_each(scope, priced) if priced else {}
+    sums = events.amounts_each(selection, priced) if priced else {}
     for number, by_day in sums.items():
         for (day, code), total in by_day.items():
             amounts[number, day][code] = total
@@ -128,5 +128,5 @@ def count(
             )
             for rule, number in numbers.items()
         }
-        for day in each_day(Days(scope.first, scope.last))
+        for day in each_day(Days(selection.first, selection.last))
     }

@@ -12,7 +12,7 @@ from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
 from goals.counting import matched_names, open_days
 from goals.counting.matched_names import matching_names_of_each
-from goals.counting.open_days import live_days
+from goals.counting.open_days import count_open_days
 from goals.counting.rule_days import DayCount, DayCounts, GoalDays, count
 from goals.models import Goal
 from goals.money import conversion
@@ -33,7 +33,7 @@ def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[dict[str, 
 
     The number of queries does not depend on how many goals there are.
     """
-    goals = list(site.goals.live())
+    goals = list(site.goals.undeleted())
     counted = by_day(site.pk, goals, days, where)
     found = [(goal, of_one(goal, counted)) for goal in goals]
     amounts = {goal.pk: sums(days) for goal, days in found if goal.currency}
@@ -69,14 +69,16 @@ def by_day(
         return {}
     priced = {goal.rule for goal in goals if goal.currency}
     if where:
-        scope = events.Scope(site_id, *days, where)
+        selection = events.Selection(site_id, *days, where)
         with in_time():
             names = matching_names_of_each(site_id, rules)
-            return count(scope, names, with_amounts=priced)
+            return count(selection, names, with_amounts=priced)
     return with_today(
         GoalDays(site_id, rules),
         days,
-        live=lambda days: live_days(site_id, rules, days, with_amounts=priced),
+        count_open=lambda days: count_open_days(
+            site_id, rules, days, with_amounts=priced
+        ),
     )
 
 

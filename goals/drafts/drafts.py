@@ -42,7 +42,7 @@ def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
 def named_goal(site: Site, id: Any) -> Goal:
     """The live goal that a body names by its id. Raises ValidationError."""
     try:
-        goal = site.goals.live().filter(id=UUID(id)).first()
+        goal = site.goals.undeleted().filter(id=UUID(id)).first()
     except (ValueError, TypeError, AttributeError):
         goal = None
     if goal is None:

@@ -21,34 +21,34 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any
     With `before`, also what an edit of that goal would win and lose. Counted
     from the events: nothing is kept about a rule that nobody has stored.
     """
-    scope = events.Scope(goal.site_id, *days)
+    selection = events.Selection(goal.site_id, *days)
     names = matching_names(goal.site_id, goal.rule)
     priced = [goal.rule] if goal.currency else []
-    counted = count(scope, {goal.rule: names}, with_amounts=priced)
+    counted = count(selection, {goal.rule: names}, with_amounts=priced)
     answer = {
         "period": {"from": days.first, "to": days.last},
         **stats.summed(goal, stats.of_one(goal, counted)),
-        **_names(scope, names),
+        **_names(selection, names),
     }
     if before is not None:
         old = matching_names(before.site_id, before.rule)
-        answer["wins"] = _share(scope, set(names) - set(old))
-        answer["loses"] = _share(scope, set(old) - set(names))
+        answer["wins"] = _share(selection, set(names) - set(old))
+        answer["loses"] = _share(selection, set(old) - set(names))
     return answer
 
 
-def _share(scope: events.Scope, names: Collection[int]) -> dict[str, Any]:
-    by_day = events.daily(scope, names).values()
+def _share(selection: events.Selection, names: Collection[int]) -> dict[str, Any]:
+    by_day = events.daily(selection, names).values()
     conversions = sum(counts.conversions for counts in by_day)
-    return {"conversions": conversions, **_names(scope, names)}
+    return {"conversions": conversions, **_names(selection, names)}
 
 
-def _names(scope: events.Scope, names: Collection[int]) -> dict[str, Any]:
+def _names(selection: events.Selection, names: Collection[int]) -> dict[str, Any]:
     """The most frequent of the names, and how many there are."""
     return {
         "names": [
             {"name": name, "conversions": times}
-            for name, times in events.top_names(scope, names, SHOWN_NAMES)
+            for name, times in events.top_names(selection, names, SHOWN_NAMES)
         ],
         "total_names": len(names),
     }

@@ -56,8 +56,10 @@ class FunnelViewSet(ContractViewSet[Goal]):
         asked = self.get_serializer(data=request.data, context={"site": site})
         asked.is_valid(raise_exception=True)
         fields = asked.validated_data
-        scope = events.Scope(site.pk, *days(site, fields))
-        return Response(funnel(scope, fields["steps"], fields.get("window_minutes")))
+        selection = events.Selection(site.pk, *days(site, fields))
+        return Response(
+            funnel(selection, fields["steps"], fields.get("window_minutes"))
+        )
 
 
 class ExplainViewSet(ContractViewSet[Goal]):
@@ -77,6 +79,6 @@ class ExplainViewSet(ContractViewSet[Goal]):
         return Response(
             {
                 "event": {"type": event_type, "name": name},
-                "goals": explain(site.goals.live(), event_type, name),
+                "goals": explain(site.goals.undeleted(), event_type, name),
             }
         )

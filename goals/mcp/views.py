@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from analytics.access.authentication import caller
+from analytics.access.authentication import request_token
 from goals.mcp import protocol, tools
 from goals.models import Goal
 from krafter.rendering import EnvelopeRenderer, encode
@@ -29,7 +29,7 @@ class McpViewSet(ContractViewSet[Goal]):
 
     def call(self, request: Request) -> HttpResponse:
         check_parameters(request, ())
-        token = caller(request)
+        token = request_token(request)
         server = protocol.Server(
             info={
                 "name": "krafter-analytics",

@@ -28,8 +28,11 @@ def goal_money(
     if not goal.currency:
         return None
     names = matching_names(goal.site_id, goal.rule)
-    scope = events.Scope(goal.site_id, *days, where)
-    received, refunded = events.received(scope, names), events.refunded(scope, names)
+    selection = events.Selection(goal.site_id, *days, where)
+    received, refunded = (
+        events.received(selection, names),
+        events.refunded(selection, names),
+    )
     net = _net(received, refunded)
     known = rates.needed(net, goal.currency)
     return detail(received, refunded, goal.currency, known.per_euro)

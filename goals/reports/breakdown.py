@@ -30,16 +30,16 @@ def breakdown(
 ) -> tuple[list[Row], int]:
     """The first rows, and how many values there are in all."""
     names = matching_names(goal.site_id, goal.rule)
-    scope = events.Scope(goal.site_id, *days, where)
+    selection = events.Selection(goal.site_id, *days, where)
     revenue = pricer(
-        events.amounts(scope, names) if goal.currency else {}, goal.currency
+        events.amounts(selection, names) if goal.currency else {}, goal.currency
     )
     values = 0
 
     def rows() -> Iterator[Row]:
         nonlocal values
-        for part in events.slices(
-            scope, names, dimension, with_amounts=goal.currency is not None
+        for part in events.breakdown_rows(
+            selection, names, dimension, with_amounts=goal.currency is not None
         ):
             values += 1
             yield {

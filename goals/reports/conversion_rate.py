@@ -12,7 +12,7 @@ from goals.models import Goal
 from goals.reports import rate
 
 
-def converting_share(
+def conversion_rate(
     goal: Goal,
     days: Days,
     where: stats.Where = (),
@@ -22,8 +22,8 @@ def converting_share(
     """Of the site's visitors, or of those who satisfied the goal `of`."""
     if of is None:
         converters = _uniques(goal, days, where)
-        scope = events.Scope(goal.site_id, *days, where)
-        visitors = _visitors(scope) if where else total(traffic(scope)).visitors
+        selection = events.Selection(goal.site_id, *days, where)
+        visitors = _visitors(selection) if where else total(traffic(selection)).visitors
         meanings = ("unique visitors who converted", "unique visitors of the site")
     else:
         converters = _of_both(goal, of, days, where)
@@ -49,12 +49,12 @@ def _uniques(goal: Goal, days: Days, where: stats.Where) -> int:
 
 
 @in_time()
-def _visitors(scope: events.Scope) -> int:
-    return events.visitors(scope)
+def _visitors(selection: events.Selection) -> int:
+    return events.visitors(selection)
 
 
 @in_time()
 def _of_both(goal: Goal, other: Goal, days: Days, where: stats.Where) -> int:
     names = matching_names_of_each(goal.site_id, [goal.rule, other.rule])
-    scope = events.Scope(goal.site_id, *days, where)
-    return events.visitors_of_both(scope, names[goal.rule], names[other.rule])
+    selection = events.Selection(goal.site_id, *days, where)
+    return events.visitors_of_both(selection, names[goal.rule], names[other.rule])

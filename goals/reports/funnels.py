@@ -22,17 +22,17 @@ class Step(NamedTuple):
 
 @in_time()
 def funnel(
-    scope: events.Scope, steps: Sequence[Step], window_minutes: int | None
+    selection: events.Selection, steps: Sequence[Step], window_minutes: int | None
 ) -> dict[str, Any]:
     """For each step its visitors, and how many of those before it were lost.
 
     A visitor has `window_minutes` from an event of the first step, or the day.
     """
-    names = [matching_names(scope.site_id, step.rule) for step in steps]
+    names = [matching_names(selection.site_id, step.rule) for step in steps]
     window = timedelta(minutes=window_minutes) if window_minutes else None
-    visitors = events.reached(scope, names, window)
+    visitors = events.funnel_visitors(selection, names, window)
     return {
-        "period": {"from": scope.first, "to": scope.last},
+        "period": {"from": selection.first, "to": selection.last},
         "window_minutes": window_minutes,
         "steps": [
             _shown(step, number, before, visitors[0])

@@ -30,8 +30,8 @@ def timeseries(
     Raises PeriodError.
     """
     if interval == "hour":
-        scope = events.Scope(goal.site_id, *days, where)
-        return _by_hours(goal, scope, list(stretches(days, goal.site.zone)))
+        selection = events.Selection(goal.site_id, *days, where)
+        return _by_hours(goal, selection, list(stretches(days, goal.site.zone)))
     starts = {day: start_of(interval, day, days.first) for day in each_day(days)}
     found = stats.of_one(goal, stats.by_day(goal.site_id, [goal], days, where))
     counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
@@ -50,15 +50,15 @@ def timeseries(
 
 @in_time()
 def _by_hours(
-    goal: Goal, scope: events.Scope, parts: list[tuple[datetime, datetime]]
+    goal: Goal, selection: events.Selection, parts: list[tuple[datetime, datetime]]
 ) -> Rows:
     names = matching_names(goal.site_id, goal.rule)
     counts: dict[datetime, Counts] = {}
     sums: dict[datetime, Sums] = {}
     for start, end in parts:
-        counts |= events.hourly(scope, names, start=start, end=end)
+        counts |= events.hourly(selection, names, start=start, end=end)
         if goal.currency:
-            sums |= events.hourly_amounts(scope, names, start=start, end=end)
+            sums |= events.hourly_amounts(selection, names, start=start, end=end)
     starts = [hour for part in parts for hour in hours(*part)]
     return _rows("start", starts, counts, sums, goal.currency)
 

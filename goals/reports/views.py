@@ -21,7 +21,7 @@ from goals.counting.stats import all_goal_stats
 from goals.models import Goal
 from goals.reports import export
 from goals.reports.breakdown import breakdown
-from goals.reports.conversion_rate import converting_share
+from goals.reports.conversion_rate import conversion_rate
 from goals.reports.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
@@ -111,13 +111,13 @@ class GoalReportViewSet(ContractViewSet[Goal]):
         return Response(
             {
                 "period": shown(period),
-                **converting_share(goal, period, where(asked), of=whole),
+                **conversion_rate(goal, period, where(asked), of=whole),
             }
         )
 
 
 def _goal_of(site: Site, id: UUID) -> Goal:
-    goal = site.goals.live().filter(id=id).first()
+    goal = site.goals.undeleted().filter(id=id).first()
     if goal is None:
         raise Invalid({"of": ["No such goal on this site."]})
     return goal
@@ -176,10 +176,10 @@ def _file(
     suffix: str,
 ) -> StreamingHttpResponse:
     asked = query(QuestionSerializer, request)
-    scope, names = _scope_and_names(goal, asked)
-    name = f"conversions-{scope.first}-{scope.last}.{suffix}"
+    selection, names = _scope_and_names(goal, asked)
+    name = f"conversions-{selection.first}-{selection.last}.{suffix}"
     return StreamingHttpResponse(
-        write(events.entries(scope, names)),
+        write(events.entries(selection, names)),
         content_type=f"{request.accepted_renderer.media_type}; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -187,6 +187,6 @@ def _file(
 
 def _scope_and_names(
     goal: Goal, asked: dict[str, Any]
-) -> tuple[events.Scope, frozenset[int]]:
-    scope = events.Scope(goal.site_id, *days(goal.site, asked), where(asked))
-    return scope, matching_names(goal.site_id, goal.rule)
+) -> tuple[events.Selection, frozenset[int]]:
+    selection = events.Selection(goal.site_id, *days(goal.site, asked), where(asked))
+    return selection, matching_names(goal.site_id, goal.rule)

@@ -44,7 +44,7 @@ class GoalSetSerializer(StrictSerializer):
 
 def definitions(site: Site, *, lock: bool = False) -> dict[Goal, Definition]:
     """The goals of a site by name. Raises Invalid if two share one."""
-    goals = site.goals.live()
+    goals = site.goals.undeleted()
     if lock:
         goals = goals.select_for_update()
     found = {

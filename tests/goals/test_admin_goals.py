@@ -100,7 +100,7 @@ def test_site_holds_no_more_goals_than_by_the_api(operator, site, monkeypatch):
     refused = operator.post(url("goal", "add"), goal_form(site))
     operator.post(url("goal", "restore", deleted.pk), CONFIRMED)
     assert errors(refused)["site"] == ["A site holds at most 1 goals."]
-    assert list(Goal.objects.live()) == [full]
+    assert list(Goal.objects.undeleted()) == [full]
 
 
 def test_goal_is_deleted_softly_and_restored(operator, writer, reader, site):
@@ -119,9 +119,9 @@ def test_many_goals_are_deleted_softly(operator, site):
     form = {"action": "delete_selected", "_selected_action": [g.pk for g in goals]}
     asked = operator.post(url("goal", "changelist"), form)
     assert asked.status_code == 200
-    assert Goal.objects.live().count() == 2
+    assert Goal.objects.undeleted().count() == 2
     operator.post(url("goal", "changelist"), form | CONFIRMED)
-    assert (Goal.objects.count(), Goal.objects.live().count()) == (2, 0)
+    assert (Goal.objects.count(), Goal.objects.undeleted().count()) == (2, 0)
 
 
 @pytest.mark.parametrize(

@@ -158,13 +158,13 @@ class TestIfMatch:
         response = call(method, body, If_Match=tag)
         assert response.status_code == 412
         assert list(response.json()) == ["error"]
-        assert Goal.objects.live().get().name == "Meanwhile"
+        assert Goal.objects.undeleted().get().name == "Meanwhile"
 
     @pytest.mark.parametrize("tag", ['"other"', "nonsense", "", "W/{}"])
     def test_what_does_not_match_is_refused(self, call, method, body, tag):
         tag = tag.format(call("GET").headers["ETag"])
         assert call(method, body, If_Match=tag).status_code == 412
-        assert Goal.objects.live().get().name == "Signup"
+        assert Goal.objects.undeleted().get().name == "Signup"
 
     def test_tag_of_a_compressed_answer_is_let_through(self, call, goal, method, body):
         call("PATCH", {"match_value": "a" * 1_024})

@@ -55,7 +55,7 @@ def funnel(
     raws: list[Raw], steps: Sequence[Goal | Rule], window: timedelta
 ) -> list[dict[str, Any]]:
     """The numbers of each step, out of the events of some days."""
-    visitors = reached(raws, steps, window)
+    visitors = funnel_visitors(raws, steps, window)
     return [
         {
             "visitors": number,
@@ -71,7 +71,7 @@ def part(number: int, whole: int) -> Decimal | None:
     return round(Decimal(number) / whole, 6) if whole else None
 
 
-def reached(
+def funnel_visitors(
     raws: list[Raw], steps: Sequence[Goal | Rule], window: timedelta
 ) -> list[int]:
     """Visitors by step, from every way that each of them could have gone."""

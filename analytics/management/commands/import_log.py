@@ -43,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--site", required=True, help="the site's key, sk_…")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        site = Site.objects.live().filter(site_key=options["site"]).first()
+        site = Site.objects.undeleted().filter(site_key=options["site"]).first()
         if site is None:
             raise CommandError(f"There is no site with the key {options['site']}.")
         self.tally: Counter[str] = Counter()

@@ -84,11 +84,11 @@ def _key() -> str:
 
 def _curl(api: str, secret: str) -> list[str]:
     """Lines to paste; none where the demo is gone."""
-    site = Site.objects.live().filter(site_key=demo.SITE_KEY).first()
+    site = Site.objects.undeleted().filter(site_key=demo.SITE_KEY).first()
     if site is None:
         return []
     goals = f"{api}/sites/{site.site_key}/goals"
-    goal = site.goals.live().first()
+    goal = site.goals.undeleted().first()
     lines = [f'  curl {goals} -H "Authorization: Bearer {secret}"']
     if goal is not None:
         stats = f"{goals}/{goal.pk}/stats?period=30d"

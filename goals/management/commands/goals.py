@@ -32,7 +32,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        site = Site.objects.live().filter(site_key=options["site"]).first()
+        site = Site.objects.undeleted().filter(site_key=options["site"]).first()
         if site is None:
             raise CommandError(f"There is no site with the key {options['site']}.")
         try:

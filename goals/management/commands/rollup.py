@@ -29,7 +29,7 @@ class Command(BaseCommand):
         last = events.last_closed(datetime.now(UTC))
         span = min(max(options["days"], 1), MAX_DAYS)
         days = Days(last - timedelta(days=span - 1), last)
-        sites = Site.objects.live()
+        sites = Site.objects.undeleted()
         if options["site"]:
             sites = sites.filter(site_key=options["site"])
         with tqdm(total=len(sites) * 2 * span, unit="day", disable=None) as bar:

@@ -130,7 +130,7 @@ def test_rollup_command_leaves_nothing_to_count(site, django_assert_num_queries)
 
 
 def test_closed_day_of_a_site_is_counted_once(site, django_assert_num_queries):
-    scope = events.Scope(site.pk, DAY, DAY)
+    scope = events.Selection(site.pk, DAY, DAY)
     store(site, "event", "signup", at=NOON)
     assert site_stats.traffic(scope) == {DAY: (0, 1, 1)}
     with django_assert_num_queries(2):
@@ -138,7 +138,7 @@ def test_closed_day_of_a_site_is_counted_once(site, django_assert_num_queries):
 
 
 def test_late_event_is_in_the_next_answer_of_a_site(site):
-    scope = events.Scope(site.pk, DAY, DAY)
+    scope = events.Selection(site.pk, DAY, DAY)
     store(site, "event", "signup", at=NOON)
     assert site_stats.traffic(scope) == {DAY: (0, 1, 1)}
     store(site, "pageview", "/", at=NOON + timedelta(hours=1))
@@ -160,7 +160,7 @@ def test_rollup_command_counts_sites_without_goals(site, django_assert_num_queri
     last = events.last_closed(datetime.now(UTC))
     store(site, "pageview", "/", at=datetime.combine(last, NOON.time(), UTC))
     call_command("rollup", stdout=StringIO())
-    scope = events.Scope(site.pk, last - timedelta(days=365), last)
+    scope = events.Selection(site.pk, last - timedelta(days=365), last)
     with django_assert_num_queries(2):
         assert site_stats.traffic(scope)[last] == (1, 1, 1)
 
@@ -207,7 +207,9 @@ def test_late_event_is_never_missed_by_a_count_that_runs_meanwhile():
         thread.join()
     assert not errors
     found = closed(site, rule, days)
-    direct = events.daily(events.Scope(site.pk, *days), matching_names(site.pk, rule))
+    direct = events.daily(
+        events.Selection(site.pk, *days), matching_names(site.pk, rule)
+    )
     assert {day: found[day].counts for day in found} == direct
     assert sum(c.conversions for c in direct.values()) == Event.objects.count() == 120
 

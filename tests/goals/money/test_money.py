@@ -35,7 +35,7 @@ def test_amounts_are_summed_by_day_and_currency(site):
     ]:
         store(site, "goal", "buy", at=noon(day), amount=amount, currency=currency)
     names = matching_names(site.pk, Rule("custom", "exact", "buy"))
-    assert events.amounts(events.Scope(site.pk, MONDAY, TUESDAY), names) == {
+    assert events.amounts(events.Selection(site.pk, MONDAY, TUESDAY), names) == {
         (MONDAY, "USD"): Decimal("0.3"),
         (MONDAY, None): Decimal("0.3"),
         (TUESDAY, "USD"): Decimal("0.4"),

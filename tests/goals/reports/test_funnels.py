@@ -11,7 +11,7 @@ from analytics import events
 from goals.matching import Rule
 from goals.reports.funnels import Step, funnel
 from tests.factories import GoalFactory, SiteFactory, store
-from tests.recount.drafts_and_funnels import reached
+from tests.recount.drafts_and_funnels import funnel_visitors
 from tests.recount.goals import Raw
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -218,9 +218,9 @@ def test_answer_equals_a_recount_of_all_ways(moves, steps, window):
         Rule("event", "regex", f"^[{''.join(sorted(step))}]$" if step else "x")
         for step in steps
     ]
-    scope = events.Scope(site.pk, date(2026, 3, 9), date(2026, 3, 10))
+    scope = events.Selection(site.pk, date(2026, 3, 9), date(2026, 3, 10))
     answer = funnel(scope, [Step(rule) for rule in rules], window)
-    expected = reached(raws, rules, timedelta(minutes=window or 1_440))
+    expected = funnel_visitors(raws, rules, timedelta(minutes=window or 1_440))
     assert visitors(answer) == expected
     dropped = [step["dropped"] for step in answer["steps"]]
     assert sum(dropped) == expected[0] - expected[-1]

@@ -73,7 +73,8 @@ def planned(response):
 def stored(site):
     fields = SIGNUP.keys()
     return [
-        {field: getattr(goal, field) for field in fields} for goal in site.goals.live()
+        {field: getattr(goal, field) for field in fields}
+        for goal in site.goals.undeleted()
     ]
 
 
@@ -87,7 +88,7 @@ def test_goals_of_an_empty_site_are_made_in_their_order(apply, site):
     made = planned(apply(*goals))
     assert stored(site) == goals
     assert names(made["create"]) == ["Purchase", "Signup", "A"]
-    ids = [str(goal.id) for goal in site.goals.live()]
+    ids = [str(goal.id) for goal in site.goals.undeleted()]
     assert [goal["id"] for goal in made["create"]] == ids
 
 
@@ -110,7 +111,7 @@ def test_each_goal_is_made_changed_deleted_or_kept(apply, site):
     ]
     assert done["delete"] == [{"id": str(gone.id), **SIGNUP, "name": "Gone"}]
     assert done["keep"] == [{"id": str(kept.id), **SIGNUP, "name": "Kept"}]
-    assert {goal.name: goal.currency for goal in site.goals.live()} == {
+    assert {goal.name: goal.currency for goal in site.goals.undeleted()} == {
         "Kept": None,
         "Changed": "EUR",
         "Purchase": "USD",
@@ -138,7 +139,7 @@ def test_missing_goals_are_kept_on_request(apply, site):
     GoalFactory.create(site=site, name="Other")
     done = planned(apply(PURCHASE, delete_missing=False))
     assert (names(done["delete"]), names(done["keep"])) == ([], ["Other"])
-    assert site.goals.live().count() == 2
+    assert site.goals.undeleted().count() == 2
 
 
 @pytest.mark.django_db
@@ -221,7 +222,7 @@ def test_wrong_goal_is_named_by_its_place_and_nothing_is_done(
     response = writer("POST", url, {"goals": goals})
     assert response.status_code == 422, response.content
     assert wrong in response.json()["details"]
-    assert [goal.name for goal in site.goals.live()] == ["Old"]
+    assert [goal.name for goal in site.goals.undeleted()] == ["Old"]
 
 
 @pytest.mark.django_db
@@ -249,7 +250,7 @@ def test_names_that_the_site_has_twice_are_refused(apply, site):
     assert response.status_code == 422
     (message,) = response.json()["details"]["goals"]
     assert "'Signup'" in message
-    assert site.goals.live().count() == 2
+    assert site.goals.undeleted().count() == 2
 
 
 @pytest.mark.django_db

@@ -38,7 +38,7 @@ def file(tmp_path):
 
 def stored(site):
     fields = ("name", "type", "match_type", "match_value", "currency")
-    return list(site.goals.live().values_list(*fields))
+    return list(site.goals.undeleted().values_list(*fields))
 
 
 GOALS = [
