@@ -1,9 +1,14 @@
 from django.urls import path
 
 from analytics.urls import ITEM
-from goals.drafts.views import ExplainViewSet, FunnelViewSet, PreviewViewSet
+from goals.drafts.views import ExplainViewSet, PreviewViewSet
 from goals.mcp.views import McpViewSet
-from goals.reports.views import AllGoalsViewSet, ConversionViewSet, GoalReportViewSet
+from goals.reports.views import (
+    AllGoalsViewSet,
+    ConversionViewSet,
+    FunnelViewSet,
+    GoalReportViewSet,
+)
 from goals.views import GoalViewSet
 
 _GOALS = "analytics/sites/<str:key>/goals"

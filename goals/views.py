@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.utils import timezone
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +13,7 @@ from analytics.questions.filters import where
 from analytics.questions.period_query import days
 from goals.counting import stats
 from goals.filters import narrow
+from goals.lookup import goal_for
 from goals.models import Goal, lacks_room
 from goals.money.detail import goal_money
 from goals.reports.questions import StatsQuestionSerializer, compared, shown
@@ -22,7 +22,6 @@ from goals.sets import apply
 from goals.sets.apply import ApplyQuerySerializer, GoalSetSerializer
 from krafter.caching import check_if_match, etag_of
 from krafter.errors import Invalid
-from krafter.parsing import uuid_or_404
 from krafter.views import ContractViewSet, query
 
 
@@ -111,16 +110,3 @@ class GoalViewSet(ContractViewSet[Goal]):
                 **stats.goal_stats(goal, other, labels),
             }
         return Response(answer)
-
-
-def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal:
-    """The goal of that id and site, if the caller's key reaches it; else 404."""
-    site = site_for(request, key)
-    goals = site.goals.undeleted()
-    if lock:
-        goals = goals.select_for_update()
-    goal = goals.filter(id=uuid_or_404(id)).first()
-    if goal is None:
-        raise NotFound
-    goal.site = site
-    return goal

@@ -20,11 +20,11 @@ from analytics.events.counts import (
     top_names,
 )
 from analytics.events.day_versions import last_closed, versions
-from analytics.events.dictionaries import Labels, named, names
+from analytics.events.dictionaries import named, names
 from analytics.events.event_lists import Entry, entries, listing
 from analytics.events.funnels import funnel_visitors
 from analytics.events.open_days import OpenDay, open_day
-from analytics.events.selection import Selection, Where
+from analytics.events.selection import Selection
 from analytics.events.series import daily, hourly, hourly_amounts
 from analytics.events.site_breakdown import (
     SiteBreakdownRow,
@@ -34,6 +34,7 @@ from analytics.events.site_breakdown import (
 from analytics.events.visitor_counts import visitors, visitors_of_both
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append
+from analytics.questions.labels import Labels, Where
 
 __all__ = [
     "DIMENSIONS",

@@ -12,11 +12,11 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, NullIf
 
 from analytics.events.counts import Counts, by_halves, whole
-from analytics.events.dictionaries import Labels
 from analytics.events.props import Prop, decode
 from analytics.events.selection import Selection
 from analytics.events.statements import Compiled, as_day, day_by_day, stream, union
 from analytics.models import Adjustment, Event, EventType
+from analytics.questions.labels import Labels
 
 DIMENSIONS = ("path", "name", *Labels._fields)
 PROPS = "props."

@@ -4,27 +4,15 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from django.db import models, transaction
 
 from analytics.models import Context, EventName
+from analytics.questions.labels import Labels
 
 # A site and values of it.
 Key = tuple[int, tuple[str, ...]]
-
-
-class Labels(NamedTuple):
-    """The columns of Context, in its order; `""` where unknown."""
-
-    referrer: str = ""
-    utm_source: str = ""
-    utm_medium: str = ""
-    utm_campaign: str = ""
-    country: str = ""
-    device: str = ""
-    browser: str = ""
-    os: str = ""
 
 
 class Dimension:

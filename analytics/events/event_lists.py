@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Max, Min, Q, QuerySet
 
-from analytics.events.dictionaries import Labels, named, names
+from analytics.events.dictionaries import named, names
 from analytics.events.selection import Selection
 from analytics.models import Event, EventType
+from analytics.questions.labels import Labels
 from analytics.questions.periods import Days
 
 _CHUNK = 2_000

@@ -10,17 +10,10 @@ from django.db.models.expressions import Combinable
 from django.db.models.fields.related import ForeignKey
 
 from analytics.models import Context, Event, Fact
+from analytics.questions.labels import Where
 from analytics.questions.periods import Days, each_day
 
 _Fact = TypeVar("_Fact", bound=Fact)
-
-
-class Where(NamedTuple):
-    """One of the values of a label, or with `negated` none of them."""
-
-    label: str
-    values: tuple[str, ...]
-    negated: bool = False
 
 
 class Selection(NamedTuple):

@@ -10,8 +10,9 @@ import msgspec
 from django.db import connection, transaction
 
 from analytics.events import day_versions
-from analytics.events.dictionaries import CONTEXTS, NAMES, Key, Labels
+from analytics.events.dictionaries import CONTEXTS, NAMES, Key
 from analytics.models import Event, EventType
+from analytics.questions.labels import Labels
 
 _PAGEVIEW = EventType.PAGEVIEW.value
 _LOCK_CLASS = 0x6B72  # "kr": apart from other users of advisory locks

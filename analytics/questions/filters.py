@@ -11,7 +11,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from analytics.events import Labels, Where
+from analytics.questions.labels import Labels, Where
 from krafter.fields import StrictSerializer
 
 LABELS = Labels._fields

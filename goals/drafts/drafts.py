@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from copy import copy
 from typing import Any, ClassVar
-from uuid import UUID
-
-from rest_framework import serializers
 
 from analytics.models import Site
 from goals.models import Goal
@@ -37,14 +34,3 @@ def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
     for name, value in checked.validated_data.items():
         setattr(edited, name, value)
     return edited
-
-
-def named_goal(site: Site, id: Any) -> Goal:
-    """The live goal that a body names by its id. Raises ValidationError."""
-    try:
-        goal = site.goals.undeleted().filter(id=UUID(id)).first()
-    except (ValueError, TypeError, AttributeError):
-        goal = None
-    if goal is None:
-        raise serializers.ValidationError({"goal": ["No such goal on this site."]})
-    return goal

@@ -5,16 +5,14 @@ from typing import ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import events
 from analytics.access.authentication import site_for
 from analytics.ingest import payloads, pipeline
 from analytics.questions.period_query import PeriodQuerySerializer, days
-from goals.drafts.drafts import draft, edit, named_goal
+from goals.drafts.drafts import draft, edit
 from goals.drafts.explain import explain
 from goals.drafts.preview import preview
+from goals.lookup import named_goal
 from goals.models import Goal
-from goals.reports.funnel_serializers import FunnelQuestionSerializer
-from goals.reports.funnels import funnel
 from krafter.errors import Invalid, malformed
 from krafter.parsing import RawJSONParser
 from krafter.views import ContractViewSet, check_parameters, raw_body
@@ -43,23 +41,6 @@ class PreviewViewSet(ContractViewSet[Goal]):
         else:
             goal = draft(site, fields)
         return Response(preview(goal, days(site, period.validated_data), before))
-
-
-class FunnelViewSet(ContractViewSet[Goal]):
-    queryset = Goal.objects.none()
-    serializer_class = FunnelQuestionSerializer
-    required_scopes: ClassVar = {"query": "analytics:read"}
-
-    def query(self, request: Request, key: str) -> Response:
-        site = site_for(request, key)
-        check_parameters(request, ())
-        asked = self.get_serializer(data=request.data, context={"site": site})
-        asked.is_valid(raise_exception=True)
-        fields = asked.validated_data
-        selection = events.Selection(site.pk, *days(site, fields))
-        return Response(
-            funnel(selection, fields["steps"], fields.get("window_minutes"))
-        )
 
 
 class ExplainViewSet(ContractViewSet[Goal]):

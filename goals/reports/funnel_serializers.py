@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from analytics.questions.period_query import PeriodQuerySerializer
-from goals.drafts.drafts import named_goal
+from goals.lookup import named_goal
 from goals.matching import Rule
 from goals.reports.funnels import Step
 from goals.serializers import GoalSerializer

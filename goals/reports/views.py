@@ -18,10 +18,13 @@ from analytics.questions.period_query import days
 from analytics.questions.periods import PeriodError
 from goals.counting.matched_names import matching_names
 from goals.counting.stats import all_goal_stats
+from goals.lookup import goal_for
 from goals.models import Goal
 from goals.reports import export
 from goals.reports.breakdown import breakdown
 from goals.reports.conversion_rate import conversion_rate
+from goals.reports.funnel_serializers import FunnelQuestionSerializer
+from goals.reports.funnels import funnel
 from goals.reports.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
@@ -32,10 +35,9 @@ from goals.reports.questions import (
     shown,
 )
 from goals.reports.timeseries import timeseries
-from goals.views import goal_for
 from krafter.errors import Invalid
 from krafter.rendering import EnvelopeRenderer
-from krafter.views import ContractViewSet, page, query
+from krafter.views import ContractViewSet, check_parameters, page, query
 
 
 class AllGoalsViewSet(ContractViewSet[Goal]):
@@ -190,3 +192,20 @@ def _scope_and_names(
 ) -> tuple[events.Selection, frozenset[int]]:
     selection = events.Selection(goal.site_id, *days(goal.site, asked), where(asked))
     return selection, matching_names(goal.site_id, goal.rule)
+
+
+class FunnelViewSet(ContractViewSet[Goal]):
+    queryset = Goal.objects.none()
+    serializer_class = FunnelQuestionSerializer
+    required_scopes: ClassVar = {"query": "analytics:read"}
+
+    def query(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        check_parameters(request, ())
+        asked = self.get_serializer(data=request.data, context={"site": site})
+        asked.is_valid(raise_exception=True)
+        fields = asked.validated_data
+        selection = events.Selection(site.pk, *days(site, fields))
+        return Response(
+            funnel(selection, fields["steps"], fields.get("window_minutes"))
+        )

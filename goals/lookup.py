@@ -1,0 +1,37 @@
+"""Finding the goal that a request names, in its path or in its body."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+
+from analytics.access.authentication import site_for
+from analytics.models import Site
+from goals.models import Goal
+from krafter.parsing import uuid_or_404
+
+
+def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal:
+    """The goal of that id and site, if the caller's key reaches it; else 404."""
+    site = site_for(request, key)
+    goals = site.goals.undeleted()
+    if lock:
+        goals = goals.select_for_update()
+    goal = goals.filter(id=uuid_or_404(id)).first()
+    if goal is None:
+        raise NotFound
+    goal.site = site
+    return goal
+
+
+def named_goal(site: Site, id: Any) -> Goal:
+    """The live goal that a body names by its id. Raises ValidationError."""
+    try:
+        goal = site.goals.undeleted().filter(id=UUID(id)).first()
+    except (ValueError, TypeError, AttributeError):
+        goal = None
+    if goal is None:
+        raise serializers.ValidationError({"goal": ["No such goal on this site."]})
+    return goal
