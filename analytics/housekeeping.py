@@ -1,7 +1,7 @@
-"""Destroy in time what may not be kept, whoever comes and whether cron runs or not.
+"""Delete short-lived rows in time, without cron.
 
-Each worker process does it by itself (see `krafter.wsgi`), since each has salts
-in its own memory. Twice does no harm.
+Each worker process runs it, since each also holds salts in its own memory. Running
+it in several processes is harmless.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Destroyed(NamedTuple):
-    """How many of each."""
+    """The number of deleted rows of each kind."""
 
     salts: int
     rate_windows: int
@@ -32,7 +32,7 @@ def tidy() -> Destroyed:
 
 
 def start() -> None:
-    """Tidy now and every hour, beside the requests of this process."""
+    """Run now and then every hour, in a thread of this process."""
     threading.Thread(target=_keep_tidy, name="housekeeping", daemon=True).start()
 
 
@@ -41,8 +41,8 @@ def _keep_tidy() -> None:
         try:
             tidy()
         except Exception:
-            # The store may be away. What is overdue goes with the next round.
-            logger.exception("Housekeeping failed, next try in an hour")
+            # The database may be unavailable. The next run deletes what is overdue.
+            logger.exception("Housekeeping failed; it runs again in an hour")
         finally:
             connection.close()
         sleep(INTERVAL_SECONDS)

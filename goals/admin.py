@@ -7,7 +7,7 @@ from unfold.contrib.filters.admin import ChoicesRadioFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
-from analytics.admin.serializer_forms import ContractForm
+from analytics.admin.serializer_forms import SerializerForm
 from analytics.admin.site_fields import SiteField, SiteFilter
 from analytics.models import Site
 from goals.matching import Rule
@@ -15,17 +15,17 @@ from goals.models import Goal, lacks_room
 from goals.serializers import GoalSerializer
 
 
-class GoalForm(ContractForm):
+class GoalForm(SerializerForm):
     serializers = (GoalSerializer,)
 
-    # Kept as typed: a blank at either end is part of what is matched.
+    # Do not strip: spaces at the ends are part of the value to match.
     match_value = forms.CharField(
         max_length=1_024,
         strip=False,
         widget=UnfoldAdminTextInputWidget,
         help_text=(
-            "The path of a page, or the name of an event or goal. Case counts."
-            " A regex is RE2's, and is found anywhere unless anchored with ^ and $."
+            "The path of a page, or the name of an event or goal. Case-sensitive."
+            " A regex uses RE2 syntax and may match anywhere; anchor it with ^ and $."
         ),
     )
 
@@ -70,10 +70,12 @@ class GoalAdmin(SoftDeleteAdmin):
     )
 
     what_deleting_does = (
-        "It is gone for the API at once. The events that it counts stay, so that it"
-        " can be restored here with its whole history."
+        "The API answers 404 for the goal at once. The events that it counts are kept,"
+        " so that it can be restored here with its whole history."
     )
-    what_restoring_does = "It is in the API again, with its whole history."
+    what_restoring_does = (
+        "The goal is available in the API again, with its whole history."
+    )
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -85,9 +87,9 @@ class GoalAdmin(SoftDeleteAdmin):
         return ("site", "created_at", "updated_at", "deleted_at") if obj else ()
 
     def fields_to_save(self, changed: list[str]) -> list[str]:
-        # What was checked together is saved together: of two changes, the other
-        # through the API, each may be fine where both are not, such as to
-        # `regex` and to a value that is no pattern.
+        # Fields that are validated together are saved together. Otherwise a
+        # concurrent API request could leave a rule that neither change alone
+        # would: match type `regex` with a value that is not a valid pattern.
         rule = set(Rule._fields)
         return [*changed, *(rule if rule & set(changed) else ()), "updated_at"]
 

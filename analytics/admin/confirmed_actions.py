@@ -1,6 +1,7 @@
-"""Deeds that ask first: one page that names the rows, for one row or for many.
+"""Admin actions with a confirmation page, for one row or for several.
 
-What is done is done on POST only, after the page has said what follows from it.
+The page lists the rows and says what the action does. Only the POST request of
+that page changes anything.
 """
 
 from collections.abc import Callable
@@ -17,62 +18,69 @@ from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 
 
-class Deed(NamedTuple):
+class ConfirmedAction(NamedTuple):
     verb: str
     past: str
     consequence: str
-    act: Callable[[Any], str | None]  # on one row; the reason if it cannot be done
+    # Takes one row; returns the reason when the action is not possible.
+    act: Callable[[Any], str | None]
     button: str = "danger"
 
 
-class DeedAdmin(ModelAdmin):
-    # The page that asks names every row, so at most a page of the list.
+class ConfirmedActionAdmin(ModelAdmin):
+    # The confirmation page lists every row: at most one page of the list.
     list_disable_select_all = True
 
     def do(
-        self, request: HttpRequest, rows: QuerySet[Any], deed: Deed
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Any],
+        confirmed_action: ConfirmedAction,
     ) -> HttpResponse | None:
-        """Ask; once that is answered act on each row, and return None."""
+        """Show the confirmation page; once confirmed, act on each row, return None."""
         if "confirmed" not in request.POST:
-            return self._ask(request, rows, deed)
+            return self._ask(request, rows, confirmed_action)
         done = 0
         for row in rows:
             with transaction.atomic():
-                if refusal := deed.act(row):
+                if refusal := confirmed_action.act(row):
                     self.message_user(request, refusal, messages.ERROR)
                     continue
-                self.log_change(request, row, f"{deed.past.capitalize()}.")
+                self.log_change(request, row, f"{confirmed_action.past.capitalize()}.")
             done += 1
         if done:
-            message = f"{self._counted(done)} {deed.past}."
+            message = f"{self._counted(done)} {confirmed_action.past}."
             self.message_user(request, message, messages.SUCCESS)
         return None
 
     def do_to_one(
-        self, request: HttpRequest, object_id: str, deed: Deed
+        self, request: HttpRequest, object_id: str, confirmed_action: ConfirmedAction
     ) -> HttpResponse:
         row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
         rows = self.get_queryset(request).filter(pk=row.pk)
         changelist = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
-        return self.do(request, rows, deed) or redirect(changelist)
+        return self.do(request, rows, confirmed_action) or redirect(changelist)
 
     def _ask(
-        self, request: HttpRequest, rows: QuerySet[Any], deed: Deed
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Any],
+        confirmed_action: ConfirmedAction,
     ) -> TemplateResponse:
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{deed.verb.capitalize()} {self._counted(len(rows))}",
+            "title": f"{confirmed_action.verb.capitalize()} {self._counted(len(rows))}",
             "opts": self.opts,
-            "deed": deed,
+            "confirmed_action": confirmed_action,
             "rows": rows,
             "action": request.POST.get("action"),
             "checkbox_name": ACTION_CHECKBOX_NAME,
             "media": self.media,
         }
-        return TemplateResponse(request, "admin/deed.html", context)
+        return TemplateResponse(request, "admin/confirm_action.html", context)
 
     def _counted(self, count: int) -> str:
         return f"{count} {model_ngettext(self.opts, count)}"

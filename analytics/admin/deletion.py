@@ -1,4 +1,4 @@
-"""Rows with `deleted_at`: deleting hides them, restoring brings them back."""
+"""Soft deletion in the admin: `deleted_at` is set, and can be cleared again."""
 
 from abc import abstractmethod
 from typing import Any
@@ -11,18 +11,18 @@ from django.utils.timezone import now
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action
 
-from analytics.admin.confirmed_actions import Deed, DeedAdmin
+from analytics.admin.confirmed_actions import ConfirmedAction, ConfirmedActionAdmin
 
 
 class StateFilter(RadioFilter):
-    """Live rows unless asked for others."""
+    """Shows rows that are not deleted, unless another state is chosen."""
 
     title = "state"
     parameter_name = "state"
-    all_option: Any = ("", "Live")
+    all_option: Any = ("", "Not deleted")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("deleted", "Deleted"), ("all", "Live and deleted")]
+        return [("deleted", "Deleted"), ("all", "All")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
@@ -33,8 +33,8 @@ class StateFilter(RadioFilter):
         return queryset.filter(deleted_at=None)
 
 
-class SoftDeleteAdmin(DeedAdmin):
-    """A deleted row can be looked at and restored, not changed."""
+class SoftDeleteAdmin(ConfirmedActionAdmin):
+    """A deleted row can be viewed and restored, but not changed."""
 
     what_deleting_does: str
     what_restoring_does: str
@@ -43,12 +43,12 @@ class SoftDeleteAdmin(DeedAdmin):
     actions_detail: Any = ("restore",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_live = getattr(obj, "deleted_at", None) is None
-        return is_live and super().has_change_permission(request, obj)
+        is_undeleted = getattr(obj, "deleted_at", None) is None
+        return is_undeleted and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_live = getattr(obj, "deleted_at", None) is None
-        return is_live and super().has_delete_permission(request, obj)
+        is_undeleted = getattr(obj, "deleted_at", None) is None
+        return is_undeleted and super().has_delete_permission(request, obj)
 
     def has_restore_permission(self, request: HttpRequest, object_id: str) -> bool:
         row = self.get_object(request, object_id)
@@ -58,8 +58,8 @@ class SoftDeleteAdmin(DeedAdmin):
     def save_model(
         self, request: HttpRequest, obj: Any, form: Any, change: bool
     ) -> None:
-        # Only what was changed: an API call that deletes or edits the row
-        # while the form is open must not be undone by saving it.
+        # Save changed fields only, so that saving an open form does not undo
+        # what an API request changed or deleted meanwhile.
         if not change:
             obj.save()
         elif form.changed_data:
@@ -74,9 +74,9 @@ class SoftDeleteAdmin(DeedAdmin):
 
     @abstractmethod
     def restore_row(self, row: Any) -> str | None:
-        """Restore, or return the reason why it cannot be."""
+        """Restore the row, or return the reason why that is not possible."""
 
-    # Has the name of Django's own action, so that it takes its place.
+    # Overrides Django's action of the same name.
     @admin.action(permissions=["delete"], description="Delete")
     def delete_selected(
         self, request: HttpRequest, queryset: QuerySet[Any]
@@ -102,9 +102,11 @@ class SoftDeleteAdmin(DeedAdmin):
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self.do_to_one(request, object_id, self._restoration())
 
-    def _deletion(self) -> Deed:
-        return Deed("delete", "deleted", self.what_deleting_does, self.delete_row)
+    def _deletion(self) -> ConfirmedAction:
+        return ConfirmedAction(
+            "delete", "deleted", self.what_deleting_does, self.delete_row
+        )
 
-    def _restoration(self) -> Deed:
+    def _restoration(self) -> ConfirmedAction:
         does = self.what_restoring_does
-        return Deed("restore", "restored", does, self.restore_row, "primary")
+        return ConfirmedAction("restore", "restored", does, self.restore_row, "primary")

@@ -1,4 +1,4 @@
-"""How many events the drop rules kept out, over all sites and where there is none."""
+"""Read-only list of dropped events by day, site and rule."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _SITE = Site.objects.filter(pk=OuterRef("site_id")).values_list(
 class DropAdmin(ReadOnlyAdmin):
     parameters = ("site_id", "day_from", "day_to")
     list_display = fields = readonly_fields = ("day", "site", "rule", "count")
-    # A row has no more to tell on a page of its own.
+    # Rows have no further fields, so no detail page.
     list_display_links: Any = None
     list_filter = (SiteNumberFilter, ("day", RangeDateFilter))
 
@@ -33,4 +33,4 @@ class DropAdmin(ReadOnlyAdmin):
 
     @display(description="site")
     def site(self, drop: Any) -> str:
-        return drop.site or "no site"
+        return drop.site or "unknown site key"

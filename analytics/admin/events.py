@@ -1,7 +1,7 @@
-"""Events to look at, never to change, and only the newest of one site at a time.
+"""Read-only list of the newest events of one site.
 
-No query of the list goes across sites, counts, or walks more than a bounded
-number of rows: it answers as fast over billions of events as over a few.
+No query of the list covers several sites, counts rows or reads more than a fixed
+number of them, so its speed does not depend on how many events are stored.
 """
 
 from datetime import date
@@ -25,7 +25,7 @@ _SITE = "site__id__exact"
 
 
 class OneSiteFilter(SiteFilter):
-    all_option: Any = ("", "The first")
+    all_option: Any = ("", "First site")
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]
@@ -43,8 +43,8 @@ class DayFilter(RangeDateFilter):
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> QuerySet[Any] | None:
         site = Site.objects.filter(pk=request.GET.get(_SITE) or 0).first()
-        # By time, not by the column of days, in whose index the newest of
-        # a day do not lie side by side: all of the day would be read.
+        # By time instead of by the day column: the index of days is not in the
+        # order of time, so all events of the day would be read.
         if site and (first := self._day("from")):
             queryset = queryset.filter(at__gte=site.midnight(first))
         if site and (last := self._day("to")):
@@ -67,8 +67,8 @@ class TypeFilter(RadioFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        # Looked for among the newest only: to fill a page with a type that the
-        # site hardly sends, all of its events would be read.
+        # Only among the newest events: filling a page with a rare type would
+        # otherwise read every event of the site.
         newest = queryset.order_by("-at", "-pk").values_list("at", flat=True)
         if oldest := newest[MAX_SHOWN - 1 : MAX_SHOWN].first():
             queryset = queryset.filter(at__gte=oldest)
@@ -79,7 +79,7 @@ class TypeFilter(RadioFilter):
 class EventAdmin(ReadOnlyAdmin):
     parameters = (_SITE, "day_from", "day_to", "type")
     list_display = ("time", "type", "name", "where", "revenue", "seen_as", "labels")
-    # In this order: the last looks only at what the others leave.
+    # The order matters: each filter applies to what the ones before it leave.
     list_filter = (("site", OneSiteFilter), ("day", DayFilter), TypeFilter)
     list_select_related = ("name", "page", "context")
     list_before_template: Any = "admin/newest.html"
@@ -98,8 +98,10 @@ class EventAdmin(ReadOnlyAdmin):
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        names_none = not request.GET.get(_SITE) and self.has_view_permission(request)
-        if names_none and (site := Site.objects.undeleted().first()):
+        no_site_chosen = not request.GET.get(_SITE) and self.has_view_permission(
+            request
+        )
+        if no_site_chosen and (site := Site.objects.undeleted().first()):
             query = request.GET.copy()
             query[_SITE] = str(site.pk)
             return redirect(f"{request.path}?{query.urlencode()}")
@@ -127,11 +129,11 @@ class EventAdmin(ReadOnlyAdmin):
             return None
         return f"{events.from_amount(event.amount)} {event.currency or ''}"
 
-    @display(description="visitor of that day")
+    @display(description="visitor (changes daily)")
     def seen_as(self, event: Event) -> str:
         return EventSerializer().get_visitor(event)
 
-    @display(description="came from, with")
+    @display(description="source, country, device")
     def labels(self, event: Event) -> str:
         labels = (getattr(event.context, name) for name in events.Labels._fields)
         return " · ".join(label for label in labels if label)

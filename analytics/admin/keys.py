@@ -1,7 +1,7 @@
-"""API keys: issued here, shown once, revoked here.
+"""API keys: issue, show the secret once, revoke.
 
-The secret travels in one response body and is kept nowhere: not in a session,
-a message, an address, the history or a log.
+The secret appears in one response body only. It is not stored in the session, in
+messages, URLs, the admin history or logs.
 """
 
 from typing import Any, ClassVar
@@ -19,13 +19,13 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from analytics.access import tokens
 from analytics.access.serializers import TokenSerializer
-from analytics.admin.confirmed_actions import Deed, DeedAdmin
-from analytics.admin.serializer_forms import ContractForm, acting_for
+from analytics.admin.confirmed_actions import ConfirmedAction, ConfirmedActionAdmin
+from analytics.admin.serializer_forms import SerializerForm, acting_for
 from analytics.admin.site_fields import SitesField
 from analytics.models import ApiToken
 
 
-class KeyForm(ContractForm):
+class KeyForm(SerializerForm):
     serializers = (TokenSerializer,)
 
     def serializer_context(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class StateFilter(RadioFilter):
         return queryset
 
 
-REVOCATION = Deed(
+REVOCATION = ConfirmedAction(
     "revoke",
     "revoked",
     "Requests with a revoked key are refused at once. It cannot be brought back;"
@@ -87,7 +87,7 @@ REVOCATION = Deed(
 
 
 @admin.register(ApiToken)
-class KeyAdmin(DeedAdmin):
+class KeyAdmin(ConfirmedActionAdmin):
     list_display = (
         "name",
         "key_prefix",
@@ -139,16 +139,16 @@ class KeyAdmin(DeedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # All but the name. A key is in use somewhere: whoever holds it was told
-        # what it may do, and changing that here would give or take rights in
-        # silence. Issue another and revoke this one.
+        # Only the name can be changed. Changing the scopes or sites of a key in
+        # use would change its holder's rights without notice; issue a new key and
+        # revoke the old one instead.
         if obj is None:
             return ()
         shown = [name for _, options in self.fieldsets for name in options["fields"]]
         return [name for name in shown if name != "name"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A key that is gone could no longer be recognised in a log.
+        # A deleted key could no longer be identified by its prefix in logs.
         return False
 
     def has_revoke_permission(self, request: HttpRequest, object_id: str) -> bool:
@@ -191,21 +191,21 @@ class KeyAdmin(DeedAdmin):
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **options: Any
     ) -> HttpResponse:
-        # A new key's secret is what comes next, and nothing else.
+        # The next page must be the one that shows the secret.
         context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
         return super().render_change_form(request, context, *args, **options)
 
     def save_related(
         self, request: HttpRequest, form: Any, formsets: Any, change: bool
     ) -> None:
-        """Do nothing: `ApiToken.issue` has stored the sites."""
+        """Do nothing: `ApiToken.issue` has already stored the sites."""
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        # Answered at once: after a redirect the secret would have to be kept
-        # until it is asked for. The page is not cached (`never_cache` of every
-        # admin page), and replaces its own address, lest a reload issue another.
+        # No redirect: the secret would have to be stored until the next request.
+        # Admin pages are never cached (`never_cache`), and this one replaces its
+        # URL, so that a reload does not issue a second key.
         context = {
             **self.admin_site.each_context(request),
             "title": "New API key",

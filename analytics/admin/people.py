@@ -1,4 +1,4 @@
-"""Teams and the people in them, and who may do what in this admin."""
+"""Teams, users and groups."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # the sam
 
 @admin.register(Team)
 class TeamAdmin(ModelAdmin):
-    list_display = ("name", "member_names", "live_sites", "created_at")
+    list_display = ("name", "member_names", "undeleted_sites", "created_at")
     ordering = ("name", "pk")
     search_fields = ("name",)
     autocomplete_fields = ("members",)
@@ -39,13 +39,13 @@ class TeamAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         teams: QuerySet[Team] = super().get_queryset(request)
-        live = Count("sites", filter=Q(sites__deleted_at=None))
-        return teams.prefetch_related("members").annotate(site_count=live)
+        undeleted = Count("sites", filter=Q(sites__deleted_at=None))
+        return teams.prefetch_related("members").annotate(site_count=undeleted)
 
     @display(description="members")
     def member_names(self, team: Team) -> str:
         return ", ".join(user.get_username() for user in team.members.all()) or "none"
 
     @display(description="sites", ordering="site_count")
-    def live_sites(self, team: Any) -> int:
+    def undeleted_sites(self, team: Any) -> int:
         return int(team.site_count)

@@ -1,7 +1,7 @@
-"""Tables to look at, never to change, and never as a whole.
+"""The base of read-only admin lists of large tables.
 
-A list neither counts its rows nor goes back further than a bounded number of
-them, and is filtered and sorted by nothing but what an index answers.
+A list does not count its rows, pages back through a fixed number of them at most,
+and filters and sorts only by what an index supports.
 """
 
 from typing import Any, ClassVar
@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from unfold import paginator
 from unfold.admin import ModelAdmin
 
-# As far back as one can page. What is older is reached by its day.
+# How many rows can be paged through. Filter by day to see older ones.
 MAX_SHOWN = 10_000
 
 
 class InfinitePaginator(paginator.InfinitePaginator):
-    """Keeps its name: by it, unfold knows that there is no count to show."""
+    """unfold hides the total for paginators with this class name."""
 
     count = MAX_SHOWN
 
@@ -25,7 +25,7 @@ class InfinitePaginator(paginator.InfinitePaginator):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    # What an address may filter by.
+    # The query parameters that may filter the list.
     parameters: ClassVar[tuple[str, ...]] = ()
 
     list_filter_submit = True
@@ -45,5 +45,5 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # Django would filter by any column that an address names.
+        # Django's default allows filtering by any column named in the URL.
         return lookup in self.parameters

@@ -1,7 +1,7 @@
-"""Forms that hold valid what the API does, because its serializers decide.
+"""Admin forms that validate with the serializers of the API.
 
-A form may word a value differently for a person (one entry a line); what is
-acceptable is said once, in the serializers.
+A form may present a value differently (a list as lines of text), but whether the
+value is valid is decided by the serializer alone.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from analytics.models import ApiToken, Team
 from krafter.fields import StrictModelSerializer
 
 
-class ContractForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
+class SerializerForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
     serializers: ClassVar[tuple[type[StrictModelSerializer], ...]] = ()
 
     def clean(self) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class ContractForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at 
         return {}
 
     def as_sent(self) -> dict[str, Any]:
-        """The values as a client of the API would send them."""
+        """The values as an API request would contain them."""
         return self.cleaned_data
 
     def _check(self, serializer: type[StrictModelSerializer]) -> None:
@@ -53,20 +53,20 @@ class ContractForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at 
 
 
 def acting_for(team: Team) -> dict[str, Any]:
-    """The context of serializers that ask whose key is used.
+    """A serializer context with the rights of a key of this team.
 
-    An operator may do what a key with every scope of the team may do.
+    Operators have the rights of a key with scope `*`.
     """
     key = ApiToken(team=team, scopes=[tokens.ALL])
     return {"request": SimpleNamespace(auth=key)}
 
 
 class LinesField(forms.CharField):
-    """A list of texts, one a line; blank lines are left out."""
+    """A list of texts, one per line. Blank lines are ignored."""
 
     def __init__(self, **options: Any) -> None:
         widget = UnfoldAdminTextareaWidget({"rows": 4})
-        # A blank at the end of a path is part of the path.
+        # Do not strip: a space at the end of a path is part of the path.
         super().__init__(required=False, strip=False, widget=widget, **options)
 
     def prepare_value(self, value: Any) -> Any:
@@ -74,6 +74,6 @@ class LinesField(forms.CharField):
         return "\n".join(value) if is_list else value
 
     def to_python(self, value: Any) -> Any:
-        # Not splitlines(), which breaks at characters that a path may hold.
+        # Not splitlines(): it also splits at characters that a path may contain.
         text = (super().to_python(value) or "").replace("\r\n", "\n")
         return [line for line in text.split("\n") if line.strip()]

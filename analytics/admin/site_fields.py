@@ -1,6 +1,7 @@
-"""Choosing a site: in forms among the live ones, in filters among all.
+"""Form fields and list filters that choose a site.
 
-Always with the team: two teams may have sites of the same domain.
+Forms offer sites that are not deleted, filters offer all. Labels include the team,
+since two teams may have sites with the same domain.
 """
 
 from collections.abc import Iterator
@@ -50,8 +51,8 @@ class SiteField(ModelChoiceField):  # type: ignore[type-arg]  # takes none at ru
 class _SelectSites(UnfoldAdminSelect2MultipleWidget):
     def __init__(self) -> None:
         super().__init__()
-        # Not the class by which Django's script knows fields that search on
-        # the server: on a page with such a field it would take this for one.
+        # Django's script would treat the default class as a field that searches
+        # on the server.
         self.attrs["class"] = "unfold-admin-autocomplete"
 
 
@@ -68,23 +69,23 @@ class SiteFilter(RelatedDropdownFilter):
         return [(site.pk, _label(site)) for site in _sites()]
 
     def has_output(self) -> bool:
-        # Django hides a filter that has one choice, and then ignores it too.
+        # Django hides and ignores a filter that has only one choice.
         return True
 
 
 class SiteNumberFilter(DropdownFilter):
-    """For rows that hold a site's number and no reference: there may be no site."""
+    """For rows that store a site id without a foreign key; it may match no site."""
 
     title = "site"
     parameter_name = "site_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         sites = [(str(site.pk), _label(site)) for site in _sites()]
-        return [(str(DropCount.NO_SITE), "No site"), *sites]
+        return [(str(DropCount.NO_SITE), "Unknown site key"), *sites]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        # What is no choice may be no number either.
+        # A value that is not among the choices may not even be a number.
         is_choice = self.value() in dict(self.lookup_choices)
         return queryset.filter(site_id=self.value()) if is_choice else queryset.none()

@@ -1,4 +1,4 @@
-"""Sites: their settings, and the tag to paste into their pages."""
+"""Sites, their settings, and the snippet for their pages."""
 
 from functools import cache
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
-from analytics.admin.serializer_forms import ContractForm, LinesField, acting_for
+from analytics.admin.serializer_forms import LinesField, SerializerForm, acting_for
 from analytics.ingest import site_lookup
 from analytics.ingest.views import tracker
 from analytics.models import Site
@@ -29,7 +29,7 @@ def _help(field: str) -> str:
     return str(getattr(Site._meta.get_field(field), "help_text", ""))
 
 
-class SiteForm(ContractForm):
+class SiteForm(SerializerForm):
     serializers = (SiteSerializer, SiteSettingsSerializer)
 
     timezone = forms.ChoiceField(
@@ -83,13 +83,15 @@ class SiteAdmin(SoftDeleteAdmin):
     )
 
     what_deleting_does = (
-        "It disappears from the API at once, and what its pages send is no longer"
-        " counted. Its events and goals stay, and it can be restored here."
+        "The API answers 404 for the site at once, and events from its pages are no"
+        " longer stored. Its events and goals are kept, and it can be restored here."
     )
-    what_restoring_does = "It is in the API again, and what its pages send is counted."
+    what_restoring_does = (
+        "The site is available in the API again, and events from its pages are stored."
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # The team stays: its keys are narrowed to its sites.
+        # The team cannot change: keys of the team may be narrowed to this site.
         return ("team", "site_key", "created_at", "deleted_at") if obj else ()
 
     def render_change_form(
@@ -117,6 +119,6 @@ class SiteAdmin(SoftDeleteAdmin):
             with transaction.atomic():
                 Site.objects.filter(pk=row.pk).update(deleted_at=None)
         except IntegrityError:
-            return f"{row.team} has another site with the domain {row.domain} by now."
+            return f"{row.team} now has another site with the domain {row.domain}."
         site_lookup.forget()
         return None

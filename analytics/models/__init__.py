@@ -1,4 +1,4 @@
-"""What happened on which site, and who may ask."""
+"""The models of sites, events, API keys and short-lived rows."""
 
 from analytics.models.configuration import ApiToken, Site, Team, new_site_key
 from analytics.models.derived import LateDay, SiteDay

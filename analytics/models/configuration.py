@@ -1,4 +1,4 @@
-"""Configuration: teams, their sites and keys. Small, and edited."""
+"""Configuration: teams, sites and API keys. Small tables that people edit."""
 
 import secrets
 import string
@@ -17,7 +17,7 @@ from analytics.questions import periods
 
 
 class Team(models.Model):
-    """A tenant: owns sites and keys; users are its members."""
+    """A tenant. Owns sites and API keys; users are its members."""
 
     name = models.CharField(max_length=255)
     members = models.ManyToManyField(
@@ -30,7 +30,7 @@ class Team(models.Model):
 
     @classmethod
     def default(cls) -> Self:
-        """The team that sites and keys belong to when nobody names one."""
+        """The oldest team, created when there is none."""
         team = cls.objects.order_by("pk").first()
         return team or cls.objects.create(name="Default")
 
@@ -45,7 +45,7 @@ class SiteQuerySet(models.QuerySet["Site"]):
         return self.filter(deleted_at=None)
 
     def visible_to(self, token: "ApiToken") -> Self:
-        """The sites a key may touch; another team's do not exist for it."""
+        """The undeleted sites that a key may access."""
         sites = self.undeleted().filter(team_id=token.team_id)
         if token.is_narrowed:
             sites = sites.filter(tokens=token)
@@ -53,10 +53,10 @@ class SiteQuerySet(models.QuerySet["Site"]):
 
 
 class Site(models.Model):
-    """A site whose visitors are counted.
+    """A website whose events are stored.
 
-    `site_key` is public: it stands in every page of the site and grants
-    nothing, although its prefix looks like a secret's.
+    `site_key` (`sk_…`) is public: it appears in every page of the site and grants
+    no access, although its prefix looks like that of a secret key.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -78,10 +78,14 @@ class Site(models.Model):
         help_text="Other host names whose pages may send events here.",
     )
     excluded_ips = models.JSONField(
-        default=list, blank=True, help_text="Addresses or CIDR networks not counted."
+        default=list,
+        blank=True,
+        help_text="Addresses or CIDR networks not counted.",
     )
     excluded_paths = models.JSONField(
-        default=list, blank=True, help_text="Paths not counted; * stands for any text."
+        default=list,
+        blank=True,
+        help_text="Paths not counted; * stands for any text.",
     )
     honour_dnt = models.BooleanField(
         default=True, help_text="Count nobody who sends DNT or Sec-GPC."
@@ -109,7 +113,7 @@ class Site(models.Model):
         return ZoneInfo(self.timezone)
 
     def midnight(self, day: date, *, later: int = 0) -> datetime:
-        """When a day begins there, see `periods.midnight`."""
+        """When a day begins in the site's time zone: see `periods.midnight`."""
         return periods.midnight(day, self.zone, later=later)
 
 
@@ -119,7 +123,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(unexpired, revoked_at=None)
 
     def visible_to(self, token: "ApiToken") -> Self:
-        """The team's keys; for a narrowed key those within its own sites."""
+        """The keys of the team. A narrowed key sees only keys narrowed to its sites."""
         found = self.filter(team_id=token.team_id)
         if token.is_narrowed:
             outside = Site.objects.exclude(tokens=token)
@@ -128,7 +132,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A key to the API. The secret itself is never stored: see `tokens`."""
+    """An API key. Only a digest of the secret is stored: see `access.tokens`."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     team = models.ForeignKey(Team, models.CASCADE, related_name="tokens")
@@ -136,8 +140,8 @@ class ApiToken(models.Model):
     key_prefix = models.CharField(max_length=tokens.SHOWN_LENGTH, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = models.JSONField(default=list)
-    # Said apart from the set: a narrowed key whose last site is removed must
-    # see nothing, not everything.
+    # Not derived from `sites`: a narrowed key whose last site is removed must
+    # lose all access, not gain access to every site.
     is_narrowed = models.BooleanField(default=False, editable=False)
     sites = models.ManyToManyField(Site, related_name="tokens", blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -164,9 +168,10 @@ class ApiToken(models.Model):
         sites: list[Site] | None = None,
         expires_at: datetime | None = None,
     ) -> tuple["ApiToken", str]:
-        """Store a new key and return it with its secret, shown only here.
+        """Store a new key and return it with its secret.
 
-        `sites` None: all sites of the team, those to come included.
+        The secret cannot be read again. `sites=None` gives access to all sites of
+        the team, including future ones.
         """
         secret = tokens.new_token()
         token = ApiToken.objects.create(
@@ -182,7 +187,7 @@ class ApiToken(models.Model):
         return token, secret
 
     def covers(self, *, scopes: list[str], expires_at: datetime | None) -> bool:
-        """Whether a key with these would hold no more than this one."""
+        """Whether a key with these scopes and expiry has no more rights than this."""
         if self.expires_at and (expires_at is None or expires_at > self.expires_at):
             return False
         return all(tokens.grants(self.scopes, scope) for scope in scopes)
@@ -192,6 +197,6 @@ class ApiToken(models.Model):
         return self.revoked_at is not None
 
     def revoke(self) -> None:
-        """End the key for good; a second call keeps the first time."""
+        """Revoke the key. This cannot be undone; a second call changes nothing."""
         type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now())
         self.refresh_from_db(fields=["revoked_at"])

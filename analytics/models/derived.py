@@ -1,4 +1,4 @@
-"""What is derived from the facts, and which of it no longer holds."""
+"""Counts derived from events, and the versions that invalidate them."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from analytics.models.configuration import Site
 
 
 class LateDay(models.Model):
-    """How often a day of a site was changed after it had ended everywhere."""
+    """The version of a day: how often it changed after it had ended everywhere."""
 
     site = models.ForeignKey(
         Site, models.DO_NOTHING, db_constraint=False, db_index=False
@@ -24,10 +24,10 @@ class LateDay(models.Model):
 
 
 class SiteDay(models.Model):
-    """How much a site was visited on a closed day: a cache, nothing more.
+    """Cached traffic of a site on a closed day.
 
-    A row counts while the day's `version` is still what it was when it was made
-    (see `analytics.events.day_versions`).
+    Valid while `version` equals the version of the day (see
+    `analytics.events.day_versions`).
     """
 
     site = models.ForeignKey(

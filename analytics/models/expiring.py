@@ -1,4 +1,4 @@
-"""What passes: salts, limits and remembered answers, purged as they age."""
+"""Short-lived rows that housekeeping deletes."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -6,7 +6,7 @@ from django.utils.timezone import now
 
 
 class Salt(models.Model):
-    """The random part of a day's visitor ids, destroyed within 48 hours."""
+    """The random salt of a day's visitor ids, deleted within 48 hours."""
 
     timezone = models.CharField(max_length=64)
     day = models.DateField()
@@ -23,7 +23,7 @@ class Salt(models.Model):
 
 
 class RateWindow(models.Model):
-    """How much of a limit is used in the current minute, one row a caller."""
+    """How many requests a caller has made in the current minute."""
 
     caller = models.CharField(max_length=64, primary_key=True)
     minute = models.BigIntegerField(help_text="Minutes since 1970.")
@@ -37,15 +37,15 @@ class RateWindow(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """What was answered to a request, for the day in which it may come again.
+    """The answer to a request with an `Idempotency-Key`, kept for 24 hours.
 
-    Digests stand for the key with its team and path, and for the body sent:
-    a client's key may be the number of an order.
+    `id` is a digest of the team, path and key, `request` a digest of the body.
+    Digests, because a client may use personal data as a key.
     """
 
     id = models.CharField(max_length=64, primary_key=True)
     request = models.CharField(max_length=64)
-    # Set in the transaction that makes the row: nobody sees one without them.
+    # Set in the transaction that inserts the row, so no reader sees it without.
     status = models.PositiveSmallIntegerField(default=0)
     headers = models.JSONField(default=dict)
     body = models.BinaryField(default=bytes)

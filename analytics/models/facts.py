@@ -1,8 +1,7 @@
-"""Facts and their dimensions: append-only.
+"""Events and their dictionaries. Append-only.
 
-Every key leads with the site, and no foreign key constraint reaches into
-configuration: one site can then live on one shard of whatever engine comes
-after this one.
+Every unique key begins with the site, and there are no foreign key constraints to
+configuration tables, so that the tables can be distributed by site.
 """
 
 from django.db import models
@@ -12,7 +11,7 @@ from analytics.models.configuration import Site
 
 
 class EventType(models.TextChoices):
-    """The kinds of event, in the wire's words; `goal` is a `ka.goal()` call."""
+    """Event types as the API names them. `goal` is a call of `ka.goal()`."""
 
     PAGEVIEW = "pageview"
     EVENT = "event"
@@ -20,10 +19,10 @@ class EventType(models.TextChoices):
 
 
 class EventName(models.Model):
-    """The dictionary of a site: each path, event or goal name ever sent, once.
+    """Each distinct path, event name or goal name that a site has sent.
 
-    Goals are matched against these few rows, never against events. Ids of a
-    site become visible in ascending order (see `events.append`).
+    Goals are matched against these rows, never against events. Ids of a site
+    become visible in ascending order (see `events.append`).
     """
 
     site = models.ForeignKey(
@@ -31,7 +30,8 @@ class EventName(models.Model):
     )
     type = models.CharField(max_length=8, choices=EventType)
     name = models.TextField()
-    # A B-tree cannot hold long names (2,704 bytes on PostgreSQL), 16 bytes it can.
+    # Indexed in place of the name: a B-tree entry on PostgreSQL is limited to
+    # 2,704 bytes.
     digest = models.BinaryField(max_length=16)
 
     class Meta:
@@ -50,9 +50,9 @@ class EventName(models.Model):
 
 
 class Context(models.Model):
-    """Where visitors came from and with what: one row a distinct combination.
+    """Each distinct combination of visitor labels of a site.
 
-    Labels only, `""` where unknown: never an address or a raw user agent.
+    Labels are `""` where unknown. IP addresses and raw user agents are not stored.
     """
 
     site = models.ForeignKey(
@@ -79,7 +79,7 @@ class Context(models.Model):
 
 
 class Fact(models.Model):
-    """What an event and an adjustment of its amount have in common."""
+    """Columns shared by events and refunds."""
 
     site = models.ForeignKey(
         Site, models.DO_NOTHING, db_constraint=False, db_index=False

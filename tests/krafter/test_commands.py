@@ -118,7 +118,7 @@ def test_purge_destroys_what_is_over_and_keeps_the_rest(site):
         now.move_to(NOON)
         throttling.spend("ip:b", throttling.current_minute())
         done = run("purge_salts")
-    assert done.out == ("Destroyed 1 salts, 1 rate windows and 0 answers to replay.\n")
+    assert done.out == ("Deleted 1 salts, 1 rate limit counts and 0 stored answers.\n")
     assert Salt.objects.get().day == NOON.date() + timedelta(days=1)
     assert RateWindow.objects.get().caller == "ip:b"
 

@@ -1,4 +1,4 @@
-"""Destroy what may not be kept: old salts, limits' counts, answers to replay."""
+"""Delete short-lived rows: old salts, rate limit counts, idempotency answers."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from analytics import housekeeping
 
 class Command(BaseCommand):
     help = (
-        "Destroy the salts of visitor ids that are 47 hours old, the rate limits'"
-        " counts of past minutes, and the answers kept for an Idempotency-Key that"
-        " are 24 hours old. While the service runs, it does so itself every hour."
+        "Delete salts of visitor ids older than 47 hours, rate limit counts of past"
+        " minutes, and answers stored for an Idempotency-Key older than 24 hours."
+        " A running service does this by itself every hour."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         salts, windows, answers = housekeeping.tidy()
         self.stdout.write(
-            f"Destroyed {salts} salts, {windows} rate windows"
-            f" and {answers} answers to replay."
+            f"Deleted {salts} salts, {windows} rate limit counts"
+            f" and {answers} stored answers."
         )

@@ -120,31 +120,33 @@ DEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("model", "deed"), DEEDS)
-def test_who_may_only_look_changes_nothing(site, model, deed):
+@pytest.mark.parametrize(("model", "confirmed_action"), DEEDS)
+def test_who_may_only_look_changes_nothing(site, model, confirmed_action):
     row = {
         "site": site,
         "goal": GoalFactory.create(site=site),
         "apitoken": key_of(site.team),
     }[model]
     rows = MODELS[model].objects.filter(pk=row.pk)
-    if deed == "restore":
+    if confirmed_action == "restore":
         rows.update(deleted_at=site.created_at)
     before = rows.values().get()
 
     client = staff(f"view_{model}")
     page = client.get(url(model, "change", row.pk))
     assert page.status_code == 200
-    assert url(model, deed, row.pk) not in page.content.decode()
-    assert client.post(url(model, deed, row.pk), CONFIRMED).status_code == 403
-    form = {"action": f"{deed}_selected", "_selected_action": [row.pk]}
+    assert url(model, confirmed_action, row.pk) not in page.content.decode()
+    assert (
+        client.post(url(model, confirmed_action, row.pk), CONFIRMED).status_code == 403
+    )
+    form = {"action": f"{confirmed_action}_selected", "_selected_action": [row.pk]}
     client.post(url(model, "changelist") + "?state=all", form | CONFIRMED)
     assert rows.values().get() == before
 
 
-@pytest.mark.parametrize(("model", "deed"), DEEDS)
-def test_deed_on_what_does_not_exist_is_refused(operator, model, deed):
-    assert operator.get(url(model, deed, "none")).status_code in (403, 404)
+@pytest.mark.parametrize(("model", "confirmed_action"), DEEDS)
+def test_deed_on_what_does_not_exist_is_refused(operator, model, confirmed_action):
+    assert operator.get(url(model, confirmed_action, "none")).status_code in (403, 404)
 
 
 def test_menu_shows_what_one_may_look_at(db):
