@@ -1,8 +1,8 @@
-"""What a client may keep of an answer, and how it asks whether that still holds.
+"""HTTP caching: `Cache-Control`, ETags, conditional requests, gzip.
 
-An ETag is a digest of the body as it is sent, so that it changes exactly when the
-body does, and nothing needs to be stored or invalidated. All are strong: a
-compressed body has an ETag of its own.
+An ETag is a digest of the body as sent, so it changes exactly when the body does,
+and nothing needs to be stored or invalidated. All ETags are strong; a compressed
+body has its own.
 """
 
 import gzip
@@ -22,9 +22,9 @@ from rest_framework.request import Request
 from krafter.errors import error_response
 from krafter.rendering import API_PREFIX, encode
 
-# Below a packet's size compression saves nothing.
+# Smaller bodies fit into one packet; compressing them saves nothing.
 MIN_COMPRESSED = 1_000
-# The last levels take twice the time for a hundredth of the size.
+# Higher levels take twice the time to save another 1 %.
 _LEVEL = 6
 
 _PACKED = "-gzip"
@@ -33,7 +33,7 @@ _REFUSED = re.compile(r"\s*q=0(?:\.0*)?\s*")
 
 class PreconditionFailed(exceptions.APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = "It was changed meanwhile: its ETag is not the one of If-Match"
+    default_detail = "The resource has changed: its ETag does not match If-Match"
 
 
 def etag(body: bytes) -> str:
@@ -41,26 +41,27 @@ def etag(body: bytes) -> str:
 
 
 def etag_of(data: Any) -> str:
-    """The ETag with which GET answers this."""
+    """The ETag of a GET response with this data."""
     return etag(encode({"data": data}))
 
 
 def check_if_match(request: Request, data: Any) -> None:
-    """Refuse to change what is not as the caller has seen it.
+    """Check the `If-Match` header against the current state of the resource.
 
-    `data` is what GET would answer now; call it within the lock of the change.
+    `data` is the current GET response. Call this while holding the lock of the
+    change. Raises PreconditionFailed.
     """
     header = request.headers.get("If-Match")
     if header is None:
         return
-    # Seen compressed or not, it was the same.
+    # The ETags of the compressed and the plain body mean the same state.
     seen = [tag.replace(f'{_PACKED}"', '"') for tag in parse_etags(header)]
     if seen != ["*"] and etag_of(data) not in seen:
         raise PreconditionFailed
 
 
 class CachingMiddleware:
-    """Answers of the API: who may keep them, ETag, gzip, 304."""
+    """Adds `Cache-Control`, `Vary`, ETag and gzip to API responses; answers 304."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -69,13 +70,13 @@ class CachingMiddleware:
         response = self.get_response(request)
         if not request.path_info.startswith(API_PREFIX):
             return response
-        # Kept by the caller alone, and only with a look whether it still holds:
-        # a key may be revoked and a figure grow at any moment.
+        # Only the client may store it, and must revalidate it each time: a key
+        # may be revoked and a figure may change at any moment.
         response.headers.setdefault("Cache-Control", "private, no-cache")
         patch_vary_headers(response, ("Authorization", "Accept"))
         if "no-store" in response.headers["Cache-Control"]:
-            # A secret: nothing to keep, and nothing to compress. The length of a
-            # compressed body tells about it (BREACH).
+            # The response contains a secret. It is not compressed either, since
+            # the length of a compressed body reveals parts of it (BREACH).
             return response
         if isinstance(response, StreamingHttpResponse):
             return _compress_stream(request, response)

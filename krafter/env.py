@@ -1,7 +1,7 @@
-"""Read settings from the environment, and refuse to start on a bad value.
+"""Read settings from environment variables; raise on an invalid value.
 
-A typo in a deployment must stop the service at once with the variable's name,
-not surface weeks later as a default that nobody chose.
+The error names the variable. An invalid value never falls back to the default.
+All functions raise ImproperlyConfigured.
 """
 
 import ipaddress
@@ -50,7 +50,7 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
 
 
 def listing(name: str, default: str = "") -> list[str]:
-    """Comma-separated values, blanks left out."""
+    """Comma-separated values; empty ones are ignored."""
     values = os.environ.get(name, default).split(",")
     return [value.strip() for value in values if value.strip()]
 

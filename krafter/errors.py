@@ -1,7 +1,4 @@
-"""The one shape of errors, wherever one comes from.
-
-An error is `{"error": "<sentence>"}`, with `details` by field for a 422.
-"""
+"""The shape of every error: `{"error": "<sentence>"}`, plus `details` for a 422."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,7 +15,7 @@ Details = dict[str, list[str]]
 
 
 class Invalid(exceptions.APIException):
-    """A field or a query parameter is wrong: 422 with `details` by name."""
+    """422: a field or query parameter is invalid. `details`: messages by name."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
 
@@ -28,7 +25,7 @@ class Invalid(exceptions.APIException):
 
 
 class Unavailable(exceptions.APIException):
-    """The answer cannot be given now; the caller may come back: 503."""
+    """503 with `Retry-After` in seconds."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
 
@@ -47,7 +44,7 @@ def malformed() -> exceptions.ParseError:
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's hook: turn whatever a view raised into the contract's error."""
+    """DRF's exception handler: turn an exception into an error response."""
     match error:
         case Http404():
             return Response({"error": "Not found"}, status=404)
@@ -65,7 +62,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         case exceptions.APIException():
             return _plain(error)
         case OperationalError():
-            return _plain(Unavailable("The store is away, try again"))
+            return _plain(Unavailable("The database is unavailable; retry"))
     return None
 
 
@@ -92,7 +89,7 @@ _SENTENCES = {
 
 
 def flat_details(detail: Any, path: str = "") -> Details:
-    """DRF's nested error detail as one flat mapping; inner paths get dots."""
+    """DRF's nested errors as one flat mapping; keys of inner errors have dots."""
     if isinstance(detail, Mapping):
         flat: Details = {}
         for key, value in detail.items():
@@ -111,7 +108,7 @@ def flat_details(detail: Any, path: str = "") -> Details:
 def error_response(
     status_code: int, message: str, *, details: Details | None = None, **headers: str
 ) -> HttpResponse:
-    """An error from outside DRF: the lean ingest path, routing, middleware."""
+    """An error response outside DRF: ingest, routing, middleware."""
     body: dict[str, Any] = {"error": message}
     if details is not None:
         body["details"] = details
@@ -124,7 +121,7 @@ def error_response(
 
 
 class JsonErrorMiddleware:
-    """Give errors that Django itself answers under /api/ the one shape."""
+    """Gives errors that Django answers under /api/ the shape of API errors."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -139,7 +136,7 @@ class JsonErrorMiddleware:
         ):
             return response
         message = _SENTENCES.get(response.status_code, response.reason_phrase)
-        # In place: Django would log another response as another failure.
+        # Changed in place: Django would log a new response as a second failure.
         response.content = encode({"error": message})
         response.headers["Content-Type"] = "application/json"
         response.headers["Content-Length"] = str(len(response.content))

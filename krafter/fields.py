@@ -1,4 +1,4 @@
-"""Serializers and fields that refuse what they do not know."""
+"""Serializers and fields that reject unknown keys and other JSON types."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from krafter.errors import Details, flat_details
 
 
 class _NoCoercion:
-    """A field that takes its own JSON type and no other: `1` is not "1"."""
+    """A field that accepts one JSON type only: `1` is not "1"."""
 
     accepts: type
 
@@ -30,7 +30,7 @@ class FlagField(_NoCoercion, serializers.BooleanField):
 
 
 class NumberField(_NoCoercion, serializers.IntegerField):
-    """A whole number, `1.0` included: JSON does not tell it from `1`."""
+    """A whole number. `1.0` is accepted: in JSON it equals `1`."""
 
     accepts = int
 
@@ -40,7 +40,7 @@ class NumberField(_NoCoercion, serializers.IntegerField):
 
 
 class DayField(serializers.DateField):
-    """`YYYY-MM-DD` and nothing else: Python also reads `20260131`, `2026-W05-6`."""
+    """Accepts `YYYY-MM-DD` only. Python also accepts `20260131` and `2026-W05-6`."""
 
     def to_internal_value(self, value: Any) -> Any:
         if not isinstance(value, str) or not _DAY.fullmatch(value):
@@ -52,9 +52,9 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class _KnownFieldsOnly:
-    """Refuse keys that the serializer does not know: a typo must not pass.
+    """Rejects keys that are not fields, so that a typo is an error.
 
-    Read-only fields are known and ignored: clients send whole objects back.
+    Read-only fields are accepted and ignored: clients may send whole objects.
     """
 
     def to_internal_value(self, data: Any) -> Any:
@@ -85,7 +85,7 @@ class StrictModelSerializer(_KnownFieldsOnly, serializers.ModelSerializer[Any]):
     }
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        """Save only what was sent: two PATCHes of other fields both hold."""
+        """Save only the given fields, so that concurrent PATCHes do not collide."""
         for name, value in validated_data.items():
             setattr(instance, name, value)
         if validated_data:

@@ -1,4 +1,4 @@
-"""Request bodies, and the ids in paths."""
+"""Parsers of request bodies, and of ids in paths."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from krafter.errors import TooLarge, malformed
 
 
 class RawJSONParser(parsers.BaseParser):
-    """A JSON body as its bytes, for a view that decodes into its own types."""
+    """Returns the body as bytes, for views that decode JSON themselves."""
 
     media_type = "application/json"
     max_bytes = 8 * 1024 * 1024
@@ -29,13 +29,13 @@ class RawJSONParser(parsers.BaseParser):
 
 
 class Lines(NamedTuple):
-    """A body that is one JSON text a line."""
+    """An NDJSON body: one JSON value per line."""
 
     body: bytes
 
 
 class LinesParser(RawJSONParser):
-    """NDJSON, for a view that reads it besides JSON."""
+    """Accepts NDJSON, for views that accept it besides JSON."""
 
     media_type = "application/x-ndjson"
 
@@ -49,7 +49,7 @@ class LinesParser(RawJSONParser):
 
 
 class StrictJSONParser(RawJSONParser):
-    """JSON as RFC 8259 has it: no NaN, no lone surrogates, no deep nesting."""
+    """A JSON object as in RFC 8259: no NaN, no lone surrogates, no deep nesting."""
 
     max_bytes = 1024 * 1024
 
@@ -69,12 +69,12 @@ class StrictJSONParser(RawJSONParser):
 
 
 def uuid_or_404(text: str) -> UUID:
-    """An id from a path; a malformed one cannot exist, so 404."""
+    """The UUID in a path. Raises NotFound for a malformed one."""
     try:
         uuid = UUID(text)
     except ValueError:
         raise exceptions.NotFound from None
-    # Python also reads braces, URNs and bare digits: more addresses of a thing.
+    # Python also accepts braces, URNs and bare digits: several URLs for one row.
     if str(uuid) != text.lower():
         raise exceptions.NotFound
     return uuid

@@ -1,6 +1,6 @@
-"""How an answer becomes JSON: the envelope, pages, exact decimals.
+"""JSON responses: the envelope `{"data": ...}`, pages, exact decimals.
 
-Success is `{"data": ...}`; an error carries its own body (see `krafter.errors`).
+Errors have no envelope: see `krafter.errors`.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from rest_framework import renderers
 API_PREFIX = "/api/"
 
 
-# Exact decimals leave as JSON numbers, as the contract says of revenue.
+# Decimals are written as JSON numbers with all their digits.
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class EnvelopeRenderer(renderers.BaseRenderer):
-    """Wrap what a view returns in `data`, except errors and whole pages."""
+    """Wraps data in `{"data": ...}`, except errors and pages."""
 
     media_type = "application/json"
     format = "json"
@@ -38,4 +38,4 @@ class EnvelopeRenderer(renderers.BaseRenderer):
 
 
 class Page(dict[str, Any]):
-    """A paged list, which carries its own envelope: `data`, `next_cursor`."""
+    """A page of a list: a dict with `data` and `next_cursor`."""

@@ -1,4 +1,4 @@
-"""A name for each request, in its answer and in every line logged meanwhile."""
+"""A request id in each response and in every line logged during the request."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 HEADER = "X-Request-ID"
 
-# A caller's own is taken if it is a plain word: it goes into logs and headers.
+# A client's own id is used if it matches: it goes into logs and headers.
 _SANE = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
 _current: ContextVar[str] = ContextVar("request_id", default="-")
 

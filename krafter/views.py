@@ -1,4 +1,4 @@
-"""The base of every API view, and how it reads a query."""
+"""The base of every API view, and how views read query parameters."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -17,10 +17,10 @@ _Row = TypeVar("_Row", bound=models.Model)
 
 
 class ContractViewSet(viewsets.GenericViewSet[_Row]):
-    """The base of every API view: the contract's order of checks, OPTIONS, 405.
+    """The base of every API view: order of checks, OPTIONS, 405.
 
-    401, then 429, then 403: a key that has spent its limit learns nothing
-    about its scopes, and an unknown key spends nobody's limit.
+    The contract's order is 401, then 429, then 403. So an unknown key uses up no
+    limit, and a key over its limit is told nothing about its scopes.
     """
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -32,10 +32,10 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
         self.check_permissions(request)
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        """The serializer; for input without a body, Malformed JSON.
+        """The serializer. A missing body is malformed JSON.
 
-        DRF takes a missing body for `{}`, and WSGI shows a chunked one as
-        missing: a PATCH would seem to succeed.
+        DRF would treat a missing body as `{}`, so that a PATCH without one would
+        appear to succeed.
         """
         if "data" in kwargs and self.request.stream is None:
             raise malformed()
@@ -47,14 +47,14 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
 
 
 def raw_body(request: Request) -> Any:
-    """The body as the view's parser gives it; without one, Malformed JSON."""
+    """The body as the view's parser returns it. A missing body is malformed JSON."""
     if request.stream is None:
         raise malformed()
     return request.data
 
 
 def page(request: Request, rows: Any, next_cursor: str | None) -> Response:
-    """A page of a list, with the address of the next one in `Link`."""
+    """A page of a list, with the URL of the next page in the `Link` header."""
     response = Response(Page(data=rows, next_cursor=next_cursor))
     if next_cursor is not None:
         asked = request.query_params.copy()
@@ -64,7 +64,7 @@ def page(request: Request, rows: Any, next_cursor: str | None) -> Response:
 
 
 def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    """The validated query parameters of a request."""
+    """The validated query parameters of a request. Raises Invalid (422)."""
     check_parameters(request, serializer().fields)
     checked = serializer(data=request.query_params.dict())
     checked.is_valid(raise_exception=True)
@@ -72,7 +72,7 @@ def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any
 
 
 def check_parameters(request: Request, known: Iterable[str]) -> None:
-    """Refuse a query parameter that nobody reads, or that says two things."""
+    """Raise Invalid for parameters that are unknown or given more than once."""
     known = set(known)
     details: Details = {}
     for name, values in request.query_params.lists():

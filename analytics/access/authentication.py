@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: keys, scopes, and the sites they reach."""
+"""Authentication by API key, scopes, and the sites a key may access."""
 
 from datetime import timedelta
 from typing import Any, cast
@@ -13,12 +13,12 @@ from rest_framework.request import Request
 from analytics.access import tokens
 from analytics.models import ApiToken, Site
 
-# A busy key would otherwise turn every read into a write.
+# So that a busy key does not turn every read into a write.
 _LAST_USED_EVERY = timedelta(minutes=1)
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer kr_live_…`; every failure is the same 401."""
+    """`Authorization: Bearer kr_live_…`. Every failure is the same 401."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiToken]:
         scheme, _, secret = (
@@ -47,10 +47,10 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class HasScope(BasePermission):
-    """The scope that the view's `required_scopes` names for its action."""
+    """Checks the scope that `required_scopes` of the view names for the action."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        # No action: a method the route does not have. DRF answers 405 next.
+        # No action: the route does not support the method; DRF answers 405.
         if view.action in (None, "metadata"):
             return True
         return tokens.grants(
@@ -59,16 +59,16 @@ class HasScope(BasePermission):
 
 
 def request_token(request: Request) -> ApiToken:
-    """The key that the request was authenticated with."""
+    """The API key of the request."""
     return cast(ApiToken, request.auth)
 
 
 def site_for(request: Request, site_key: str) -> Site:
-    """The site of that key, if the caller's key reaches it; otherwise 404.
+    """The site with this public key, if the API key may access it.
 
-    Not 403: whether a stranger's site exists is nobody's business.
+    Raises NotFound otherwise: 403 would reveal that the site exists.
     """
-    # PostgreSQL fails on a NUL in a text, and no site key has one.
+    # PostgreSQL raises an error for NUL characters; no site key has one.
     if "\0" in site_key:
         raise NotFound
     site = (

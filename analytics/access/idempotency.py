@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: a request that is sent again is not done again.
+"""`Idempotency-Key`: a repeated request is answered again, but not executed again.
 
-The key's row and the work of the request share one transaction. So two requests
-with one key cannot both be done: the database makes the second wait for the
-first one's row. And a crash leaves neither the row nor half of the work.
+The row of the key and the work of the request share one transaction. The second of
+two concurrent requests waits for the row of the first, and a crash leaves neither
+the row nor part of the work.
 """
 
 import hmac
@@ -31,19 +31,19 @@ REPLAYED = "Idempotency-Replayed"
 LIFETIME = timedelta(hours=24)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-# Longer than any request takes. A connection is held meanwhile, so not forever.
+# Longer than any request takes, but bounded: a connection is held meanwhile.
 _WAIT = "10s"
-# What a client reads besides the body.
+# The response headers that are stored with the body.
 _KEPT_HEADERS = ("Location", "ETag")
 
 Action = Callable[..., Response]
 
 
 def replayable(action: Action) -> Callable[..., HttpResponse]:
-    """Decorate a site's action that makes something: with the header, once.
+    """Decorator for an action of a site that supports `Idempotency-Key`.
 
-    Only answers of success are kept. An error changed nothing, so that the
-    same key is good for the mended request.
+    Only successful answers are stored. An error changed nothing, so the corrected
+    request may use the same key.
     """
 
     @wraps(action)
@@ -51,7 +51,7 @@ def replayable(action: Action) -> Callable[..., HttpResponse]:
         name = request.headers.get(HEADER)
         if name is None:
             return action(view, request, key)
-        # What was answered is for those who reach the site now.
+        # A stored answer is only for keys that may access the site now.
         site_for(request, key)
         if not _KEY.fullmatch(name):
             raise Invalid({HEADER: ["Must be 1 to 255 visible ASCII characters."]})
@@ -98,19 +98,19 @@ def _keep(kept: IdempotencyKey, response: Response) -> None:
 
 
 def _wait_briefly() -> None:
-    """Bound the wait for another request; SQLite's own timeout is as good."""
+    """Limit the wait for a concurrent request. SQLite has its own timeout."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{_WAIT}'")
 
 
 def _digest(content: bytes) -> str:
-    # Keyed: a body may hold an address, which a plain hash would give away.
+    # Keyed: an IP address in the body could be recovered from a plain hash.
     return hmac.digest(settings.SECRET_KEY.encode(), content, "sha256").hex()
 
 
 def purge() -> int:
-    """Delete the answers that are no longer replayed."""
+    """Delete expired answers; return how many."""
     return _expired().delete()[0]
 
 

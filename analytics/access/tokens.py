@@ -1,8 +1,8 @@
-"""API keys without a database: what one looks like, and what it may grant.
+"""The format of API keys and the meaning of scopes. Pure.
 
-A key is `kr_live_` and 43 URL-safe base64 characters (32 random bytes). Only
-its digest is stored. One plain SHA-256 is enough, and a slow hash would be
-wrong: 256 random bits cannot be guessed, and the digest is taken per request.
+A key is `kr_live_` followed by 43 URL-safe base64 characters (32 random bytes).
+Only its SHA-256 digest is stored. A slow hash is not needed: 256 random bits cannot
+be guessed, and the digest is computed for every request.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 
 PREFIX = "kr_live_"
-# Enough to recognise a key in a list, four characters of its secret.
+# The prefix shown in lists, with four characters of the secret part.
 SHOWN_LENGTH = 12
 
 ALL = "*"
@@ -39,9 +39,9 @@ def digest(secret: str) -> str:
 
 
 def grants(held: Iterable[str], scope: str) -> bool:
-    """Whether a key with the `held` scopes has this one; `*` has them all.
+    """Whether the `held` scopes include `scope`. `*` includes every scope.
 
-    Scopes are literal: write does not include read.
+    `analytics:write` does not include `analytics:read`.
     """
     held = set(held)
     return ALL in held or scope in held

@@ -24,7 +24,7 @@ _QUICK_SECONDS = 0.25
 _MAX_DAYS_AT_ONCE = 64
 # Events may come 24 hours ahead, to a site 14 hours ahead of UTC.
 _AHEAD = timedelta(hours=24 + 14)
-_UNFINISHED = "Still counting the past, try again"
+_UNFINISHED = "Past days are still being counted; retry"
 
 Versions = Mapping[date, int]
 _Count = TypeVar("_Count")

@@ -71,7 +71,7 @@ def _respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer
                 return _PREFLIGHT
         return _error(405, "Method not allowed", Allow="POST, OPTIONS")
     except (Full, OperationalError, InterfaceError):
-        return _error(503, "Not stored, try again", **{"Retry-After": "1"})
+        return _error(503, "The event was not stored; retry", **{"Retry-After": "1"})
     except Exception:
         logger.exception("An event could not be stored")
         return _error(500, "Internal error")

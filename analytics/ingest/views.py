@@ -78,7 +78,7 @@ def _append_with_others(batch: Sequence[events.NewEvent]) -> list[bool]:
     try:
         return [store(Work(event)).is_new for event in batch]
     except Full:
-        raise Unavailable("Not stored, try again") from None
+        raise Unavailable("The event was not stored; retry") from None
 
 
 def _store(

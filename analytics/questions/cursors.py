@@ -1,7 +1,6 @@
-"""Where a paged list of events goes on: the time and id of the last one seen.
+"""Cursors of paged event lists: the time and id of the last event of a page.
 
-The text is opaque to callers. It grants nothing: the list that it is given to
-looks at its own site only.
+A cursor is opaque to clients and grants no access: a list reads its own site only.
 """
 
 import base64
@@ -14,14 +13,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def write(at: datetime, pk: int) -> str:
-    # Whole microseconds: a float would round some of them down, and events of
-    # the same moment would be left out.
+    # Integer microseconds: a float would round some down and skip events.
     microseconds = (at - _EPOCH) // _MICROSECOND
     return base64.urlsafe_b64encode(f"{microseconds} {pk}".encode()).decode()
 
 
 def read(text: str | None) -> tuple[datetime, int] | None:
-    """(at, id) of the last event that the caller has seen. Raises Invalid."""
+    """(at, id) of the last event of the previous page. Raises Invalid."""
     if text is None:
         return None
     try:

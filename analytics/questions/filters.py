@@ -1,8 +1,7 @@
-"""Which visitors a question is about: the label parameters of a query.
+"""Filters by visitor labels: the syntax of their query parameters.
 
-`country=DE,FR` is any of these, `country=!DE,FR` none of them. `(none)` stands
-for an unknown label, and a backslash takes the next character as it is, so
-that every label there is can be named.
+`country=DE,FR` matches either value, `country=!DE,FR` neither. `(none)` matches an
+unknown label. A backslash escapes the next character.
 """
 
 import re
@@ -24,11 +23,12 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse(label: str, text: str) -> Where:
-    """What one parameter asks for. Pure. Raises ValueError."""
+    """Parse the value of one parameter. Pure. Raises ValueError."""
     values = text.removeprefix("!")
     if not _VALUES.fullmatch(values):
         raise ValueError(
-            "Values separated by commas, none empty; ! only before the first."
+            "Give values separated by commas, none of them empty, with an optional ! at"
+            " the start."
         )
     return Where(
         label,
@@ -41,7 +41,7 @@ def parse(label: str, text: str) -> Where:
 
 
 class LabelField(serializers.CharField):
-    """One label parameter; its value is a Where."""
+    """A filter parameter; its validated value is a Where."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         text = super().run_validation(data)
@@ -52,7 +52,7 @@ class LabelField(serializers.CharField):
 
 
 class FilterQuerySerializer(StrictSerializer):
-    """The labels that the visitors of a question must or must not have."""
+    """One optional filter parameter for each label."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         labels = {
@@ -65,5 +65,5 @@ class FilterQuerySerializer(StrictSerializer):
 
 
 def where(validated: Mapping[str, Any]) -> tuple[Where, ...]:
-    """The filters among the validated parameters of a query, for a Selection."""
+    """The filters among validated query parameters, for a Selection."""
     return tuple(validated[label] for label in LABELS if label in validated)

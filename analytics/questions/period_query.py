@@ -1,7 +1,7 @@
-"""Which days of a site a query asks about.
+"""The period parameters of a query, resolved to days of a site.
 
-`periods` knows what the words mean; here they meet the request and the site's
-time zone.
+`periods` has the meaning of each period; this module reads the request and the time
+zone of the site.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from krafter.fields import DayField, StrictSerializer
 
 
 class PeriodQuerySerializer(StrictSerializer):
-    """`period`, and for `custom` the days `from` and `to`, both included."""
+    """`period`; for `custom` also the days `from` and `to`, both inclusive."""
 
     period = serializers.ChoiceField(periods.NAMES, default=periods.DEFAULT)
     to = DayField(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # `from` is a word of Python's, so that it cannot be declared above.
+        # `from` is a Python keyword and cannot be a class attribute.
         return {**super().get_fields(), "from": DayField(required=False)}
 
 
@@ -33,7 +33,10 @@ def today(site: Site, now: datetime | None = None) -> date:
 
 
 def days(site: Site, validated: Mapping[str, Any]) -> periods.Days:
-    """The days that the validated parameters of a query mean on that site."""
+    """The days of the site that validated query parameters select.
+
+    Raises Invalid.
+    """
     try:
         return periods.resolve(
             validated["period"],

@@ -1,7 +1,7 @@
-"""Which days a period means. Pure.
+"""The days of a period: `7d`, `30d`, `12mo`, `custom`. Pure.
 
-Days are calendar days in the site's time zone; the caller says which day is
-today there. Both ends are included.
+Days are calendar days in the time zone of the site; the caller passes today's date
+there. Both ends are inclusive.
 """
 
 import calendar
@@ -30,7 +30,7 @@ def each_day(days: Days) -> Iterator[date]:
 
 
 class PeriodError(ValueError):
-    """A query parameter that names no period."""
+    """An invalid period parameter: its name and a message."""
 
     def __init__(self, parameter: str, message: str) -> None:
         super().__init__(message)
@@ -59,10 +59,10 @@ def resolve(
 
 
 def midnight(day: date, zone: ZoneInfo, *, later: int = 0) -> datetime:
-    """When the day begins, or the one so many days later, in UTC.
+    """When a day begins in a time zone, or `later` days after it, in UTC.
 
-    Where clocks skip midnight, that is at what comes instead; where the calendar
-    ends, at its end.
+    Where clocks skip midnight, the first moment after it. Limited to the range of
+    datetime.
     """
     try:
         start = datetime.combine(day + timedelta(later), time.min, zone)

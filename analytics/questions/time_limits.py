@@ -1,7 +1,7 @@
-"""How long a question may keep the database busy.
+"""Time limits of database statements.
 
-Some questions read every event of their period: a breakdown, a funnel, a filter.
-How many those are is the site's affair, how long others wait for them is ours.
+Some questions (breakdowns, funnels, filters) read every event of their period. A
+time limit keeps them from blocking other requests.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from psycopg.errors import QueryCanceled
 
 from krafter.errors import Unavailable
 
-# Clients and proxies give up after a minute or less.
+# Less than the usual timeout of clients and proxies.
 QUESTION_SECONDS = 25.0
-# How many of SQLite's instructions pass between two looks at the clock.
+# SQLite checks the clock once in so many instructions.
 _STEPS = 100_000
 
 _limit: ContextVar[float | None] = ContextVar("time limit", default=None)
@@ -25,16 +25,18 @@ _limit: ContextVar[float | None] = ContextVar("time limit", default=None)
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    """Around what counts from the events, or above it. Raises Unavailable."""
-    with time_limit(QUESTION_SECONDS, "This takes too long: ask for fewer days"):
+    """The time limit of questions that count events. Raises Unavailable."""
+    with time_limit(
+        QUESTION_SECONDS, "The query took too long; choose a shorter period"
+    ):
         yield
 
 
 @contextmanager
 def time_limit(seconds: float, refusal: str) -> Iterator[None]:
-    """End a statement that takes longer. Raises Unavailable with the refusal.
+    """Cancel a statement that takes longer and raise Unavailable(refusal).
 
-    SQLite counts from here on, PostgreSQL for each statement anew.
+    On PostgreSQL the limit is per statement, on SQLite for the whole block.
     """
     outer = _limit.get()
     token = _limit.set(seconds)
@@ -47,7 +49,7 @@ def time_limit(seconds: float, refusal: str) -> Iterator[None]:
         raise
     finally:
         _limit.reset(token)
-        # A connection that is gone takes its limit along.
+        # A lost connection has no limit left to restore.
         with suppress(OperationalError, InterfaceError):
             _limit_statements(outer)
 
@@ -56,7 +58,7 @@ def _limit_statements(seconds: float | None) -> None:
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # At least a moment: 0 means no limit at all.
+            # At least 100 ms: 0 would mean no limit.
             milliseconds = 0 if seconds is None else max(int(seconds * 1_000), 100)
             cursor.execute("SET statement_timeout = %s", [milliseconds])
         return

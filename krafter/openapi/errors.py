@@ -118,7 +118,7 @@ RESPONSES = {
     412: ErrorResponse(
         "PreconditionFailed",
         "It is not as `If-Match` says it was seen.",
-        _says("It was changed meanwhile: its ETag is not the one of If-Match"),
+        _says("The resource has changed: its ETag does not match If-Match"),
     ),
     413: ErrorResponse(
         "TooLarge", "The body is too large.", _says("The body is too large")
@@ -150,7 +150,7 @@ RESPONSES = {
     503: ErrorResponse(
         "Unavailable",
         "Not now: try again.",
-        _says("The store is away, try again"),
+        _says("The database is unavailable; retry"),
         headers=("Retry-After",),
     ),
 }

@@ -445,7 +445,7 @@ def test_store_that_is_away_is_503(owner, monkeypatch):
     response = owner("GET", "/sites")
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "1"
-    assert response.json() == {"error": "The store is away, try again"}
+    assert response.json() == {"error": "The database is unavailable; retry"}
 
 
 def test_foreign_host_is_400_and_no_line_in_the_log(owner, caplog):

@@ -108,6 +108,8 @@ def test_question_that_takes_too_long_is_answered_503(
     with slowly():
         response = owner(method, path, sent)
     assert response.status_code == 503
-    assert response.json() == {"error": "This takes too long: ask for fewer days"}
+    assert response.json() == {
+        "error": "The query took too long; choose a shorter period"
+    }
     assert response.headers["Retry-After"] == "1"
     assert owner(method, path, sent).status_code == 200
