@@ -1,4 +1,4 @@
-"""What a list of goals can be narrowed by."""
+"""The filters of the list of goals."""
 
 from typing import cast
 
@@ -26,7 +26,7 @@ class GoalFilter(django_filters.FilterSet):
     def in_name_or_value(
         self, goals: QuerySet[Goal], name: str, value: str
     ) -> QuerySet[Goal]:
-        """Without regard to case. In Python: SQLite knows the case of ASCII only."""
+        """Case-insensitive, in Python: SQLite ignores case for ASCII only."""
         wanted = value.casefold()
         found = [
             pk
@@ -41,7 +41,7 @@ FILTERS = (*CHOICES, "search")
 
 
 def narrow(goals: QuerySet[Goal], request: Request) -> QuerySet[Goal]:
-    """The goals that the query asks for; a parameter nobody knows is a 422."""
+    """The goals that match the query parameters. Raises Invalid."""
     check_parameters(request, FILTERS)
     if empty := [name for name in CHOICES if request.query_params.get(name) == ""]:
         raise Invalid({name: ["May not be blank."] for name in empty})

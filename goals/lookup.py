@@ -1,4 +1,4 @@
-"""Finding the goal that a request names, in its path or in its body."""
+"""Finds the goal that a request names in its path or body."""
 
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,10 @@ from krafter.parsing import uuid_or_404
 
 
 def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal:
-    """The goal of that id and site, if the caller's key reaches it; else 404."""
+    """The undeleted goal of a path, if the API key may access it.
+
+    Raises NotFound. With `lock` the row is locked for update.
+    """
     site = site_for(request, key)
     goals = site.goals.undeleted()
     if lock:
@@ -27,7 +30,7 @@ def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal
 
 
 def named_goal(site: Site, id: Any) -> Goal:
-    """The live goal that a body names by its id. Raises ValidationError."""
+    """The undeleted goal that a body names by its id. Raises ValidationError."""
     try:
         goal = site.goals.undeleted().filter(id=UUID(id)).first()
     except (ValueError, TypeError, AttributeError):

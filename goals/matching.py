@@ -1,8 +1,8 @@
-"""Whether a goal's rule matches the name of an event: the one matcher.
+"""Whether the rule of a goal matches an event. Pure.
 
-Pure: no database, no Django. Nothing else in the product decides whether
-something matches. RE2 keeps every pattern linear in its input; Python's own
-`re` takes longer than the age of the universe over `(a+)+$`.
+This is the only implementation of matching. Regular expressions use RE2, whose
+matching time is linear in the input; Python's `re` needs exponential time for
+patterns such as `(a+)+$`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import re2
 
-# An event's type as a goal's: `custom` goals count `ka.goal()` calls only.
+# Goal types and the event types that they count.
 EVENT_TYPES = {"pageview": "pageview", "event": "event", "custom": "goal"}
 
 # What one compiled pattern may take. It bounds the work for each character too:
@@ -22,11 +22,11 @@ _MAX_MEMORY = 1 << 20
 
 
 class PatternError(ValueError):
-    """A pattern that RE2 refuses, with RE2's own reason."""
+    """A pattern that RE2 rejects, with the reason that RE2 gives."""
 
 
 class Rule(NamedTuple):
-    """The part of a goal that decides."""
+    """The fields of a goal that decide which events it counts."""
 
     type: str
     match_type: str
@@ -38,7 +38,7 @@ class Rule(NamedTuple):
 
     @property
     def digest(self) -> bytes:
-        """16 bytes that stand for the rule."""
+        """A digest of 16 bytes that identifies the rule."""
         text = "\0".join(self)
         return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
@@ -46,7 +46,7 @@ class Rule(NamedTuple):
         return event_type == self.event_type and self.matcher()(name)
 
     def matcher(self) -> Callable[[str], bool]:
-        """A predicate over names of events of the rule's own type.
+        """A predicate over names of events of the type that the rule counts.
 
         Raises PatternError.
         """
@@ -62,9 +62,9 @@ class Rule(NamedTuple):
         raise ValueError(f"no such match type: {self.match_type}")
 
     def explain(self, event_type: str, name: str) -> tuple[bool, str]:
-        """Whether an event matches, and why or why not as a sentence.
+        """Whether an event matches, and a sentence that says why or why not.
 
-        The matcher decides; the words only say where. Raises PatternError.
+        Raises PatternError.
         """
         if event_type != self.event_type:
             differs = f"a {self.type} goal counts no {event_type} events"

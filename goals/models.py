@@ -1,4 +1,4 @@
-"""Rules that say which events count as conversions."""
+"""Goals, their cached counts, and exchange rates."""
 
 import uuid
 from typing import Self
@@ -15,7 +15,7 @@ MAX_GOALS = 1_000
 
 
 def currency_choices() -> list[tuple[str, str]]:
-    """A function, so that next year's ISO list is no migration."""
+    """A function, so that a new ISO 4217 list needs no migration."""
     return [(code, code) for code in sorted(EXPONENTS)]
 
 
@@ -37,10 +37,10 @@ class GoalQuerySet(models.QuerySet["Goal"]):
 
 
 class Goal(models.Model):
-    """A rule over the names of a site's events; it holds no conversions.
+    """A named rule that decides which events of a site are conversions.
 
-    Deleting sets `deleted_at`: an operator can restore it, and since events
-    are never touched, with its whole history.
+    Deleting sets `deleted_at`. Events are not changed, so a restored goal has its
+    whole history.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,8 +81,11 @@ class Goal(models.Model):
 
 
 def lacks_room(site: Site) -> str | None:
-    """Why the site can take no other goal, if so. Call it in a transaction."""
-    # The lock keeps two requests from both being the thousandth.
+    """The reason why the site cannot have another goal, or None.
+
+    Call it in a transaction: it locks the site.
+    """
+    # Without the lock two concurrent requests could exceed the limit.
     Site.objects.select_for_update().get(pk=site.pk)
     if Goal.objects.undeleted().filter(site=site).count() < MAX_GOALS:
         return None
@@ -121,7 +124,7 @@ class GoalDay(models.Model):
 
 
 class ExchangeRate(models.Model):
-    """What one euro was worth in a currency on a day, by the central bank."""
+    """The value of one euro in a currency on a day, from the ECB."""
 
     day = models.DateField()
     currency = models.CharField(max_length=3)

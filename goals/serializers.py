@@ -1,4 +1,4 @@
-"""Goals and their questions as the wire shows them."""
+"""Goals as the API shows them."""
 
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ from krafter.fields import StrictModelSerializer, TextField
 
 
 class GoalSerializer(StrictModelSerializer):
-    # Kept as sent: a blank at either end is part of what is matched.
+    # Not trimmed: spaces at the ends are part of the value to match.
     match_value = TextField(max_length=1_024, trim_whitespace=False)
 
     class Meta:
@@ -23,11 +23,11 @@ class GoalSerializer(StrictModelSerializer):
             "match_value",
             "currency",
         )
-        # The admin's blank; on the wire only null says that there is none.
+        # The model allows "" for the admin; in the API only null means none.
         extra_kwargs: ClassVar = {"currency": {"allow_blank": False}}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Check the goal that a PATCH would leave, not the patch alone."""
+        """Validate the goal as it would be after a PATCH, not the PATCH alone."""
         merged = {
             name: attrs.get(name, getattr(self.instance, name, None))
             for name in ("match_type", "match_value")

@@ -63,8 +63,8 @@ class GoalViewSet(ContractViewSet[Goal]):
 
     def partial_update(self, request: Request, key: str, id: str) -> Response:
         with transaction.atomic():
-            # Locked: two changes that are fine apart, such as to `regex` and to
-            # a value that is no pattern, may not be so together.
+            # Locked, so that two concurrent changes cannot leave an invalid goal,
+            # such as type `regex` with a value that is not a pattern.
             goal = goal_for(request, key, id, lock=True)
             check_if_match(request, self.get_serializer(goal).data)
             serializer = self.get_serializer(goal, data=request.data, partial=True)
@@ -82,7 +82,7 @@ class GoalViewSet(ContractViewSet[Goal]):
         return Response({"deleted": True})
 
     def apply(self, request: Request, key: str) -> Response:
-        """Make the site's goals those of a list; goals not in it are deleted."""
+        """Replace the goals of the site by a list; others are deleted."""
         site = site_for(request, key)
         asked = query(ApplyQuerySerializer, request)
         checked = self.get_serializer(data=request.data)

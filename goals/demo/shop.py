@@ -1,7 +1,6 @@
-"""A day's visitors of a small shop, drawn from a seed. Pure.
+"""Generates the visits of a day in a small demo shop. Pure.
 
-The same seed and day give the same visits, whatever days come before or after.
-Shares and prices are what such a shop could see; nobody measured them.
+The same seed and day always give the same visits. Shares and prices are invented.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ _Weighted = Sequence[tuple[float, _Value]]
 
 
 class Step(NamedTuple):
-    """What a visitor does: an event's type and name, and what came with it."""
+    """One event of a visit."""
 
     type: str
     name: str
@@ -118,7 +117,7 @@ def _steps(random: Random) -> list[tuple[int, Step]]:
 
 
 def _journey(random: Random) -> Iterator[Step]:
-    """A way through the shop; most visitors leave somewhere on it."""
+    """The steps of one visit; most visitors leave before the end."""
     arrival = random.random()
     if arrival < 0.3:
         yield from _read(random)

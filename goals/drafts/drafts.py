@@ -1,4 +1,4 @@
-"""Goals that are not stored: a draft, or an edit that nobody has made yet."""
+"""Goals that are not stored: a draft of a new goal, or a draft of an edit."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -10,7 +10,7 @@ from goals.serializers import GoalSerializer
 
 
 class DraftSerializer(GoalSerializer):
-    """A goal as it would be created, with or without its name."""
+    """The fields of a new goal; the name is optional."""
 
     class Meta(GoalSerializer.Meta):
         extra_kwargs: ClassVar = {
@@ -27,7 +27,7 @@ def draft(site: Site, fields: Mapping[str, Any]) -> Goal:
 
 
 def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
-    """The goal as a PATCH of these fields would leave it."""
+    """The goal as it would be after a PATCH of these fields."""
     checked = GoalSerializer(goal, data=fields, partial=True)
     checked.is_valid(raise_exception=True)
     edited = copy(goal)

@@ -1,4 +1,4 @@
-"""The API of questions about goals that nobody has to store first."""
+"""Preview and explanation of goals that need not be stored."""
 
 from typing import ClassVar
 
@@ -23,7 +23,7 @@ _PERIOD = ("period", "from", "to")
 class PreviewViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
     serializer_class = PeriodQuerySerializer
-    # A POST for the size of its question: it changes nothing.
+    # A POST because it has a body; it changes nothing.
     required_scopes: ClassVar = {"preview": "analytics:read"}
 
     def preview(self, request: Request, key: str) -> Response:

@@ -1,9 +1,8 @@
-"""The Model Context Protocol over Streamable HTTP: from a message to its answer.
+"""The Model Context Protocol over Streamable HTTP. Pure.
 
-Pure. Knows JSON-RPC and the protocol's versions, nothing of what the tools do.
-Stateless: no session, no stream, one message in and at most one out. Up to
-2025-11-25 a client shakes hands by `initialize`; since 2026-07-28 each request
-says in `_meta` and in headers what the handshake settled.
+Answers one JSON-RPC message with at most one message; there are no sessions and no
+streams. Clients up to version 2025-11-25 begin with `initialize`; from 2026-07-28
+on each request carries the version in `_meta` and in headers.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,14 +21,14 @@ UNSUPPORTED_VERSION = -32022
 _META = "io.modelcontextprotocol/"
 _META_VERSION = f"{_META}protocolVersion"
 _META_CAPABILITIES = f"{_META}clientCapabilities"
-# The list of tools changes with the service only.
+# How long clients may cache the list of tools.
 _FRESH_MS = 3_600_000
 
 Json = dict[str, Any]
 
 
 class ProtocolError(Exception):
-    """What becomes a JSON-RPC error."""
+    """An error that is answered as a JSON-RPC error."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -48,14 +47,14 @@ class Server(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`body` None: there is nothing to say."""
+    """An HTTP status and body; None for an empty body."""
 
     status: int
     body: Json | None = None
 
 
 def answer(message: Json, headers: Mapping[str, str], server: Server) -> Answer:
-    """What is answered to one message, which came with these HTTP headers."""
+    """The answer to one message with its HTTP headers."""
     id = message.get("id")
     is_stateless = False
     try:
@@ -73,7 +72,7 @@ def _error(id: Any, error: ProtocolError) -> Json:
     said: Json = {"code": error.code, "message": error.message}
     if error.data is not None:
         said["data"] = error.data
-    # Nothing else may be an id; null says that there was none.
+    # Only strings and integers are valid ids; null means there was none.
     known = id if isinstance(id, str | int) and not isinstance(id, bool) else None
     return {"jsonrpc": "2.0", "id": known, "error": said}
 
@@ -87,7 +86,7 @@ def _status(code: int, is_stateless: bool) -> int:
 
 
 def _needs_no_answer(message: Json) -> bool:
-    """Notifications, and answers to questions that this server never asks."""
+    """Whether it is a notification or a response, which are not answered."""
     if message.get("jsonrpc") != "2.0":
         return False
     if "method" in message:
@@ -107,13 +106,13 @@ def _check_shape(message: Json) -> None:
 
 
 def _names_a_method(message: Json) -> bool:
-    # JSON-RPC has lists as parameters too, MCP has not.
+    # JSON-RPC also allows a list of parameters, MCP does not.
     has_parameters = isinstance(message.get("params", {}), dict)
     return has_parameters and isinstance(message.get("method"), str)
 
 
 def _check_version(message: Json, headers: Mapping[str, str]) -> bool:
-    """Whether the request speaks a version without a handshake."""
+    """Whether the request uses a version without a handshake."""
     said = headers.get("MCP-Protocol-Version")
     meta = message.get("params", {}).get("_meta")
     meta = meta if isinstance(meta, dict) else {}

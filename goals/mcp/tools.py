@@ -1,7 +1,6 @@
-"""What a language model can ask: reads of the API, each as a tool of MCP.
+"""The MCP tools. Each calls the action of an API view.
 
-A tool is the action of a view, called as a request of its own would. So rules,
-errors and figures are those of the API, and there is no second way to them.
+So validation, errors and figures are those of the API.
 """
 
 import io
@@ -39,7 +38,7 @@ _PATH = {
 
 
 class GoalListSerializer(StrictSerializer):
-    """What a list of goals can be narrowed by, all optional."""
+    """The optional filters of the list of goals."""
 
     search = TextField(required=False, help_text="In name or match value.")
 
@@ -52,7 +51,7 @@ class GoalListSerializer(StrictSerializer):
 
 
 class Tool(NamedTuple):
-    """`path` are arguments of the route, `fields` of its query or body."""
+    """`path`: arguments in the path; `fields`: those of the query or body."""
 
     name: str
     title: str
@@ -98,7 +97,7 @@ TOOLS = {
         Tool(
             "list_sites",
             "List sites",
-            "The sites that this key reaches, with the key that names each.",
+            "The sites that this API key may access, with their site keys.",
             SiteViewSet,
             "list",
         ),
@@ -176,7 +175,7 @@ def _schema(field: serializers.Field[Any, Any, Any, Any]) -> Json:
 
 
 def call(token: ApiToken, name: str, arguments: Json) -> Json:
-    """The result of a tool in the protocol's words; errors are results, too."""
+    """The result of a tool. API errors are results with `isError`."""
     tool = TOOLS[name]
     try:
         body: Json = {"data": _ask(tool, token, arguments)}
@@ -194,7 +193,7 @@ def call(token: ApiToken, name: str, arguments: Json) -> Json:
 
 
 def _ask(tool: Tool, token: ApiToken, arguments: Json) -> Any:
-    # Models send null for what they leave out.
+    # Models often send null for arguments that they leave out.
     given = {name: value for name, value in arguments.items() if value is not None}
     route = {}
     for name in tool.path:
@@ -211,7 +210,7 @@ def _ask(tool: Tool, token: ApiToken, arguments: Json) -> Any:
 
 
 def _request(method: str, given: Mapping[str, Any]) -> Request:
-    """The request with these parameters, as if it had come over HTTP."""
+    """An HTTP request with these parameters, for the view."""
     environ: Json = {"REQUEST_METHOD": method, "PATH_INFO": "/"}
     body = b""
     if method == "GET":

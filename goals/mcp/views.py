@@ -1,4 +1,4 @@
-"""The way in for language models: `POST /mcp`."""
+"""`POST /mcp`: the Model Context Protocol endpoint."""
 
 from typing import ClassVar
 
@@ -13,18 +13,18 @@ from krafter.rendering import EnvelopeRenderer, encode
 from krafter.views import ContractViewSet, check_parameters, raw_body
 
 _INSTRUCTIONS = (
-    "Figures of the conversion goals of websites. Begin with list_sites, then"
-    " list_goals. Days are those of the site's time zone. Unique visitors are the"
-    " distinct visitors of each day, summed over the days. Revenue is in the goal's"
-    " currency. Nothing can be changed from here."
+    "Statistics of conversion goals of websites. Call list_sites first, then"
+    " list_goals. Days are in the time zone of the site. Unique visitors are counted"
+    " per day and summed over the days. Revenue is in the currency of the goal. All"
+    " tools are read-only."
 )
 
 
 class McpViewSet(ContractViewSet[Goal]):
-    """What fails before there is a JSON-RPC request is answered as anywhere."""
+    """Errors before a JSON-RPC message is read are answered as in the API."""
 
     queryset = Goal.objects.none()
-    # Every tool reads; one that did not would need more than this.
+    # All tools only read.
     required_scopes: ClassVar = {"call": "analytics:read"}
 
     def call(self, request: Request) -> HttpResponse:

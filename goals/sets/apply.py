@@ -1,4 +1,4 @@
-"""Goals as a set: make a site's goals those of a list, in one transaction."""
+"""Replace the goals of a site by a list, in one transaction."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -22,7 +22,7 @@ class ApplyQuerySerializer(StrictSerializer):
 
 
 class GoalSetSerializer(StrictSerializer):
-    """Goals not in the list are deleted, unless `delete_missing` is false."""
+    """A list of goals. Others are deleted unless `delete_missing` is false."""
 
     goals: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=GoalSerializer(), max_length=MAX_GOALS
@@ -34,7 +34,7 @@ class GoalSetSerializer(StrictSerializer):
         if twice := set(repeated(names)):
             raise serializers.ValidationError(
                 {
-                    str(index): {"name": ["Stands in the list more than once."]}
+                    str(index): {"name": ["The list has this name more than once."]}
                     for index, name in enumerate(names)
                     if name in twice
                 }
@@ -43,7 +43,7 @@ class GoalSetSerializer(StrictSerializer):
 
 
 def definitions(site: Site, *, lock: bool = False) -> dict[Goal, Definition]:
-    """The goals of a site by name. Raises Invalid if two share one."""
+    """The goals of a site. Raises Invalid if two have the same name."""
     goals = site.goals.undeleted()
     if lock:
         goals = goals.select_for_update()
@@ -53,8 +53,8 @@ def definitions(site: Site, *, lock: bool = False) -> dict[Goal, Definition]:
     }
     if twice := repeated(goal.name for goal in found):
         message = (
-            "Names tell goals apart here, and the site has several goals named"
-            f" {', '.join(map(repr, twice))}: rename or delete all but one first."
+            "Goals are identified by name here, but the site has several goals named"
+            f" {', '.join(map(repr, twice))}. Rename or delete all but one first."
         )
         raise Invalid({"goals": [message]})
     return found
@@ -67,9 +67,13 @@ def apply(
     delete_missing: bool = True,
     dry_run: bool = False,
 ) -> dict[str, list[Any]]:
-    """Do what is needed, or with `dry_run` only say it. Raises Invalid."""
+    """Apply the list; with `dry_run` only return what would change.
+
+    Returns lists of goals under `create`, `change` (`before`, `after`), `delete` and
+    `keep`. Raises Invalid.
+    """
     with transaction.atomic():
-        # The lock of whoever creates a goal: nobody adds one meanwhile.
+        # The same lock as when a goal is created: no goal is added meanwhile.
         Site.objects.select_for_update().get(pk=site.pk)
         present = definitions(site, lock=True)
         planned = plan(present, wanted, delete_missing=delete_missing)
@@ -99,7 +103,7 @@ def _shown(id: UUID | None, definition: Definition) -> dict[str, Any]:
 
 
 def _do(site: Site, planned: Plan[Goal]) -> list[Goal]:
-    """Returns the goals that were made."""
+    """Returns the created goals."""
     now = timezone.now()
     for goal, new in planned.change:
         for field, value in new._asdict().items():
@@ -110,7 +114,7 @@ def _do(site: Site, planned: Plan[Goal]) -> list[Goal]:
     gone = [goal.id for goal in planned.delete]
     site.goals.filter(id__in=gone).update(deleted_at=now)
     return Goal.objects.bulk_create(
-        # A microsecond apart: goals are listed in the order of their making.
+        # One microsecond apart: the list of goals is in order of creation.
         Goal(site=site, created_at=now + timedelta(microseconds=i), **new._asdict())
         for i, new in enumerate(planned.create)
     )

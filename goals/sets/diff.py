@@ -1,6 +1,6 @@
-"""What must change for a site to have exactly the goals of a list. Pure.
+"""The difference between the goals of a site and a list of goals. Pure.
 
-A goal is known by its name, which so is the one thing of it that cannot change.
+Goals are identified by name, so a renamed goal is a deletion and a creation.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ _Id = TypeVar("_Id", bound=Hashable)
 
 
 class Definition(NamedTuple):
-    """All that a person decides about a goal."""
+    """The editable fields of a goal."""
 
     name: str
     type: str
@@ -21,7 +21,7 @@ class Definition(NamedTuple):
 
 
 class Plan(NamedTuple, Generic[_Id]):
-    """Each list in the order of what it was made from."""
+    """Lists in the order of the goals they were made from."""
 
     create: list[Definition]
     change: list[tuple[_Id, Definition]]
@@ -35,7 +35,7 @@ def plan(
     *,
     delete_missing: bool,
 ) -> Plan[_Id]:
-    """Names must be unique among the present and among the wanted ones."""
+    """Names must be unique in `present` and in `wanted`."""
     ids = {definition.name: id for id, definition in present.items()}
     by_name = {definition.name: definition for definition in wanted}
     known = [(ids[new.name], new) for new in wanted if new.name in ids]
@@ -52,5 +52,5 @@ def plan(
 
 
 def repeated(names: Iterable[str]) -> list[str]:
-    """Those that occur more than once."""
+    """The names that occur more than once."""
     return [name for name, times in Counter(names).items() if times > 1]

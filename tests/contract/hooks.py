@@ -43,7 +43,7 @@ BEYOND_A_SCHEMA = re.compile(
     r"|Needs revenue\.|A page view needs its URL\."
     r"|Give visitor_id, or ip and user_agent\."
     r"|Must not be (more than 24 hours ahead|before 1990)\."
-    r"|Names tell goals apart here"
+    r"|Goals are identified by name here"
     r"|Must be more than 0"
     r"|Was sent before with another body\."
 )

@@ -50,8 +50,8 @@ GOALS: tuple[dict[str, str | None], ...] = (
 
 class Command(BaseCommand):
     help = (
-        "Make a demo site with three goals, and a month of events up to now."
-        " Running it again adds only what is missing."
+        "Create a demo site with three goals and a month of events up to now."
+        " Running it again adds only missing events."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

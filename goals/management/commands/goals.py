@@ -1,4 +1,4 @@
-"""Write a site's goals as YAML, or make them those of a YAML file."""
+"""Export the goals of a site as YAML, or replace them by a YAML file."""
 
 import sys
 from pathlib import Path
@@ -15,20 +15,22 @@ from krafter.errors import Details, Invalid, flat_details
 
 class Command(BaseCommand):
     help = (
-        "Keep goals in a file: `export` writes a site's as YAML to standard output,"
-        " `apply` makes a site's those of such a file. Goals that are not in the file"
-        " are deleted; their events stay."
+        "Keep goals in a file. `export` writes the goals of a site as YAML to standard"
+        " output; `apply` replaces the goals of a site by those of a file. Goals that"
+        " are not in the file are deleted; events are kept."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         export = actions.add_parser("export", help="write YAML to standard output")
-        apply = actions.add_parser("apply", help="make the goals those of a file")
+        apply = actions.add_parser("apply", help="replace the goals by those of a file")
         for action in (export, apply):
             action.add_argument("--site", required=True, help="the site's key, sk_…")
         apply.add_argument("file", help="path of the file, - for standard input")
         apply.add_argument(
-            "--dry-run", action="store_true", help="only say what would be done"
+            "--dry-run",
+            action="store_true",
+            help="print what would change",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,16 +66,16 @@ class Command(BaseCommand):
             self.stdout.write(f"- {_line(goal)}")
         numbers = [len(plan[name]) for name in ("create", "change", "delete", "keep")]
         done = "{} created, {} changed, {} deleted, {} kept.".format(*numbers)
-        self.stdout.write(f"Nothing done. It would be: {done}" if dry_run else done)
+        self.stdout.write(f"Dry run, nothing changed: {done}" if dry_run else done)
 
 
 def _export(site: Site) -> str:
     goals = [
-        # Left out, it is none.
+        # A field that is left out is null.
         {field: value for field, value in goal._asdict().items() if value is not None}
         for goal in definitions(site).values()
     ]
-    # A line a field, however long: for whoever reads the differences.
+    # One line per field, for readable diffs.
     return yaml.safe_dump(
         {"goals": goals}, sort_keys=False, allow_unicode=True, width=sys.maxsize
     )

@@ -1,4 +1,4 @@
-"""Load exchange rates out of a CSV file of the European Central Bank."""
+"""Load exchange rates from a CSV file of the European Central Bank."""
 
 import sys
 from argparse import ArgumentParser
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from goals.money import rates
 
-# Rates a transaction: most of a year of the bank's.
+# Rates per transaction, about a year of the file.
 _BATCH = 10_000
 
 
@@ -42,17 +42,17 @@ class Command(BaseCommand):
                 counts.update(rates.store(pending))
                 pending.clear()
         if not codes:
-            raise CommandError("No line begins with Date: not a file of the ECB's")
+            raise CommandError("Not an ECB file: no line begins with Date.")
         counts.update(rates.store(pending))
         self.stdout.write(
             f"{counts['days']:,} days read: {counts['new']:,} new rates,"
             f" {counts['changed']:,} changed."
-            f" {counts['malformed']:,} lines left out as malformed."
+            f" {counts['malformed']:,} malformed lines ignored."
         )
 
 
 def _lines(path: str) -> list[str]:
-    """The lines that are not blank; an unreadable byte spoils only its own."""
+    """The lines that are not blank. Invalid UTF-8 is replaced."""
     try:
         raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Count the closed days of all sites and goals ahead of time, for cron."""
+"""Count the closed days of sites and goals ahead of time."""
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,10 @@ from goals.models import Goal, GoalDay
 
 
 class Command(BaseCommand):
-    help = "Count the closed days of sites and goals, drop what no goal asks for."
+    help = (
+        "Count the closed days of sites and goals ahead of time, and delete counts"
+        " of rules that no goal has."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--site", help="the key of one site; all without it")
@@ -34,7 +37,7 @@ class Command(BaseCommand):
             sites = sites.filter(site_key=options["site"])
         with tqdm(total=len(sites) * 2 * span, unit="day", disable=None) as bar:
             for number, site in enumerate(sites, 1):
-                # Those that are deleted may be restored, with their past.
+                # Deleted goals too: they may be restored.
                 rules = {goal.rule for goal in site.goals.all()}
                 closed_days(SiteDays(site.pk), days, progress=bar.update)
                 if rules:
@@ -45,7 +48,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(sites)} sites up to {last}, {dropped} rows dropped")
 
     def _drop_unasked(self) -> int:
-        """Delete the days of rules that no goal has any more."""
+        """Delete the counts of rules that no goal has."""
         asked = {(goal.site_id, goal.rule.digest) for goal in Goal.objects.all()}
         dropped = 0
         kept = GoalDay.objects.values_list("site_id", "rule").distinct().order_by()

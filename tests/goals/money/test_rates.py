@@ -38,7 +38,7 @@ def test_daily_file_is_loaded_exactly(load):
     summary, stored = load(DAILY)
     assert stored == 3
     assert summary == (
-        "1 days read: 3 new rates, 0 changed. 0 lines left out as malformed."
+        "1 days read: 3 new rates, 0 changed. 0 malformed lines ignored."
     )
     rate = ExchangeRate.objects.get(currency="ISK")
     assert (rate.day, rate.rate) == (date(2026, 11, 23), "147.10")
@@ -57,7 +57,7 @@ def test_history_is_loaded_without_its_blanks(load):
 def test_same_file_again_changes_nothing(load):
     load(HISTORY)
     assert load(HISTORY) == (
-        "2 days read: 0 new rates, 0 changed. 0 lines left out as malformed.",
+        "2 days read: 0 new rates, 0 changed. 0 malformed lines ignored.",
         7,
     )
 
@@ -98,7 +98,7 @@ def test_day_twice_in_a_file_takes_the_later_line(load):
 def test_malformed_line_is_counted_and_costs_no_other(load, line):
     summary, stored = load(f"Date,USD,JPY\n{line}\n2026-01-06,1.5,2\n")
     assert stored == 2
-    assert summary.endswith(" 1 lines left out as malformed.")
+    assert summary.endswith(" 1 malformed lines ignored.")
 
 
 @pytest.mark.django_db
@@ -110,7 +110,7 @@ def test_undecodable_bytes_spoil_only_their_line(load):
 @pytest.mark.django_db
 @pytest.mark.parametrize("content", ["", "<html>\n", "2026-01-05,1.1\n"])
 def test_other_file_is_refused(load, content):
-    with pytest.raises(CommandError, match="not a file of the ECB's"):
+    with pytest.raises(CommandError, match="Not an ECB file"):
         load(content)
 
 

@@ -73,7 +73,7 @@ def test_dry_run_only_says_it(site, file):
     GoalFactory.create(site=site, name="Old")
     said = run("apply", "--site", site.site_key, str(file), "--dry-run")
     assert said.endswith(
-        "Nothing done. It would be: 2 created, 0 changed, 1 deleted, 0 kept.\n"
+        "Dry run, nothing changed: 2 created, 0 changed, 1 deleted, 0 kept.\n"
     )
     assert [name for name, *_ in stored(site)] == ["Old"]
 
@@ -114,7 +114,7 @@ def test_missing_goals_are_kept_if_the_file_says_so(site, tmp_path):
     ("content", "message"),
     [
         (FILE.replace("exact", "regexp", 1), "goals.0.match_type: "),
-        (FILE.replace("Purchase", "Signup"), "goals.1.name: Stands in the list more"),
+        (FILE.replace("Purchase", "Signup"), "goals.1.name: The list has this name"),
         (FILE.replace("match_value: signup", "match_value: 5"), "goals.0.match_value"),
         ("goals: [", "is not YAML"),
         ("goals: !!python/object/apply:os.getpid []", "is not YAML"),
