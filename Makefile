@@ -16,13 +16,11 @@ PYTEST := $(BIN)/pytest -n 2
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
-# geoip2fast comes as source only: without PEP 517 Debian's pip warns, and compiles
-# nothing. An option in the environment, since newer versions of pip refuse the flag.
 setup: .venv/.installed ## make the virtual environment
 .venv/.installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	PIP_USE_PEP517=1 $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 run: setup ## serve on PORT (8000)

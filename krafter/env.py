@@ -6,6 +6,7 @@ All functions raise ImproperlyConfigured.
 
 import ipaddress
 import os
+import re
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -53,6 +54,14 @@ def listing(name: str, default: str = "") -> list[str]:
     """Comma-separated values; empty ones are ignored."""
     values = os.environ.get(name, default).split(",")
     return [value.strip() for value in values if value.strip()]
+
+
+def header(name: str) -> str:
+    """The name of a header, as HTTP writes it."""
+    value = os.environ.get(name, "").strip()
+    if value and not re.fullmatch(r"[A-Za-z0-9-]+", value):
+        raise ImproperlyConfigured(f"{name} must be a header's name, not {value!r}")
+    return value
 
 
 def networks(name: str) -> list[Network]:

@@ -11,8 +11,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
 _django = get_wsgi_application()
 
 from analytics import housekeeping  # noqa: E402 - need Django set up
-from analytics.ingest import collect  # noqa: E402 - need Django set up
+from analytics.ingest import collect, country  # noqa: E402 - need Django set up
 
+# The first request would wait for it otherwise.
+country.table()
 housekeeping.start()
 
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}

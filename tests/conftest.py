@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics import events
-from analytics.ingest import site_lookup, visitors
+from analytics.ingest import country, site_lookup, visitors
 from analytics.models import ApiToken, Site, Team
 from goals.counting import stats
 from tests.contract.responses import CheckedClient
@@ -29,6 +29,7 @@ def forget_everything() -> Iterator[None]:
     stats.forget()
     site_lookup.forget()
     visitors.forget()
+    country.forget()
 
 
 @pytest.fixture(autouse=True)

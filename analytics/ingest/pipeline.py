@@ -13,7 +13,14 @@ from typing import Any, NamedTuple, cast
 import re2
 
 from analytics import events
-from analytics.ingest import pages, payloads, site_lookup, user_agents, visitors
+from analytics.ingest import (
+    country,
+    pages,
+    payloads,
+    site_lookup,
+    user_agents,
+    visitors,
+)
 from analytics.models import DropCount, Site
 
 
@@ -138,7 +145,8 @@ def resolve(
     sent, site = hit.sent, _site(hit)
     day = at.astimezone(site.zone).date()
     who = visitors.visitor(site, day, address=hit.address, user_agent=hit.user_agent)
-    labels = _labels(sent, site, address=hit.address, user_agent=hit.user_agent)
+    where = country.of_request(hit.address, hit.environ)
+    labels = _labels(sent, site, where=where, user_agent=hit.user_agent)
     return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels), None
 
 
@@ -170,7 +178,7 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
         who = visitors.known_visitor(site, day, sent.visitor_id)
     else:
         who = visitors.visitor(site, day, address=address, user_agent=user_agent)
-    labels = _labels(sent, site, address=address, user_agent=user_agent)
+    labels = _labels(sent, site, where=country.of(address), user_agent=user_agent)
     return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels)
 
 
@@ -241,14 +249,14 @@ def _name(sent: payloads.Sent) -> str:
 
 
 def _labels(
-    sent: payloads.Sent, site: Site, *, address: str, user_agent: str
+    sent: payloads.Sent, site: Site, *, where: str, user_agent: str
 ) -> events.Labels:
     page = pages.parse(sent.url or "")
     agent = user_agents.parse(user_agent)
     return events.Labels(
         pages.referrer(sent.referrer or "", page.host or site.domain),
         *pages.campaign(page.query),
-        visitors.country(address),
+        where,
         agent.device,
         agent.browser,
         agent.os,

@@ -1,8 +1,8 @@
 """Who is the same visitor, without knowing who it is.
 
-The only module that sees an IP address. What leaves it is a country label, a
-yes or no, or a hash under a random salt that lives at most 48 hours; neither
-the address nor the user agent can be had back from what is stored.
+Addresses are seen here and by `country` alone. What leaves is a yes or no, a
+country, or a hash under a random salt that lives at most 48 hours; neither the
+address nor the user agent can be had back from what is stored.
 """
 
 import hashlib
@@ -11,10 +11,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from secrets import token_bytes
 
-import geoip2fast
 from django.conf import settings
 
 from analytics.models import Salt, Site
@@ -70,24 +68,6 @@ def is_within(
 ) -> bool:
     parsed = _parse(address)
     return parsed is not None and any(parsed in network for network in networks)
-
-
-@lru_cache(maxsize=1)
-def _countries() -> geoip2fast.GeoIP2Fast:
-    folder = Path(geoip2fast.__file__).parent
-    # By name: what comes first is `verbose`, and the default knows no IPv6.
-    file = str(folder / "geoip2fast-ipv6.dat.gz")
-    return geoip2fast.GeoIP2Fast(geoip2fast_data_file=file)
-
-
-@lru_cache(maxsize=8_192)
-def country(address: str) -> str:
-    """ISO 3166 code of where an address is assigned, `""` where unknown."""
-    parsed = _parse(address)
-    if parsed is None:
-        return ""
-    code = _countries().lookup(str(parsed)).country_code
-    return code if code.isalpha() else ""
 
 
 @lru_cache(maxsize=8_192)

@@ -65,7 +65,11 @@ def test_only_the_matcher_knows_patterns_of_goals():
 def test_only_visitors_knows_secrets_of_visitors():
     importers = modules_that_import("analytics.models.Salt")
     assert importers <= {"analytics/ingest/visitors.py"}
-    assert modules_that_import("geoip2fast") == {"analytics/ingest/visitors.py"}
+
+
+def test_only_country_knows_tables_of_countries():
+    importers = modules_that_import("iptocc", "maxminddb")
+    assert importers == {"analytics/ingest/country.py"}
 
 
 def test_only_events_writes_facts():

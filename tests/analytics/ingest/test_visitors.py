@@ -229,25 +229,6 @@ def test_forwarded_address_is_nothing_without_proxies(settings):
     assert visitors.client_ip(environ) == "10.0.0.1"
 
 
-@pytest.mark.parametrize(
-    ("address", "code"),
-    [
-        ("8.8.8.8", "US"),
-        ("::ffff:8.8.8.8", "US"),
-        ("2001:4860:4860::8888", "US"),
-        ("127.0.0.1", ""),
-        ("10.0.0.1", ""),
-        ("192.0.2.1", ""),
-        ("fe80::1%eth0", ""),
-        ("::1", ""),
-        ("", ""),
-        ("x", ""),
-    ],
-)
-def test_country_is_a_code_or_nothing(address, code):
-    assert visitors.country(address) == code
-
-
 def test_caller_of_a_limit_cannot_be_told_again_next_minute():
     one = visitors.caller("192.0.2.1", 1)
     assert one == visitors.caller("192.0.2.1", 1)
