@@ -1,9 +1,12 @@
-"""What a user agent string says: a crawler or not, and three coarse labels.
+"""What a user agent string says: a program or a person, and three coarse labels.
 
-Pure. Patterns come from packages (crawler-user-agents, ua-parser), compiled by
-engines whose time is linear in the input: the string is a stranger's.
+Pure. Patterns come from packages (crawler-user-agents, ua-parser) and from the
+rules below, which `python -m benchmarks.user_agents` measures. All of them take
+time that is linear in the input: the string is a stranger's.
 """
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,7 +22,10 @@ _CACHE_SIZE = 8_192
 
 
 class Agent(NamedTuple):
-    """Labels are `""` where unknown."""
+    """Labels are `""` where unknown.
+
+    device: Desktop, Mobile, Tablet, TV or Console.
+    """
 
     is_crawler: bool
     device: str
@@ -27,26 +33,108 @@ class Agent(NamedTuple):
     os: str
 
 
-def _compile_crawlers() -> "re2._Regexp[str]":
+def _compile(patterns: Iterable[str], *, case_sensitive: bool = False) -> "re2._Regexp":
     options = re2.Options()
     options.max_mem = 64 << 20
-    patterns = (f"(?:{entry['pattern']})" for entry in CRAWLER_USER_AGENTS_DATA)
-    return re2.compile("|".join(patterns), options)
+    options.case_sensitive = case_sensitive
+    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), options)
 
 
-_CRAWLERS = _compile_crawlers()
+# What every browser's string has at least one of, that of old phones, TVs and
+# consoles too. Without any it is a program, known or not: curl/8.5.0, kube-probe/1.29,
+# ELB-HealthChecker/2.0, Go-http-client/2.0, axios/1.7.2.
+_BROWSER = _compile(
+    [
+        *("Mozilla/", "Opera", r"\bOPR/", "WebKit", "Gecko", "MSIE", "Browser"),
+        *("Android", "Symbian", "Series ?[34689]0", "BlackBerry", "BREW", "Nintendo"),
+        *("MIDP", "CLDC", "WAP", "MAUI", "Profile/", "UP.Link", "UCWEB", "Obigo"),
+        *("Teleca", "NetFront", "DoCoMo/", "HbbTV", "Smart-?TV", "NETTV"),
+        *("^E?Links", "^Lynx", "^w3m", "Mosaic", "^Dillo", "^Palmscape", "^Xiino"),
+    ]
+)
+# What programs say of themselves, wherever in the string.
+_PROGRAM = _compile(
+    [
+        # An address to complain to. Ecosia's browser has android@143.0 in its own.
+        *("https?:", r"www\.", r"[\w.+-]@[\w-]+\.[a-z]"),
+        *(
+            r"bots?\b",
+            "bots?_",
+            "robot",
+            "crawl",
+            "spider",
+            "slurp",
+            "scrap",
+            "indexer",
+        ),
+        *("scan", "monitor", "check", "probe", "uptime", "audit", "survey", "research"),
+        *("measure", "diagnos", "observatory", "inspector", "page ?speed", "gtmetrix"),
+        *("fetch", "preview", "prerender", "valid", "archiv", "external"),
+        *(
+            r"[a-z]proxy\b",
+            "transcoder",
+            "headless",
+            "lighthouse",
+            "pingdom",
+            "phantom",
+            "selenium",
+        ),
+        *("puppeteer", "playwright", "cypress", "analy[sz]er", "; ?google[- ]"),
+        # A probe for holes: ${jndi:ldap://...}
+        *(r"\$\{",),
+        # Nothing but the beginning of a browser's string: Mozilla/5.0, also with
+        # one product behind it.
+        *(r"^Mozilla/[0-9.]+(?: [\w-]+(?:/[\w.-]+)?)?$", r"\(compatible;?\)$"),
+    ]
+)
+# Programs call themselves compatible, browsers did until the age of these.
+_COMPATIBLE = _compile([r"compatible; *([^;/ )]*)"])
+_COMPATIBLE_BROWSERS = frozenset(
+    [
+        *("MSIE", "Konqueror", "Gecko", "U", "Linux", "Windows", "IBrowse"),
+        *("NetPositive", "OffByOne", "Polaris", "ANTGalio", "NCBrowser"),
+    ]
+)
+# Patterns of the package that hit people: the browsers of Sogou and of the mac
+# app Fluid, Viber's in-app browser, and phones whose build ends in 008.
+_TOO_BROAD = {"Sogou", "Fluid", "Viber", r"008\/"}
+_CRAWLER = _compile(
+    (
+        entry["pattern"]
+        for entry in CRAWLER_USER_AGENTS_DATA
+        if entry["pattern"] not in _TOO_BROAD
+    ),
+    case_sensitive=True,
+)
+# A phone may be called anything: Cubot, Spider 8, Ruby, ViewSonic. One build of
+# Android 15 that millions have is in the list of crawlers. To the end of the
+# comment; linear, since nothing in it can match twice.
+_PHONE = re.compile("Android[^)]*", re.IGNORECASE)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def parse(user_agent: str) -> Agent:
     user_agent = user_agent[:_MAX_LENGTH]
     parsed = ua_parser.parse(user_agent)
+    is_crawler = is_program(user_agent)
     return Agent(
-        # Every browser names itself, so that an empty string is a program.
-        is_crawler=not user_agent or _CRAWLERS.search(user_agent) is not None,
-        device=_device(user_agent),
+        is_crawler=is_crawler,
+        device="" if is_crawler else _device(user_agent),
         browser=_label(parsed.user_agent),
         os=_label(parsed.os),
+    )
+
+
+def is_program(user_agent: str) -> bool:
+    """Whether it is none of a browser in which a page could run."""
+    if _BROWSER.search(user_agent) is None:
+        return True
+    said = _PHONE.sub("", user_agent)
+    claim = _COMPATIBLE.search(said)
+    return (
+        (claim is not None and claim[1] not in _COMPATIBLE_BROWSERS)
+        or _PROGRAM.search(said) is not None
+        or _CRAWLER.search(said) is not None
     )
 
 
@@ -55,12 +143,53 @@ def _label(parsed: ua_parser.UserAgent | ua_parser.OS | None) -> str:
     return parsed.family[:_MAX_LABEL] if parsed else ""
 
 
+_CONSOLE = _compile(
+    ["PlayStation", "Xbox", "Nintendo", r"\bWii\b", "OUYA", "GAMEPAD", "Retroid"]
+)
+_TV = _compile(
+    [
+        # Phones with an aerial end in DTV.
+        *("Smart-?TV", r"[^D]TV\b", r"\(DTV\b", "HbbTV", "NetTV", "CE-HTML", r"\bOMI/"),
+        *("Web0S", "NetCast", "BRAVIA", "VIDAA", "Viera", "Roku", "CrKey", "MiBOX"),
+        # Fire TV's models; AFT alone is a part of other words.
+        *(r"\bAFT[A-Z]", "Chromecast", "BrightSign", "Large Screen"),
+    ]
+)
+_PHONE_OF_OLD = _compile(
+    [
+        *(
+            "MIDP",
+            "CLDC",
+            "UP.Browser",
+            "UP.Link",
+            "WAP",
+            "MAUI",
+            "DoCoMo/",
+            "UCBrowser",
+        ),
+        *(
+            "Windows Phone",
+            "Windows CE",
+            "BlackBerry",
+            "Symbian",
+            "KAIOS",
+            "Series ?[346]0",
+        ),
+    ]
+)
+
+
 def _device(user_agent: str) -> str:
-    """Mobile, Tablet, Desktop, by the words that browsers agreed on."""
+    """By the words that browsers agreed on; a model without any is a tablet's."""
+    if _CONSOLE.search(user_agent):
+        return "Console"
+    if _TV.search(user_agent):
+        return "TV"
     if "iPad" in user_agent or "Tablet" in user_agent:
         return "Tablet"
     if "Mobi" in user_agent or "iPhone" in user_agent:
         return "Mobile"
     if "Android" in user_agent:
-        return "Tablet"
-    return "Desktop" if user_agent else ""
+        # Browsers of phones say Mobile; what is no browser, an app, says neither.
+        return "Tablet" if "Gecko" in user_agent else "Mobile"
+    return "Mobile" if _PHONE_OF_OLD.search(user_agent) else "Desktop"

@@ -52,6 +52,7 @@ def test_every_rule_is_tested_here():
         "prefetch",
         "do_not_track",
         "foreign_host",
+        "referrer_spam",
         "excluded_ip",
         "excluded_path",
         "too_long",
@@ -72,6 +73,8 @@ def test_unknown_site_is_dropped(dropped, key):
         ),
         ("curl/8.5.0", "crawler"),
         ("python-requests/2.32", "crawler"),
+        ("ELB-HealthChecker/2.0", "crawler"),
+        ("Mozilla/5.0", "crawler"),
         ("", "crawler"),
         (BROWSER, None),
         (
@@ -128,6 +131,19 @@ def test_do_not_track_is_honoured_unless_the_site_says_otherwise(dropped, site, 
 def test_foreign_host_is_dropped(dropped, site, url, reason):
     change(site, allowed_hosts=["shop.test"])
     assert dropped({**VIEW, "url": url}) == reason
+
+
+@pytest.mark.parametrize(
+    ("referrer", "reason"),
+    [
+        ("https://semalt.com/", "referrer_spam"),
+        ("http://buttons-for-website.com", "referrer_spam"),
+        ("https://www.google.com/", None),
+        ("", None),
+    ],
+)
+def test_spam_in_the_referrer_is_dropped(dropped, referrer, reason):
+    assert dropped({**VIEW, "referrer": referrer}) == reason
 
 
 @pytest.mark.parametrize(
