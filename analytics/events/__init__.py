@@ -9,7 +9,7 @@ from analytics.events import dictionaries, open_days
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import DIMENSIONS, PROPS, BreakdownRow, breakdown_rows
-from analytics.events.by_question import amounts_each, daily_each
+from analytics.events.by_question import amounts_each, daily, daily_each
 from analytics.events.counts import (
     Amounts,
     Counts,
@@ -23,9 +23,9 @@ from analytics.events.day_versions import last_closed, versions
 from analytics.events.dictionaries import named, names
 from analytics.events.event_lists import Entry, entries, listing
 from analytics.events.funnels import funnel_visitors
-from analytics.events.open_days import OpenDay, open_day
+from analytics.events.open_days import OpenDay, opened
 from analytics.events.selection import Selection
-from analytics.events.series import daily, hourly, hourly_amounts
+from analytics.events.series import hourly, hourly_amounts
 from analytics.events.site_breakdown import (
     SiteBreakdownRow,
     site_breakdown_by_label,
@@ -69,7 +69,7 @@ __all__ = [
     "listing",
     "named",
     "names",
-    "open_day",
+    "opened",
     "presence",
     "received",
     "refund",

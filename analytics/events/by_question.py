@@ -8,23 +8,50 @@ from typing import Any
 
 import msgspec
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, IntegerField, Value
 
 from analytics.events.counts import Counts, halves, whole
 from analytics.events.selection import Selection
-from analytics.events.series import daily
-from analytics.events.statements import around, as_day, day_by_day, union
+from analytics.events.statements import Compiled, around, as_day, day_by_day, union
 from analytics.models import Adjustment, Event
 
 # Questions, numbered, each wanting some names; a name may be wanted by many.
 Wanted = Mapping[int, Collection[int]]
 
 
+def daily(selection: Selection, name_ids: Collection[int]) -> dict[date, Counts]:
+    """Counts of each day that has events of these names."""
+    return daily_each(selection, {0: name_ids}).get(0, {})
+
+
 def daily_each(selection: Selection, wanted: Wanted) -> dict[int, dict[date, Counts]]:
     """`daily` for each question; one without events is left out."""
+    counts: defaultdict[int, dict[date, Counts]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(*_daily_each(selection, wanted))
+        for question, day, times, uniques in cursor:
+            counts[question][as_day(day)] = Counts(int(times), uniques)
+    return dict(counts)
+
+
+def _daily_each(selection: Selection, wanted: Wanted) -> Compiled:
+    """The columns question, day, times, uniques."""
     if len(wanted) == 1:
         # Alone it need not be told from others.
-        return {number: daily(selection, names) for number, names in wanted.items()}
+        ((number, name_ids),) = wanted.items()
+        return day_by_day(
+            selection,
+            lambda events: (
+                events.filter(name__one_of=name_ids)
+                .values("day")
+                .annotate(
+                    question=Value(number, IntegerField()),
+                    times=Count("*"),
+                    uniques=Count("visitor", distinct=True),
+                )
+                .values_list("question", "day", "times", "uniques")
+            ),
+        )
     names = _names(wanted)
     selected = day_by_day(
         selection,
@@ -35,7 +62,7 @@ def daily_each(selection: Selection, wanted: Wanted) -> dict[int, dict[date, Cou
             .values_list("name", "day", "visitor", "times")
         ),
     )
-    rows = around(
+    return around(
         selected,
         ("name", "day", "visitor", "times"),
         f"""
@@ -49,10 +76,6 @@ def daily_each(selection: Selection, wanted: Wanted) -> dict[int, dict[date, Cou
         """,  # noqa: S608 - one of two constants
         _pairs(wanted),
     )
-    counts: defaultdict[int, dict[date, Counts]] = defaultdict(dict)
-    for question, day, times, uniques in rows:
-        counts[question][as_day(day)] = Counts(int(times), uniques)
-    return dict(counts)
 
 
 def amounts_each(
@@ -60,7 +83,7 @@ def amounts_each(
 ) -> dict[int, dict[tuple[date, str | None], Decimal]]:
     """`amounts` for each question; one without amounts is left out."""
     names = _names(wanted)
-    rows = around(
+    statement = around(
         union(
             *(halves(selection, names, facts, "name") for facts in (Event, Adjustment))
         ),
@@ -73,8 +96,10 @@ def amounts_each(
         _pairs(wanted),
     )
     sums: defaultdict[int, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
-    for question, day, currency, *parts in rows:
-        sums[question][as_day(day), currency] = whole(*parts).total
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        for question, day, currency, *parts in cursor:
+            sums[question][as_day(day), currency] = whole(*parts).total
     return dict(sums)
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.models import Count, F, QuerySet, Sum
 
 from analytics.events.selection import Selection
@@ -14,7 +15,6 @@ from analytics.events.statements import (
     around,
     as_day,
     day_by_day,
-    fetch,
     union,
 )
 from analytics.models import Adjustment, Event, EventName, Fact
@@ -45,17 +45,18 @@ def top_names(
             .values_list("name", "times")
         ),
     )
-    top = dict(
-        around(
-            counted,
-            ("name", "times"),
-            """
-            SELECT name, CAST(SUM(times) AS bigint) AS times
-            FROM selected GROUP BY name ORDER BY times DESC, name LIMIT %s
-            """,
-            [limit],
-        )
+    statement = around(
+        counted,
+        ("name", "times"),
+        """
+        SELECT name, CAST(SUM(times) AS bigint) AS times
+        FROM selected GROUP BY name ORDER BY times DESC, name LIMIT %s
+        """,
+        [limit],
     )
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        top = dict(cursor.fetchall())
     for name_id in ids:
         if len(top) == limit:
             break
@@ -81,8 +82,10 @@ def amounts(
     name_ids = list(name_ids)
     sums: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
     both = union(*(halves(selection, name_ids, facts) for facts in (Event, Adjustment)))
-    for day, currency, *parts in fetch(both):
-        sums[as_day(day), currency] += whole(*parts).total
+    with connection.cursor() as cursor:
+        cursor.execute(*both)
+        for day, currency, *parts in cursor:
+            sums[as_day(day), currency] += whole(*parts).total
     return dict(sums)
 
 
@@ -90,29 +93,28 @@ def received(
     selection: Selection, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
     """The amounts of these events by day and currency, refunds not taken off."""
-    return _amounts(selection, name_ids, Event)
+    return _amounts(halves(selection, list(name_ids), Event))
 
 
 def refunded(
     selection: Selection, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
     """The refunds of such events, negative, on the days they were made."""
-    return _amounts(selection, name_ids, Adjustment)
+    return _amounts(halves(selection, list(name_ids), Adjustment))
 
 
 def refunds_by_name(
     selection: Selection,
 ) -> dict[tuple[int, date, str | None], Decimal]:
     """The refunds of all of the site's events by name, day and currency."""
-    rows = summed(selection.of(Adjustment), "name", "day", "currency")
-    return {(name, day, currency): total for name, day, currency, total in rows}
+    rows = by_halves(selection.of(Adjustment), "name", "day", "currency")
+    return {(name, day, code): whole(*parts).total for name, day, code, *parts in rows}
 
 
-def _amounts(
-    selection: Selection, name_ids: Iterable[int], facts: type[Fact]
-) -> dict[tuple[date, str | None], Amounts]:
-    rows = fetch(halves(selection, list(name_ids), facts))
-    return {(as_day(day), currency): whole(*parts) for day, currency, *parts in rows}
+def _amounts(statement: Compiled) -> dict[tuple[date, str | None], Amounts]:
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        return {(as_day(day), code): whole(*parts) for day, code, *parts in cursor}
 
 
 def halves(

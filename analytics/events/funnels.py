@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import accumulate
 from typing import Any
 
+from django.db import connection
 from django.db.models import BigIntegerField, Case, Func, Value, When
 
 from analytics.events.selection import Selection
@@ -35,13 +36,15 @@ def funnel_visitors(
     }
     columns = ("day", "visitor", "moment", "id", *flags)
     moves = selection.named(every_id).annotate(moment=_Microseconds("at"), **taken)
-    rows = around(
+    statement = around(
         compiled(moves.values_list(*columns)),
         columns,
         _ways(len(steps)),
         [limit] * (len(steps) - 1),
     )
-    ended_at = dict(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        ended_at: dict[int, int] = dict(cursor.fetchall())
     last_first = [ended_at.get(step, 0) for step in reversed(range(len(steps)))]
     return list(accumulate(last_first))[::-1]
 

@@ -7,12 +7,13 @@ That is exact because ids of a site become visible in ascending order (see
 
 import threading
 from array import array
-from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import date
 from operator import itemgetter
 from typing import NamedTuple
 
 from analytics.models import Event
+from analytics.recent import Recent
 
 # 16 bytes an event, of all days together; the day that is asked for always stays.
 _MAX_EVENTS = 4_000_000
@@ -65,24 +66,17 @@ class OpenDay:
         return len(self)
 
 
-_days: OrderedDict[tuple[int, date], OpenDay] = OrderedDict()
-_lock = threading.Lock()
+_days: Recent[tuple[int, date], OpenDay] = Recent(
+    _MAX_EVENTS, lambda key: OpenDay(*key)
+)
 
 
-def open_day(site_id: int, day: date) -> OpenDay:
-    """The day as this process remembers it; the least asked for are forgotten."""
-    with _lock:
-        kept = _days.get((site_id, day))
-        if kept is None:
-            kept = _days[site_id, day] = OpenDay(site_id, day)
-        _days.move_to_end((site_id, day))
-        total = sum(map(len, _days.values()))
-        while total > _MAX_EVENTS and len(_days) > 1:
-            total -= len(_days.popitem(last=False)[1])
-        return kept
+def opened(site_id: int, days: Iterable[date]) -> dict[date, OpenDay]:
+    """The days as this process remembers them."""
+    found = _days.recall((site_id, day) for day in days)
+    return {day: open_day for (_, day), open_day in found.items()}
 
 
 def forget() -> None:
     """Drop the remembered days."""
-    with _lock:
-        _days.clear()
+    _days.forget()

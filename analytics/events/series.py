@@ -1,4 +1,4 @@
-"""How events are spread over days and over the hours of the clock."""
+"""How events are spread over the hours of the clock."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,30 +10,12 @@ from django.db.models import Count, Func, IntegerField, QuerySet
 
 from analytics.events.counts import Counts, summed
 from analytics.events.selection import Selection
-from analytics.events.statements import as_day, day_by_day, fetch
 from analytics.models import Adjustment, Event, Fact
 
 _HOUR = timedelta(hours=1)
 # A stored day is that of the zone which the site had then, and no two zones
 # are further apart.
 _APART = timedelta(days=2)
-
-
-def daily(selection: Selection, name_ids: Iterable[int]) -> dict[date, Counts]:
-    """Counts of each day that has events of these names."""
-    name_ids = list(name_ids)
-    rows = fetch(
-        day_by_day(
-            selection,
-            lambda events: (
-                events.filter(name__one_of=name_ids)
-                .values("day")
-                .annotate(times=Count("*"), uniques=Count("visitor", distinct=True))
-                .values_list("day", "times", "uniques")
-            ),
-        )
-    )
-    return {as_day(day): Counts(times, uniques) for day, times, uniques in rows}
 
 
 def hourly(

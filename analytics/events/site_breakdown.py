@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import BigAutoField, Count, Q
 
 from analytics.events.selection import OneOf, Selection
-from analytics.events.statements import around, day_by_day
+from analytics.events.statements import Compiled, around, day_by_day
 from analytics.models import Context, EventName, EventType
 
 # The contexts of a question are looked up by their ids, however many.
@@ -40,7 +40,12 @@ def site_breakdown_by_label(
     by the set of contexts they were seen with, and there are few distinct
     sets. Of those the labels are looked at.
     """
-    groups = _groups(selection)
+    with connection.cursor() as cursor:
+        cursor.execute(*_by_contexts(selection))
+        groups = [
+            _Group([int(pk) for pk in contexts.split()], int(pageviews), visitors)
+            for contexts, pageviews, visitors in cursor
+        ]
     seen = {pk for group in groups for pk in group.contexts}
     contexts = Context.objects.filter(pk__one_of=seen).values("pk", *labels)
     return {
@@ -49,7 +54,8 @@ def site_breakdown_by_label(
     }
 
 
-def _groups(selection: Selection) -> list[_Group]:
+def _by_contexts(selection: Selection) -> Compiled:
+    """The columns of _Group, contexts as a text of ids."""
     seen = day_by_day(
         selection,
         lambda events: (
@@ -60,7 +66,7 @@ def _groups(selection: Selection) -> list[_Group]:
         ),
     )
     join = "STRING_AGG" if connection.vendor == "postgresql" else "GROUP_CONCAT"
-    rows = around(
+    return around(
         seen,
         ("context", "day", "visitor", "pageviews"),
         f"""
@@ -75,10 +81,6 @@ def _groups(selection: Selection) -> list[_Group]:
         SELECT CAST(context AS text), SUM(pageviews), 0 FROM selected GROUP BY context
         """,  # noqa: S608 - a constant
     )
-    return [
-        _Group([int(pk) for pk in contexts.split()], int(pageviews), visitors)
-        for contexts, pageviews, visitors in rows
-    ]
 
 
 def _largest(
@@ -115,7 +117,7 @@ def site_breakdown_by_path(
             .values_list("name", "times")
         ),
     )
-    rows = around(
+    statement = around(
         viewed,
         ("name_id", "times"),
         f"""
@@ -128,6 +130,9 @@ def site_breakdown_by_path(
         """,  # noqa: S608 - two constants
         [selection.site_id, EventType.PAGEVIEW.value, limit],
     )
-    return [
-        SiteBreakdownRow(path, int(times), visitors) for path, times, visitors in rows
-    ]
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        return [
+            SiteBreakdownRow(path, int(times), visitors)
+            for path, times, visitors in cursor
+        ]

@@ -55,25 +55,14 @@ def union(*statements: Compiled) -> Compiled:
     return sql, [param for _, params in statements for param in params]
 
 
-def fetch(statement: Compiled) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(*statement)
-        return list(cursor.fetchall())
-
-
 def around(
     selected: Compiled, columns: Sequence[str], sql: str, params: Sequence[Any] = ()
-) -> list[tuple[Any, ...]]:
-    """Rows of `sql`, a statement over `selected` and its columns by these names.
-
-    For few rows: PostgreSQL plans what is streamed for a quick first row.
-    """
+) -> Compiled:
+    """`sql`, a statement over `selected` and its columns by these names."""
     inner, inner_params = selected
-    return fetch(
-        (
-            f"WITH selected ({', '.join(columns)}) AS ({inner}) {sql}",
-            [*inner_params, *params],
-        )
+    return (
+        f"WITH selected ({', '.join(columns)}) AS ({inner}) {sql}",
+        [*inner_params, *params],
     )
 
 
@@ -83,7 +72,10 @@ def as_day(column: date | str) -> date:
 
 
 def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    """Rows as they come: never all of them in memory at once."""
+    """Rows as they come: never all of them in memory at once.
+
+    For many rows: PostgreSQL plans what is streamed for a quick first row.
+    """
     # Outside a transaction PostgreSQL first makes all rows, without a limit of
     # time; SQLite would let nobody write inside one.
     is_postgresql = connection.vendor == "postgresql"

@@ -7,6 +7,7 @@ change their ids at midnight, so both are counted day by day.
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
 
@@ -42,7 +43,7 @@ def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
         ),
     )
     # The first event of a visitor has no silence before it.
-    rows = around(
+    statement = around(
         silences,
         ("day", "type", "silence"),
         """
@@ -56,7 +57,9 @@ def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
         """,
         [EventType.PAGEVIEW.value, SILENCE_SECONDS],
     )
-    return {as_day(day): Traffic(*counts) for day, *counts in rows}
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        return {as_day(day): Traffic(*counts) for day, *counts in cursor}
 
 
 class _Second(Func):

@@ -4,7 +4,6 @@ Days are calendar days in the time zone of the site; the caller passes today's d
 there. Both ends are inclusive.
 """
 
-import calendar
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -54,7 +53,7 @@ def resolve(
             "from" if start is not None else "to", "Only with period=custom."
         )
     if period == "12mo":
-        return Days(_a_year_before(today), today)
+        return Days(a_year_before(today), today)
     return Days(today - timedelta(days=_DAYS_BACK[period]), today)
 
 
@@ -83,8 +82,10 @@ def _custom(start: date | None, end: date | None) -> Days:
     return Days(start, end)
 
 
-def _a_year_before(today: date) -> date:
-    """The same day twelve months ago, 28 February for the 29th."""
-    year = today.year - 1
-    last = calendar.monthrange(year, today.month)[1]
-    return date(year, today.month, min(today.day, last))
+def a_year_before(day: date) -> date:
+    """The same day twelve months ago, 28 February for the 29th.
+
+    Raises ValueError where the calendar has no such day.
+    """
+    is_leap_day = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)

@@ -24,20 +24,16 @@ _limit: ContextVar[float | None] = ContextVar("time limit", default=None)
 
 
 @contextmanager
-def in_time() -> Iterator[None]:
-    """The time limit of questions that count events. Raises Unavailable."""
-    with time_limit(
-        QUESTION_SECONDS, "The query took too long; choose a shorter period"
-    ):
-        yield
-
-
-@contextmanager
-def time_limit(seconds: float, refusal: str) -> Iterator[None]:
+def in_time(
+    seconds: float | None = None,
+    refusal: str = "The query took too long; choose a shorter period",
+) -> Iterator[None]:
     """Cancel a statement that takes longer and raise Unavailable(refusal).
 
-    On PostgreSQL the limit is per statement, on SQLite for the whole block.
+    Without `seconds`: the time limit of questions that count events. On
+    PostgreSQL the limit is per statement, on SQLite for the whole block.
     """
+    seconds = QUESTION_SECONDS if seconds is None else seconds
     outer = _limit.get()
     token = _limit.set(seconds)
     try:

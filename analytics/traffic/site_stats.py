@@ -1,12 +1,11 @@
 """The statistics of a site: what its visitors did, day by day and right now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from analytics import events
-from analytics.events import Selection, Traffic
-from analytics.events.closed_days import Versions, with_today
+from analytics.events import Selection, Traffic, closed_days
 from analytics.models import SiteDay
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
@@ -52,17 +51,66 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
     Raises Unavailable while days that nobody has asked for take long to count.
     """
     if selection.where:
-        return _counted(selection)
-    return with_today(
-        SiteDays(selection.site_id),
-        Days(selection.first, selection.last),
-        count_open=lambda days: _counted(Selection(selection.site_id, *days)),
-    )
+        with in_time():
+            return events.traffic_by_day(selection)
+    closed, current = closed_days.parted(Days(selection.first, selection.last))
+    found: dict[date, Traffic] = {}
+    if closed is not None:
+        budget = closed_days.BUDGET_SECONDS
+        found = closed_traffic(selection.site_id, closed, budget=budget)
+    if current is not None:
+        with in_time():
+            found |= events.traffic_by_day(Selection(selection.site_id, *current))
+    return found
 
 
-@in_time()
-def _counted(selection: Selection) -> dict[date, Traffic]:
-    return events.traffic_by_day(selection)
+def closed_traffic(
+    site_id: int,
+    days: Days,
+    *,
+    budget: float | None = None,
+    progress: Callable[[int], object] = lambda counted: None,
+) -> dict[date, Traffic]:
+    """The traffic of each of these days, which must be closed, kept as SiteDay.
+
+    Raises Unavailable when the days that are not kept yet take longer than the
+    budget in seconds; the next try goes on from there. `progress` hears of each
+    number of days counted.
+    """
+    # Read before the events: what a count misses then raises a version that
+    # was already read.
+    versions = events.versions(site_id, *days)
+    rows = SiteDay.objects.filter(site_id=site_id, day__range=days)
+    found = {
+        day: Traffic(*counts)
+        for day, version, *counts in rows.values_list(
+            "day", "version", *Traffic._fields
+        )
+        if version == versions.get(day, 0)
+    }
+    missing = [day for day in each_day(days) if day not in found]
+    if not missing:
+        return found
+    with closed_days.in_budget(budget):
+        for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
+            by_day = events.traffic_by_day(Selection(site_id, *stretch))
+            counted = {day: by_day.get(day, _QUIET) for day in each_day(stretch)}
+            SiteDay.objects.bulk_create(
+                [
+                    SiteDay(
+                        site_id=site_id,
+                        day=day,
+                        version=versions.get(day, 0),
+                        **of_day._asdict(),
+                    )
+                    for day, of_day in counted.items()
+                ],
+                update_conflicts=True,
+                unique_fields=["site", "day"],
+                update_fields=["version", *Traffic._fields],
+            )
+            found |= counted
+    return found
 
 
 def total(by_day: Mapping[date, Traffic]) -> Traffic:
@@ -70,59 +118,22 @@ def total(by_day: Mapping[date, Traffic]) -> Traffic:
     return Traffic(*map(sum, zip(_QUIET, *by_day.values(), strict=True)))
 
 
-class SiteDays:
-    """Counts the closed days of a site and keeps them as SiteDay."""
-
-    def __init__(self, site_id: int) -> None:
-        self.site_id = site_id
-
-    def kept(self, days: Days, versions: Versions) -> dict[date, Traffic]:
-        rows = SiteDay.objects.filter(site_id=self.site_id, day__range=days)
-        return {
-            day: Traffic(*counts)
-            for day, version, *counts in rows.values_list(
-                "day", "version", *Traffic._fields
-            )
-            if version == versions.get(day, 0)
-        }
-
-    def count(self, days: Days) -> dict[date, Traffic]:
-        found = events.traffic_by_day(Selection(self.site_id, *days))
-        return {day: found.get(day, _QUIET) for day in each_day(days)}
-
-    def keep(self, counted: Mapping[date, Traffic], versions: Versions) -> None:
-        SiteDay.objects.bulk_create(
-            [
-                SiteDay(
-                    site_id=self.site_id,
-                    day=day,
-                    version=versions.get(day, 0),
-                    **found._asdict(),
-                )
-                for day, found in counted.items()
-            ],
-            update_conflicts=True,
-            unique_fields=["site", "day"],
-            update_fields=["version", *Traffic._fields],
-        )
-
-
 @in_time()
 def _breakdowns(
-    selection: events.Selection, dimensions: Sequence[str]
+    selection: Selection, dimensions: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     labels = [name for name in dimensions if name != "path"]
-    shares = {}
+    found = {}
     if labels:
-        shares = events.site_breakdown_by_label(selection, labels, limit=MAX_VALUES)
+        found = events.site_breakdown_by_label(selection, labels, limit=MAX_VALUES)
     if "path" in dimensions:
-        shares["path"] = events.site_breakdown_by_path(selection, limit=MAX_VALUES)
-    return {name: [_shown(share) for share in shares[name]] for name in dimensions}
+        found["path"] = events.site_breakdown_by_path(selection, limit=MAX_VALUES)
+    return {name: [_shown(row) for row in found[name]] for name in dimensions}
 
 
-def _shown(share: events.SiteBreakdownRow) -> dict[str, Any]:
+def _shown(row: events.SiteBreakdownRow) -> dict[str, Any]:
     """An unknown label is null: any text could be a label that somebody sent."""
-    return {**share._asdict(), "value": share.value or None}
+    return {**row._asdict(), "value": row.value or None}
 
 
 def realtime(site_id: int, now: datetime) -> dict[str, int]:

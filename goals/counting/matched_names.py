@@ -5,11 +5,11 @@ and goes on from there: ids of names become visible in ascending order.
 """
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from analytics import events
+from analytics.recent import Recent
 from goals.matching import Rule
 
 # Ids remembered for all rules together, about 100 bytes each.
@@ -24,6 +24,9 @@ class _Matched:
         self.ids: frozenset[int] = frozenset()
         self.last_id = 0
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
     def look_at(self, names: Sequence[tuple[int, str]], rule: Rule) -> None:
         """Go on to the end of these, which begin no later than it has looked."""
         matches = rule.matcher()
@@ -34,8 +37,7 @@ class _Matched:
                 self.ids |= fresh
 
 
-_remembered: OrderedDict[tuple[int, Rule], _Matched] = OrderedDict()
-_lock = threading.Lock()
+_matched: Recent[tuple[int, Rule], _Matched] = Recent(_MAX_IDS, lambda key: _Matched())
 
 
 def matching_names(site_id: int, rule: Rule) -> frozenset[int]:
@@ -48,50 +50,29 @@ def matching_names_of_each(
 ) -> dict[Rule, frozenset[int]]:
     """The same for many rules, in one look at the names of each type."""
     rules = set(rules)
-    exact = {rule for rule in rules if rule.match_type == "exact"}
-    found = _looked_up(site_id, exact) if exact else {}
-    for event_type in sorted({rule.event_type for rule in rules - exact}):
-        own = [rule for rule in rules - exact if rule.event_type == event_type]
-        found |= _searched(site_id, event_type, own)
+    exact = [rule for rule in rules if rule.match_type == "exact"]
+    # By the index: a name that is given need not be searched for.
+    sent = (
+        events.named(site_id, [(rule.event_type, rule.match_value) for rule in exact])
+        if exact
+        else []
+    )
+    found = {
+        rule: frozenset(pk for pk, type, name in sent if rule.matches(type, name))
+        for rule in exact
+    }
+    searched = rules.difference(exact)
+    for event_type in sorted({rule.event_type for rule in searched}):
+        own = {rule for rule in searched if rule.event_type == event_type}
+        known = _matched.recall((site_id, rule) for rule in own)
+        after = min(matched.last_id for matched in known.values())
+        names = events.names(site_id, event_type, after=after)
+        while some := list(islice(names, _CHUNK)):
+            for (_, rule), matched in known.items():
+                matched.look_at(some, rule)
+        found |= {rule: matched.ids for (_, rule), matched in known.items()}
     return found
 
 
-def _looked_up(site_id: int, rules: Iterable[Rule]) -> dict[Rule, frozenset[int]]:
-    """By the index: a name that is given need not be searched for."""
-    candidates = events.named(
-        site_id, [(rule.event_type, rule.match_value) for rule in rules]
-    )
-    return {
-        rule: frozenset(pk for pk, type, name in candidates if rule.matches(type, name))
-        for rule in rules
-    }
-
-
-def _searched(
-    site_id: int, event_type: str, rules: Sequence[Rule]
-) -> dict[Rule, frozenset[int]]:
-    matched = _recall(site_id, rules)
-    after = min(known.last_id for known in matched.values())
-    names = events.names(site_id, event_type, after=after)
-    while some := list(islice(names, _CHUNK)):
-        for rule, known in matched.items():
-            known.look_at(some, rule)
-    return {rule: known.ids for rule, known in matched.items()}
-
-
-def _recall(site_id: int, rules: Iterable[Rule]) -> dict[Rule, _Matched]:
-    with _lock:
-        matched = {}
-        for rule in rules:
-            key = (site_id, rule)
-            matched[rule] = _remembered.setdefault(key, _Matched())
-            _remembered.move_to_end(key)
-        total = sum(len(other.ids) for other in _remembered.values())
-        while total > _MAX_IDS and len(_remembered) > len(matched):
-            total -= len(_remembered.popitem(last=False)[1].ids)
-        return matched
-
-
 def forget() -> None:
-    with _lock:
-        _remembered.clear()
+    _matched.forget()

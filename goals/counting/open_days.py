@@ -5,16 +5,16 @@ remembered: how far it has looked, and whom it has seen. A question looks at
 what came since, however large the day is.
 """
 
-import threading
-from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from analytics import events
 from analytics.events import Counts, OpenDay, Selection
 from analytics.questions.periods import Days, each_day
-from goals.counting.matched_names import matching_names_of_each
+from analytics.recent import Recent
 from goals.counting.rule_days import DayCount, DayCounts
 from goals.matching import Rule
 
@@ -30,6 +30,9 @@ class _Tally:
         self.conversions = 0
         self.visitors: set[int] = set()
         self.sums: defaultdict[str | None, int] = defaultdict(int)
+
+    def __len__(self) -> int:
+        return len(self.visitors)
 
     def result(self) -> DayCount:
         amounts = {code: events.from_amount(sum) for code, sum in self.sums.items()}
@@ -55,33 +58,52 @@ class _Tally:
                 self.sums[currency] += amount
 
 
-_tallies: OrderedDict[tuple[int, Rule, date], _Tally] = OrderedDict()
-_lock = threading.Lock()
+_tallies: Recent[tuple[int, Rule, OpenDay], _Tally] = Recent(
+    _MAX_VISITORS, lambda key: _Tally(key[2])
+)
 
 
-def count_open_days(
-    site_id: int, rules: Iterable[Rule], days: Days, *, with_amounts: Collection[Rule]
-) -> dict[date, DayCounts]:
-    """What each rule has counted on these days up to now."""
-    ends: dict[date, int] = {}
-    opened = {day: events.open_day(site_id, day) for day in each_day(days)}
+class Seen(NamedTuple):
+    """Open days of a site, and up to which event of each it has been read."""
+
+    days: dict[date, OpenDay]
+    ends: dict[date, int]
+
+
+def read(site_id: int, days: Days) -> Seen:
+    """Read what came on these days since this process last did."""
+    opened = events.opened(site_id, each_day(days))
     seen = max(open_day.last_id for open_day in opened.values())
+    ends = {}
     for day, open_day in opened.items():
         with open_day.lock:
             ends[day] = open_day.refresh(seen)
-    # After the events, whose names were there with them or before. What others
-    # read of the day meanwhile may have names that are not in these: `ends`.
-    names = matching_names_of_each(site_id, rules)
+    return Seen(opened, ends)
+
+
+def count(
+    site_id: int,
+    seen: Seen,
+    names: Mapping[Rule, Collection[int]],
+    *,
+    with_amounts: Collection[Rule],
+) -> dict[date, DayCounts]:
+    """What each rule has counted on these days up to where they were read.
+
+    What others read of a day meanwhile may have names that are not in these.
+    """
     found: dict[date, DayCounts] = {}
-    for day, open_day in opened.items():
-        tallies = _recall(site_id, names, day, open_day)
+    for day, open_day in seen.days.items():
+        tallies = _tallies.recall((site_id, rule, open_day) for rule in names)
         with open_day.lock:
-            for rule, tally in tallies.items():
-                tally.catch_up(names[rule], ends[day])
-            found[day] = {rule: tally.result() for rule, tally in tallies.items()}
+            for (_, rule, _), tally in tallies.items():
+                tally.catch_up(names[rule], seen.ends[day])
+            found[day] = {
+                rule: tally.result() for (_, rule, _), tally in tallies.items()
+            }
     if with_amounts:
-        refunds = events.refunds_by_name(Selection(site_id, *days))
-        for (name, day, code), total in refunds.items():
+        selection = Selection(site_id, min(seen.days), max(seen.days))
+        for (name, day, code), total in events.refunds_by_name(selection).items():
             for rule in with_amounts:
                 if name in names[rule]:
                     amounts = dict(found[day][rule].amounts)
@@ -90,24 +112,5 @@ def count_open_days(
     return found
 
 
-def _recall(
-    site_id: int, rules: Iterable[Rule], day: date, open_day: OpenDay
-) -> dict[Rule, _Tally]:
-    with _lock:
-        recalled = {}
-        for rule in rules:
-            key = (site_id, rule, day)
-            tally = _tallies.get(key)
-            if tally is None or tally.day is not open_day:
-                tally = _tallies[key] = _Tally(open_day)
-            _tallies.move_to_end(key)
-            recalled[rule] = tally
-        total = sum(len(other.visitors) for other in _tallies.values())
-        while total > _MAX_VISITORS and len(_tallies) > len(recalled):
-            total -= len(_tallies.popitem(last=False)[1].visitors)
-        return recalled
-
-
 def forget() -> None:
-    with _lock:
-        _tallies.clear()
+    _tallies.forget()

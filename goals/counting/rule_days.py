@@ -1,7 +1,7 @@
 """What rules counted on days that are over, kept as GoalDay.
 
-Which days are counted when, and until when a count holds, is decided by
-`analytics.events.closed_days`.
+A row holds while its version is that of its day (see
+`analytics.events.day_versions`).
 """
 
 from collections import defaultdict
@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from analytics import events
 from analytics.events import Counts, Selection
-from analytics.events.closed_days import Versions
 from analytics.questions.periods import Days, each_day
-from goals.counting.matched_names import matching_names_of_each
 from goals.matching import Rule
 from goals.models import GoalDay
+
+Versions = Mapping[date, int]
 
 
 class DayCount(NamedTuple):
@@ -32,74 +32,46 @@ NOTHING = DayCount(Counts(0, 0), {})
 DayCounts = dict[Rule, DayCount]
 
 
-class GoalDays:
-    """Counts the closed days of some rules of a site, and keeps them."""
-
-    def __init__(self, site_id: int, rules: Iterable[Rule]) -> None:
-        self.site_id = site_id
-        self._by_digest = {rule.digest: rule for rule in rules}
-        self._kept: defaultdict[date, DayCounts] = defaultdict(dict)
-
-    def kept(self, days: Days, versions: Versions) -> dict[date, DayCounts]:
-        rows = GoalDay.objects.filter(
-            site_id=self.site_id, rule__in=list(self._by_digest), day__range=days
-        )
-        for rule, day, version, conversions, uniques, amounts in rows.values_list(
-            "rule", "day", "version", "conversions", "uniques", "amounts"
-        ):
-            if version == versions.get(day, 0):
-                counted = DayCount(Counts(conversions, uniques), _sums(amounts))
-                self._kept[day][self._by_digest[bytes(rule)]] = counted
-        return {
-            day: counts
-            for day, counts in self._kept.items()
-            if len(counts) == len(self._by_digest)
-        }
-
-    def count(self, days: Days) -> dict[date, DayCounts]:
-        """Of the rules that lack one of the days: a new goal asks for itself only."""
-        lacking = [
-            rule
-            for rule in self._by_digest.values()
-            if any(rule not in self._kept[day] for day in each_day(days))
-        ]
-        names = matching_names_of_each(self.site_id, lacking)
-        counted = count(Selection(self.site_id, *days), names, with_amounts=lacking)
-        return {day: self._kept[day] | counts for day, counts in counted.items()}
-
-    def keep(self, counted: Mapping[date, DayCounts], versions: Versions) -> None:
-        GoalDay.objects.bulk_create(
-            [
-                GoalDay(
-                    site_id=self.site_id,
-                    rule=rule.digest,
-                    day=day,
-                    version=versions.get(day, 0),
-                    conversions=found.counts.conversions,
-                    uniques=found.counts.uniques,
-                    amounts={
-                        code or "": f"{sum}" for code, sum in found.amounts.items()
-                    }
-                    or None,
-                )
-                for day, counts in counted.items()
-                for rule, found in counts.items()
-                # What is kept of other rules stays as it is.
-                if rule not in self._kept[day]
-            ],
-            batch_size=1_000,
-            update_conflicts=True,
-            unique_fields=["site", "rule", "day"],
-            update_fields=["version", "conversions", "uniques", "amounts"],
-        )
+def kept(
+    site_id: int, rules: Iterable[Rule], days: Days, versions: Versions
+) -> defaultdict[date, DayCounts]:
+    """What is kept of these days, of the rules that have a row that holds."""
+    by_digest = {rule.digest: rule for rule in rules}
+    rows = GoalDay.objects.filter(
+        site_id=site_id, rule__in=list(by_digest), day__range=days
+    )
+    found: defaultdict[date, DayCounts] = defaultdict(dict)
+    for digest, day, version, conversions, uniques, amounts in rows.values_list(
+        "rule", "day", "version", "conversions", "uniques", "amounts"
+    ):
+        if version == versions.get(day, 0):
+            sums = {code or None: Decimal(sum) for code, sum in (amounts or {}).items()}
+            rule = by_digest[bytes(digest)]
+            found[day][rule] = DayCount(Counts(conversions, uniques), sums)
+    return found
 
 
-def _kept(sums: Mapping[str | None, Decimal]) -> dict[str, str] | None:
-    return {code or "": str(total) for code, total in sums.items()} or None
-
-
-def _sums(kept: Mapping[str, str] | None) -> dict[str | None, Decimal]:
-    return {code or None: Decimal(text) for code, text in (kept or {}).items()}
+def keep(site_id: int, counted: Mapping[date, DayCounts], versions: Versions) -> None:
+    GoalDay.objects.bulk_create(
+        [
+            GoalDay(
+                site_id=site_id,
+                rule=rule.digest,
+                day=day,
+                version=versions.get(day, 0),
+                conversions=found.counts.conversions,
+                uniques=found.counts.uniques,
+                amounts={code or "": f"{sum}" for code, sum in found.amounts.items()}
+                or None,
+            )
+            for day, counts in counted.items()
+            for rule, found in counts.items()
+        ],
+        batch_size=1_000,
+        update_conflicts=True,
+        unique_fields=["site", "rule", "day"],
+        update_fields=["version", "conversions", "uniques", "amounts"],
+    )
 
 
 def count(

@@ -1,19 +1,19 @@
 """How many conversions goals had: the questions of the stats endpoints."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from analytics import events
-from analytics.events.closed_days import with_today
+from analytics.events import Selection, closed_days
 from analytics.models import Site
-from analytics.questions.periods import Days
+from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
-from goals.counting import matched_names, open_days
+from goals.counting import matched_names, open_days, rule_days
 from goals.counting.matched_names import matching_names_of_each
-from goals.counting.open_days import count_open_days
-from goals.counting.rule_days import DayCount, DayCounts, GoalDays, count
+from goals.counting.rule_days import DayCount, DayCounts
+from goals.matching import Rule
 from goals.models import Goal
 from goals.money import conversion
 from goals.money.pricing import pricer
@@ -69,17 +69,63 @@ def by_day(
         return {}
     priced = {goal.rule for goal in goals if goal.currency}
     if where:
-        selection = events.Selection(site_id, *days, where)
+        selection = Selection(site_id, *days, where)
         with in_time():
             names = matching_names_of_each(site_id, rules)
-            return count(selection, names, with_amounts=priced)
-    return with_today(
-        GoalDays(site_id, rules),
-        days,
-        count_open=lambda days: count_open_days(
-            site_id, rules, days, with_amounts=priced
-        ),
-    )
+            return rule_days.count(selection, names, with_amounts=priced)
+    closed, current = closed_days.parted(days)
+    found: dict[date, DayCounts] = {}
+    if closed is not None:
+        budget = closed_days.BUDGET_SECONDS
+        found = closed_by_day(site_id, rules, closed, budget=budget)
+    if current is not None:
+        seen = open_days.read(site_id, current)
+        # After the events, whose names were there with them or before.
+        names = matching_names_of_each(site_id, rules)
+        found |= open_days.count(site_id, seen, names, with_amounts=priced)
+    return found
+
+
+def closed_by_day(
+    site_id: int,
+    rules: Collection[Rule],
+    days: Days,
+    *,
+    budget: float | None = None,
+    progress: Callable[[int], object] = lambda counted: None,
+) -> dict[date, DayCounts]:
+    """What these rules counted on each of these days, which must be closed.
+
+    Raises Unavailable when the days that are not kept yet take longer than the
+    budget in seconds; what was counted by then is kept, and the next try goes
+    on from there. `progress` hears of each number of days counted.
+    """
+    # Read before names and events: what a count misses then raises a version
+    # that was already read.
+    versions = events.versions(site_id, *days)
+    found = rule_days.kept(site_id, rules, days, versions)
+    missing = [day for day in each_day(days) if len(found[day]) < len(rules)]
+    if not missing:
+        return found
+    with closed_days.in_budget(budget):
+        for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
+            # Only of the rules that lack one of the days: a new goal asks for
+            # itself.
+            part = list(each_day(stretch))
+            lacking = {
+                rule for rule in rules if any(rule not in found[d] for d in part)
+            }
+            names = matching_names_of_each(site_id, lacking)
+            selection = Selection(site_id, *stretch)
+            counted = rule_days.count(selection, names, with_amounts=lacking)
+            fresh = {
+                day: {rule: n for rule, n in counts.items() if rule not in found[day]}
+                for day, counts in counted.items()
+            }
+            rule_days.keep(site_id, fresh, versions)
+            for day, counts in fresh.items():
+                found[day] |= counts
+    return found
 
 
 def of_one(goal: Goal, counted: Mapping[date, DayCounts]) -> dict[date, DayCount]:

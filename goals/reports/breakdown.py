@@ -1,7 +1,8 @@
 """Where a goal's conversions come from: the values of one dimension."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from heapq import nlargest, nsmallest
+from itertools import count
 from typing import Any
 
 from analytics import events
@@ -18,7 +19,6 @@ SORTS = tuple(sign + column for column in _COLUMNS for sign in ("-", ""))
 Row = dict[str, Any]
 
 
-@in_time()
 def breakdown(
     goal: Goal,
     days: Days,
@@ -29,43 +29,41 @@ def breakdown(
     limit: int,
 ) -> tuple[list[Row], int]:
     """The first rows, and how many values there are in all."""
-    names = matching_names(goal.site_id, goal.rule)
-    selection = events.Selection(goal.site_id, *days, where)
-    revenue = pricer(
-        events.amounts(selection, names) if goal.currency else {}, goal.currency
-    )
-    values = 0
-
-    def rows() -> Iterator[Row]:
-        nonlocal values
-        for part in events.breakdown_rows(
-            selection, names, dimension, with_amounts=goal.currency is not None
-        ):
-            values += 1
-            yield {
+    with in_time():
+        names = matching_names(goal.site_id, goal.rule)
+        selection = events.Selection(goal.site_id, *days, where)
+        amounts = events.amounts(selection, names) if goal.currency else {}
+        revenue = pricer(amounts, goal.currency)
+        values = count()
+        rows = (
+            {
                 "value": part.value,
                 "conversions": part.counts.conversions,
                 "unique_conversions": part.counts.uniques,
                 "revenue": revenue(part.sums),
             }
+            for part, _ in zip(
+                events.breakdown_rows(
+                    selection, names, dimension, with_amounts=bool(goal.currency)
+                ),
+                values,
+                strict=False,
+            )
+        )
+        # No more than `limit` rows are held, however many values there are.
+        pick, key = _order(sort)
+        return pick(limit, rows, key=key), next(values)
 
-    return _first(rows(), sort, limit), values
 
-
-def _first(rows: Iterator[Row], sort: str, limit: int) -> list[Row]:
-    """Keeps no more than `limit` rows, however many values there are."""
+def _order(sort: str) -> tuple[Callable[..., list[Row]], Callable[[Row], Any]]:
+    """What picks the first rows, and by which key."""
     column = sort.removeprefix("-")
     if column == "value":
-        pick = nlargest if sort.startswith("-") else nsmallest
-        return pick(limit, rows, key=_by_value)
+        return (nlargest if sort.startswith("-") else nsmallest), _by_value
     sign = -1 if sort.startswith("-") else 1
-
-    def key(row: Row) -> tuple[Any, ...]:
-        # Equal numbers stand in the order of their values, so that the answer
-        # is the same however the database comes by it.
-        return sign * (row[column] or 0), _by_value(row)
-
-    return nsmallest(limit, rows, key=key)
+    # Equal numbers stand in the order of their values, so that the answer is
+    # the same however the database comes by it.
+    return nsmallest, lambda row: (sign * (row[column] or 0), _by_value(row))
 
 
 def _by_value(row: Row) -> tuple[int, Any]:

@@ -1,8 +1,8 @@
 """Which days a period is compared with. Pure."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
-from analytics.questions.periods import Days, PeriodError
+from analytics.questions.periods import Days, PeriodError, a_year_before
 
 KINDS = ("previous", "year")
 
@@ -17,15 +17,10 @@ def window(kind: str, days: Days) -> Days:
     length = days.last - days.first
     try:
         first = (
-            _a_year_before(days.first)
+            a_year_before(days.first)
             if kind == "year"
             else days.first - length - timedelta(days=1)
         )
     except (OverflowError, ValueError):
         raise PeriodError("compare", "The calendar has no such days.") from None
     return Days(first, first + length)
-
-
-def _a_year_before(day: date) -> date:
-    is_leap_day = (day.month, day.day) == (2, 29)
-    return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)

@@ -20,14 +20,25 @@ def conversion_rate(
     of: Goal | None = None,
 ) -> dict[str, Any]:
     """Of the site's visitors, or of those who satisfied the goal `of`."""
+    selection = events.Selection(goal.site_id, *days, where)
+    counted = goal if of is None else of
+    by_day = stats.by_day(goal.site_id, [counted], days, where)
+    uniques = stats.total(stats.of_one(counted, by_day))["unique_conversions"]
     if of is None:
-        converters = _uniques(goal, days, where)
-        selection = events.Selection(goal.site_id, *days, where)
-        visitors = _visitors(selection) if where else total(traffic(selection)).visitors
+        converters = uniques
+        if where:
+            with in_time():
+                visitors = events.visitors(selection)
+        else:
+            visitors = total(traffic(selection)).visitors
         meanings = ("unique visitors who converted", "unique visitors of the site")
     else:
-        converters = _of_both(goal, of, days, where)
-        visitors = _uniques(of, days, where)
+        with in_time():
+            names = matching_names_of_each(goal.site_id, [goal.rule, of.rule])
+            converters = events.visitors_of_both(
+                selection, names[goal.rule], names[of.rule]
+            )
+        visitors = uniques
         meanings = (
             "unique visitors who satisfied both goals on the same day",
             "unique visitors who satisfied the other goal",
@@ -41,20 +52,3 @@ def conversion_rate(
         and {"level": rate.LEVEL, "low": found.low, "high": found.high},
         "too_few_to_compare": rate.is_too_few_to_compare(visitors),
     }
-
-
-def _uniques(goal: Goal, days: Days, where: stats.Where) -> int:
-    found = stats.of_one(goal, stats.by_day(goal.site_id, [goal], days, where))
-    return stats.total(found)["unique_conversions"]
-
-
-@in_time()
-def _visitors(selection: events.Selection) -> int:
-    return events.visitors(selection)
-
-
-@in_time()
-def _of_both(goal: Goal, other: Goal, days: Days, where: stats.Where) -> int:
-    names = matching_names_of_each(goal.site_id, [goal.rule, other.rule])
-    selection = events.Selection(goal.site_id, *days, where)
-    return events.visitors_of_both(selection, names[goal.rule], names[other.rule])

@@ -8,11 +8,10 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from analytics import events
-from analytics.events.closed_days import closed_days
 from analytics.models import Site
 from analytics.questions.periods import MAX_DAYS, Days
-from analytics.traffic.site_stats import SiteDays
-from goals.counting.rule_days import GoalDays
+from analytics.traffic import site_stats
+from goals.counting import stats
 from goals.models import Goal, GoalDay
 
 
@@ -39,9 +38,9 @@ class Command(BaseCommand):
             for number, site in enumerate(sites, 1):
                 # Deleted goals too: they may be restored.
                 rules = {goal.rule for goal in site.goals.all()}
-                closed_days(SiteDays(site.pk), days, progress=bar.update)
+                site_stats.closed_traffic(site.pk, days, progress=bar.update)
                 if rules:
-                    closed_days(GoalDays(site.pk, rules), days, progress=bar.update)
+                    stats.closed_by_day(site.pk, rules, days, progress=bar.update)
                 bar.n = number * 2 * span
                 bar.refresh()
         dropped = self._drop_unasked() if not options["site"] else 0

@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from analytics.questions import time_limits
-from analytics.questions.time_limits import time_limit
+from analytics.questions.time_limits import in_time
 from krafter.errors import Unavailable
 from tests.factories import GoalFactory, store
 
@@ -31,17 +31,17 @@ def be_quick():
 
 
 def test_statement_is_ended_by_its_limit():
-    with pytest.raises(Unavailable, match="Too long"), time_limit(0.1, "Too long"):
+    with pytest.raises(Unavailable, match="Too long"), in_time(0.1, "Too long"):
         be_slow()
 
 
 def test_quick_statement_is_not_ended():
-    with time_limit(5, "Too long"):
+    with in_time(5, "Too long"):
         assert be_quick() == (1,)
 
 
 def test_limit_is_gone_afterwards():
-    with pytest.raises(Unavailable), time_limit(0.1, "Too long"):
+    with pytest.raises(Unavailable), in_time(0.1, "Too long"):
         be_slow()
     assert be_quick() == (1,)
     if connection.vendor == "postgresql":
@@ -52,18 +52,18 @@ def test_limit_is_gone_afterwards():
 
 def test_outer_limit_holds_after_an_inner_one():
     def be_slow_twice():
-        with pytest.raises(Unavailable, match="inner"), time_limit(0.1, "inner"):
+        with pytest.raises(Unavailable, match="inner"), in_time(0.1, "inner"):
             be_slow()
         be_slow()
 
-    with pytest.raises(Unavailable, match="outer"), time_limit(0.3, "outer"):
+    with pytest.raises(Unavailable, match="outer"), in_time(0.3, "outer"):
         be_slow_twice()
 
 
 def test_other_errors_pass():
     with (
         pytest.raises(OperationalError, match="mine"),
-        time_limit(5, "Too long"),
+        in_time(5, "Too long"),
     ):
         raise OperationalError("mine")
 

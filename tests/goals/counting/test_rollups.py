@@ -11,13 +11,11 @@ from django.db import connection
 
 from analytics import events
 from analytics.events import Counts
-from analytics.events.closed_days import closed_days
 from analytics.models import Event, LateDay
 from analytics.questions.periods import Days
 from analytics.traffic import site_stats
 from goals.counting import stats
 from goals.counting.matched_names import matching_names
-from goals.counting.rule_days import GoalDays
 from goals.matching import Rule
 from goals.models import GoalDay
 from krafter.errors import Unavailable
@@ -31,7 +29,7 @@ SIGNUP = Rule("event", "exact", "signup")
 def closed(site, rule=SIGNUP, days=None, **options):
     """What the rule counted on these days, or on that one."""
     days = days or Days(DAY, DAY)
-    found = closed_days(GoalDays(site.pk, [rule]), days, **options)
+    found = stats.closed_by_day(site.pk, [rule], days, **options)
     return {day: counts[rule] for day, counts in found.items()}
 
 
@@ -151,7 +149,7 @@ def test_new_goal_beside_counted_ones_asks_for_itself_only(site):
     assert counted(site) == Counts(1, 1)
     # What is kept is believed: a count of it would tell.
     GoalDay.objects.update(conversions=7)
-    found = closed_days(GoalDays(site.pk, [SIGNUP, other]), Days(DAY, DAY))[DAY]
+    found = stats.closed_by_day(site.pk, [SIGNUP, other], Days(DAY, DAY))[DAY]
     assert found[SIGNUP].counts == Counts(7, 1)
     assert found[other].counts == Counts(1, 1)
 
