@@ -3,6 +3,7 @@
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from django.db import connection
@@ -32,7 +33,8 @@ WAYS = [
 
 def way():
     """The functions of the project on the stack, outermost first: (file, name)."""
-    found, frame = [], sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
+    found = []
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(ROOT) and frame.f_code.co_name != "__call__":
