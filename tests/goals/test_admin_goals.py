@@ -4,12 +4,11 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from goals.models import Goal
 from tests.analytics.admin.client import CONFIRMED, errors, superuser, url
 from tests.factories import GoalFactory
+from tests.queries import captured_queries
 
 
 @pytest.fixture
@@ -86,9 +85,9 @@ def test_only_what_was_changed_is_saved_and_a_rule_as_a_whole(
     operator, site, values, saved
 ):
     goal = GoalFactory.create(site=site)
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         operator.post(url("goal", "change", goal.pk), goal_form(site, **values))
-    (update,) = [q["sql"] for q in captured if 'UPDATE "goals_goal"' in q["sql"]]
+    (update,) = [sql for sql in captured if 'UPDATE "goals_goal"' in sql]
     columns = re.findall(r'"(\w+)" =', update.partition("WHERE")[0])
     assert set(columns) == saved | {"updated_at"}
 

@@ -1,11 +1,10 @@
 """PATCH /sites/:key/goals/:id."""
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from goals.models import Goal
 from tests.factories import GoalFactory, store
+from tests.queries import captured_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -121,9 +120,9 @@ def test_pattern_is_checked_against_the_goal_as_it_would_be(patch):
 
 def test_only_what_was_sent_is_written(patch):
     """So that two changes of different fields at once both hold."""
-    with CaptureQueriesContext(connection) as queries:
+    with captured_queries() as queries:
         patch({"name": "Order"})
-    [update] = [q["sql"] for q in queries if q["sql"].startswith('UPDATE "goals_goal"')]
+    [update] = [sql for sql in queries if sql.startswith('UPDATE "goals_goal"')]
     assert '"name"' in update
     assert '"match_value"' not in update
 

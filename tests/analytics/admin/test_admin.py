@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from analytics.models import ApiToken, DropCount, Event, Site, Team
 from goals.models import Goal
 from tests.analytics.admin.client import CONFIRMED, key_of, staff, superuser, url
 from tests.factories import GoalFactory, SiteFactory, TeamFactory, store
+from tests.queries import captured_queries
 
 MODELS: dict[str, Any] = {
     "site": Site,
@@ -48,7 +47,7 @@ def fill(site, numbers):
 
 def queries_of_list(client, model, site):
     query = {"site__id__exact": site.pk} if model == "event" else {}
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         response = client.get(url(model, "changelist"), query)
     assert response.status_code == 200
     return len(captured), len(response.context["cl"].result_list)
@@ -64,7 +63,7 @@ def remember_content_types(operator):
 
 def queries_of_row(client, model):
     row = MODELS[model].objects.order_by("pk").last()
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         response = client.get(url(model, "change", row.pk))
     assert response.status_code == 200
     return len(captured)

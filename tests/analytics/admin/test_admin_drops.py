@@ -3,13 +3,12 @@
 from datetime import date
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from analytics.ingest import drops
 from analytics.ingest.pipeline import Dropped
 from analytics.models import DropCount
 from tests.analytics.admin.client import superuser, url
+from tests.queries import captured_queries
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 
@@ -81,9 +80,9 @@ def test_drops_are_listed_newest_first_and_filtered(rows, site):
 @pytest.mark.parametrize("query", [{}, {"site_id": "0"}, {"day_from": "2026-03-02"}])
 def test_no_query_of_the_drops_list_is_unbounded(operator, query):
     drops.count([Dropped(0, MONDAY, "unknown_site")])
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         operator.get(url("dropcount", "changelist"), {**query, "_facets": "True"})
-    touching = [q["sql"] for q in captured if 'FROM "analytics_dropcount"' in q["sql"]]
+    touching = [sql for sql in captured if 'FROM "analytics_dropcount"' in sql]
     assert touching
     for sql in touching:
         assert "COUNT" not in sql

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Site
 from tests.analytics.admin.client import CONFIRMED, errors, superuser, url
 from tests.factories import GoalFactory, SiteFactory, TeamFactory
+from tests.queries import captured_queries
 
 
 @pytest.fixture
@@ -107,17 +106,17 @@ def test_domain_is_checked_as_by_the_api(operator, writer, site, domain):
 
 def test_only_what_was_changed_is_saved(operator, site):
     """The API may delete or change the site while the form is open."""
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         operator.post(url("site", "change", site.pk), site_form(name="New"))
-    (update,) = [q["sql"] for q in captured if 'UPDATE "analytics_site"' in q["sql"]]
+    (update,) = [sql for sql in captured if 'UPDATE "analytics_site"' in sql]
     assert re.findall(r'"(\w+)" =', update.partition("WHERE")[0]) == ["name"]
 
 
 def test_form_without_a_change_saves_nothing(operator, site):
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         response = operator.post(url("site", "change", site.pk), site_form())
     assert response.status_code == 302
-    assert not [q for q in captured if 'UPDATE "analytics_site"' in q["sql"]]
+    assert not [sql for sql in captured if 'UPDATE "analytics_site"' in sql]
 
 
 def test_site_is_deleted_softly_after_a_confirmation(operator, writer, site):

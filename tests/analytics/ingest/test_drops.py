@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 import pytest
 import time_machine
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from analytics import events
 from analytics.ingest import drops, writer
@@ -19,6 +18,7 @@ from analytics.ingest.pipeline import DROP_RULES, Dropped
 from analytics.models import DropCount, Event
 from analytics.traffic.serializers import DropsSerializer
 from tests.factories import SiteFactory
+from tests.queries import assert_queries, captured_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -81,11 +81,11 @@ def test_rule_raises_its_own_count_and_no_other(
 @pytest.mark.parametrize("limit", [0, 100])
 def test_kept_event_raises_no_count_and_asks_for_none(track, settings, limit):
     settings.RATE_LIMIT_COLLECT = limit
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         assert track(VIEW).json()["dropped"] is None
     assert Event.objects.count() == 1
-    assert any("analytics_eventname" in query["sql"] for query in captured)
-    assert not any("analytics_dropcount" in query["sql"] for query in captured)
+    assert any("analytics_eventname" in sql for sql in captured)
+    assert not any("analytics_dropcount" in sql for sql in captured)
     assert counts() == {}
 
 
@@ -123,10 +123,10 @@ def test_deleted_site_is_an_unknown_one(frozen, track, site):
     assert counts() == {(0, "2026-03-10", "unknown_site"): 1}
 
 
-def test_several_of_a_batch_are_one_statement_and_their_sum(django_assert_num_queries):
+def test_several_of_a_batch_are_one_statement_and_their_sum():
     crawler, prefetch = (Dropped(1, TODAY, rule) for rule in ("crawler", "prefetch"))
     drops.count([prefetch])
-    with django_assert_num_queries(2):
+    with assert_queries(2):
         drops.count([crawler, prefetch, crawler, prefetch, crawler])
     assert counts() == {
         (1, "2026-03-10", "crawler"): 3,
@@ -146,17 +146,17 @@ def test_batch_counts_its_drops_last_and_in_order(site, settings):
     """As every batch does: so that no two can wait for each other."""
     settings.RATE_LIMIT_COLLECT = 100
     two, one = (Dropped(number, TODAY, "crawler") for number in (2, 1))
-    with CaptureQueriesContext(connection) as captured:
+    with captured_queries() as captured:
         writer._write([hit(two, "a"), hit(view(site), "a"), hit(one, "a")])
     tables = ("ratewindow", "eventname", "context", "dropcount")
     touched = [
         table
-        for query in captured
+        for sql in captured
         for table in tables
-        if f"INTO analytics_{table}" in query["sql"].replace('"', "")
+        if f"INTO analytics_{table}" in sql.replace('"', "")
     ]
     assert touched == ["ratewindow", "eventname", "context", "dropcount", "dropcount"]
-    raised = [q["sql"] for q in captured if "analytics_dropcount" in q["sql"]]
+    raised = [sql for sql in captured if "analytics_dropcount" in sql]
     assert ["(1, " in sql for sql in raised] == [True, False]
     assert (Event.objects.count(), len(counts())) == (1, 2)
 

@@ -11,6 +11,7 @@ from analytics.ingest import visitors
 from analytics.models import Event, Salt
 from tests.conftest import BROWSER
 from tests.factories import SiteFactory
+from tests.queries import assert_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -109,13 +110,13 @@ def test_visitor_changes_at_midnight_of_the_site(track, site, clock):
 # Salts
 
 
-def test_salt_is_made_on_first_use_of_the_day(site, django_assert_num_queries):
+def test_salt_is_made_on_first_use_of_the_day(site):
     assert not Salt.objects.exists()
     visitor(site)
     salt = Salt.objects.get()
     assert (salt.timezone, salt.day, salt.created_at) == ("UTC", TODAY, NOW)
     assert len(bytes(salt.value)) == 16
-    with django_assert_num_queries(0):
+    with assert_queries(0):
         visitor(site)
 
 

@@ -4,11 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from analytics import events
 from tests.factories import GoalFactory, SiteFactory, store
+from tests.queries import captured_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +111,7 @@ def test_work_does_not_grow_with_the_events(owner, site, goal):
     url = f"/sites/{site.site_key}/goals/{goal.id}/stats"
 
     def queries():
-        with CaptureQueriesContext(connection) as captured:
+        with captured_queries() as captured:
             owner("GET", url)
         return len(captured)
 

@@ -20,6 +20,7 @@ from goals.matching import Rule
 from goals.models import GoalDay
 from krafter.errors import Unavailable
 from tests.factories import GoalFactory, SiteFactory, store
+from tests.queries import assert_queries
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = NOON.date()
@@ -37,10 +38,10 @@ def counted(site, rule=SIGNUP):
     return closed(site, rule)[DAY].counts
 
 
-def test_closed_day_is_counted_once(site, django_assert_num_queries):
+def test_closed_day_is_counted_once(site):
     store(site, "event", "signup", at=NOON)
     assert counted(site) == Counts(1, 1)
-    with django_assert_num_queries(2):
+    with assert_queries(2):
         assert counted(site) == Counts(1, 1)
 
 
@@ -116,22 +117,22 @@ def test_unfinished_count_is_answered_503(owner, site, monkeypatch):
     assert owner("GET", path).status_code == 200
 
 
-def test_rollup_command_leaves_nothing_to_count(site, django_assert_num_queries):
+def test_rollup_command_leaves_nothing_to_count(site):
     last = events.last_closed(datetime.now(UTC))
     noon = datetime.combine(last, datetime.min.time(), UTC) + timedelta(hours=12)
     goal = GoalFactory.create(site=site)
     store(site, "event", "signup", at=noon)
     call_command("rollup", stdout=StringIO())
     days = Days(last - timedelta(days=365), last)
-    with django_assert_num_queries(2):
+    with assert_queries(2):
         assert closed(site, goal.rule, days)[last].counts == Counts(1, 1)
 
 
-def test_closed_day_of_a_site_is_counted_once(site, django_assert_num_queries):
+def test_closed_day_of_a_site_is_counted_once(site):
     scope = events.Selection(site.pk, DAY, DAY)
     store(site, "event", "signup", at=NOON)
     assert site_stats.traffic(scope) == {DAY: (0, 1, 1)}
-    with django_assert_num_queries(2):
+    with assert_queries(2):
         assert site_stats.traffic(scope) == {DAY: (0, 1, 1)}
 
 
@@ -154,12 +155,12 @@ def test_new_goal_beside_counted_ones_asks_for_itself_only(site):
     assert found[other].counts == Counts(1, 1)
 
 
-def test_rollup_command_counts_sites_without_goals(site, django_assert_num_queries):
+def test_rollup_command_counts_sites_without_goals(site):
     last = events.last_closed(datetime.now(UTC))
     store(site, "pageview", "/", at=datetime.combine(last, NOON.time(), UTC))
     call_command("rollup", stdout=StringIO())
     scope = events.Selection(site.pk, last - timedelta(days=365), last)
-    with django_assert_num_queries(2):
+    with assert_queries(2):
         assert site_stats.traffic(scope)[last] == (1, 1, 1)
 
 
