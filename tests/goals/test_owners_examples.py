@@ -7,6 +7,7 @@ document is at hand, a test compares the two.
 import json
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,7 +132,7 @@ def secret(site):
                 type="goal",
                 name="purchase",
                 visitor=number % 298,
-                amount=events.to_amount(49),
+                amount=events.to_amount(Decimal(49)),
                 currency="USD",
             )
             for number in range(342)
@@ -171,7 +172,7 @@ def documented(text: str) -> list[tuple[Sent, int | None, Any]]:
     for curl, after in _CURL.findall(text):
         status, answer = None, None
         if shown := _ANSWER.search(after):
-            status = shown[1] and int(shown[1])
+            status = int(shown[1]) if shown[1] else None
             answer, _ = json.JSONDecoder().raw_decode(after, shown.end())
         found.append((parse(curl.strip()), status, answer))
     return found
