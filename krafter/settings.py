@@ -54,12 +54,12 @@ RATE_LIMIT_COLLECT = env.integer("RATE_LIMIT_COLLECT", 200)
 # Only these may say in X-Forwarded-For who the client is.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
-# A file in MaxMind's format; without one a table that came with the packages.
+# A country database in MaxMind's format, in place of the built-in table.
 GEOIP_DATABASE = env.text("GEOIP_DATABASE")
-# What a trusted proxy says the client's country in, CF-IPCountry for one.
+# The header in which trusted proxies send the country, for example CF-IPCountry.
 COUNTRY_HEADER = env.header("COUNTRY_HEADER")
 if COUNTRY_HEADER and not TRUSTED_PROXIES:
-    raise ImproperlyConfigured("COUNTRY_HEADER is believed of TRUSTED_PROXIES only")
+    raise ImproperlyConfigured("COUNTRY_HEADER requires TRUSTED_PROXIES")
 
 INSTALLED_APPS = [
     "unfold",

@@ -13,7 +13,7 @@ _django = get_wsgi_application()
 from analytics import housekeeping  # noqa: E402 - need Django set up
 from analytics.ingest import collect, country  # noqa: E402 - need Django set up
 
-# The first request would wait for it otherwise.
+# Otherwise the first request would wait for it.
 country.table()
 housekeeping.start()
 

@@ -1,9 +1,9 @@
-"""In which country an address is.
+"""The country of an address.
 
-A header of a trusted proxy says it (`COUNTRY_HEADER`), or else a table: the file
-that `GEOIP_DATABASE` names, or without one what the address registries publish
-(the iptocc package). Keeps no address, not even in a cache: a lookup takes three
-microseconds.
+Sources, in this order: a header of a trusted proxy (`COUNTRY_HEADER`), then a
+table: the file named by `GEOIP_DATABASE`, or the package iptocc, built from the
+statistics of the address registries. No address is kept, not even in a cache: a
+lookup takes three microseconds.
 """
 
 import ipaddress
@@ -28,23 +28,23 @@ from django.core import checks
 
 from analytics.ingest import visitors
 
-# How often a file is looked at, whether it has been replaced.
+# How often each process checks whether the file has changed.
 CHECK_SECONDS = 60
-# A table of countries has about 10 MB, one with all cities about 130 MB.
+# Country databases have about 10 MB, city databases about 130 MB.
 MAX_BYTES = 512 << 20
-# So many records tell whether a file knows countries: in real ones all but a few
-# of them do. A table of networks or hosts has none.
+# A file without a country in its first records is refused, an ASN database for one.
+# In country databases nearly every record has one.
 _SAMPLE = 10_000
 
 logger = logging.getLogger(__name__)
 
 
 class Unusable(Exception):
-    """Why a file cannot say countries, as a sentence."""
+    """The file cannot be used; the message gives its path and the reason."""
 
 
 class About(NamedTuple):
-    """What a table says about itself."""
+    """Where a table comes from, its type, and when it was built (UTC)."""
 
     source: str
     type: str
@@ -53,34 +53,34 @@ class About(NamedTuple):
 
 class Table(Protocol):
     def lookup(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-        """The code as the table has it; `""` where it knows none."""
+        """The code as written in the table, `""` if there is none."""
 
     def about(self) -> About: ...
 
 
 @cache
 def _codes() -> frozenset[str]:
-    """ISO 3166's codes, and XK: Kosovo has none of its own yet."""
+    """The codes of ISO 3166, and XK, which all tables use for Kosovo."""
     lines = (resources.files("tzdata") / "zoneinfo" / "iso3166.tab").read_text()
     rows = (line for line in lines.splitlines() if not line.startswith("#"))
     return frozenset(row.partition("\t")[0] for row in rows) | {"XK"}
 
 
 def code(text: str) -> str:
-    """The country that a text names, in capitals; `""` if it is no country.
+    """The code in capitals, `""` if it is not a country's.
 
-    Tables and proxies also have codes for the unknown (XX, ZZ), for networks (T1)
-    and for regions (EU, AP).
+    Tables and proxies also use XX and ZZ for unknown, T1 for Tor, and EU and AP
+    for regions.
     """
     text = text.strip().upper()
     return text if text in _codes() else ""
 
 
 def of_request(address: str, environ: Mapping[str, Any]) -> str:
-    """The country of a client, by the header of a trusted proxy if there is one."""
+    """The country of a client, from the header of a trusted proxy if there is one."""
     name = settings.COUNTRY_HEADER.upper().replace("-", "_")
     said = environ.get(f"HTTP_{name}", "") if name else ""
-    # Anybody else may claim any country.
+    # From any other peer the header is the client's own claim.
     peer = environ.get("REMOTE_ADDR", "")
     if said and visitors.is_within(peer, settings.TRUSTED_PROXIES):
         return code(said) or of(address)
@@ -88,7 +88,7 @@ def of_request(address: str, environ: Mapping[str, Any]) -> str:
 
 
 def of(address: str) -> str:
-    """The country of an address by the table; `""` where unknown."""
+    """The country of an address from the table, `""` if unknown or no address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -101,10 +101,10 @@ _opening = threading.Lock()
 
 
 def table() -> Table:
-    """The process's only table, opened by whoever asks first."""
+    """The table of this process, opened at the first call."""
     global _table
     if _table is None:
-        # Not once for each of the requests that come meanwhile.
+        # Requests that arrive meanwhile wait instead of opening it too.
         with _opening:
             if _table is None:
                 path = settings.GEOIP_DATABASE
@@ -113,13 +113,13 @@ def table() -> Table:
 
 
 def forget() -> None:
-    """Close the table, so that the next lookup opens what the settings name."""
+    """Drop the table; the next lookup opens the one in the settings. For tests."""
     global _table
     _table = None
 
 
 def check(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
-    """A Django check: the service does not start with a file that is of no use."""
+    """Django system check: refuse to start with a file that cannot be used."""
     path = settings.GEOIP_DATABASE
     try:
         if path:
@@ -130,7 +130,7 @@ def check(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
 
 
 class Registries:
-    """To whom the five address registries gave an address, by the iptocc package."""
+    """The table in the package iptocc: where each network is registered."""
 
     def lookup(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
         return iptocc.country_code(str(address)) or ""
@@ -145,17 +145,17 @@ class Registries:
 
 
 def _built(package: metadata.Distribution) -> datetime:
-    """When a package was made: the data in it has no date of its own."""
+    """Build time of the package; the data in it has no date of its own."""
     [bill] = (file for file in package.files or () if file.name.endswith("dx.json"))
     made = msgspec.json.decode(bill.read_text())["metadata"]["timestamp"]
     return msgspec.convert(made, datetime)
 
 
 class File:
-    """A file in MaxMind's format, read anew when it has been replaced.
+    """A MaxMind DB file, loaded again when it changes.
 
-    While there is none that can be read, the last one serves, or else nothing is
-    known: a running service does not end for it. Each fault is logged once.
+    If the file cannot be read, the table loaded before stays in use; without one
+    all countries are unknown. Each failure is logged once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -172,7 +172,7 @@ class File:
             self._look()
         try:
             return _code_in(self._reader.get(address)) if self._reader else ""
-        except ValueError:  # An IPv6 address, and a file of IPv4 alone.
+        except ValueError:  # An IPv6 address in a file with IPv4 only.
             return ""
         except maxminddb.InvalidDatabaseError as error:
             if not self._damaged:
@@ -187,20 +187,20 @@ class File:
         return About(str(self.path), about.database_type, built)
 
     def _look(self) -> None:
-        """Read the file if it is another than before."""
-        # The others go on with what there is.
+        """Load the file if it has changed."""
+        # Other threads use the current table meanwhile.
         if not self._looking.acquire(blocking=False):
             return
         try:
-            # Before it is opened: what is changed meanwhile is read next time.
+            # Taken before opening: a change in between is loaded next time.
             found = _identity(self.path)
             if found != self._seen:
                 self._seen, replaces = found, self._seen != ()
                 self._reader, self._damaged = _open(self.path), False
                 if replaces:
-                    logger.info("Countries come from the new %s", self.path)
+                    logger.info("Countries: loaded the new %s", self.path)
         except Unusable as error:
-            kept = "the one before it serves on" if self._reader else "none is known"
+            kept = "still using the previous file" if self._reader else "all unknown"
             logger.error("Countries: %s; %s", error, kept)
         finally:
             self._next_look = monotonic() + CHECK_SECONDS
@@ -208,7 +208,7 @@ class File:
 
 
 def _identity(path: Path) -> object:
-    """What changes when a file is replaced, written or made readable."""
+    """A value that changes when the file is replaced, written or chmod-ed."""
     try:
         stat = path.stat()
     except OSError:
@@ -217,18 +217,18 @@ def _identity(path: Path) -> object:
 
 
 def _open(path: Path) -> maxminddb.Reader:
-    """Map a file into memory, after a look into it. Raises Unusable."""
+    """Check a file and map it into memory. Raises Unusable."""
     try:
-        # A copy that nobody else can reach, gone with the process. Mapped from the
-        # file itself, a lookup while somebody overwrites it in place (cp, curl -o)
-        # ends the process with SIGBUS.
+        # A private copy: if the file itself were mapped, overwriting it in place (cp,
+        # curl -o) would kill the process with SIGBUS at the next lookup. The copy is
+        # unlinked right away; the mapping stays.
         with path.open("rb") as file, NamedTemporaryFile(suffix=".mmdb") as copy:
             if path.stat().st_size > MAX_BYTES:
                 raise Unusable(f"{path} is larger than {MAX_BYTES >> 20} MiB")
             copyfileobj(file, copy)
             copy.flush()
-            # Walked through by the reader in Python: the one in C writes past its
-            # memory where a damaged tree is too deep.
+            # Iterating with the C reader corrupts memory if the tree of a damaged
+            # file is too deep, so use the one in Python.
             with maxminddb.open_database(copy.name, maxminddb.MODE_MMAP) as walked:
                 records = (record for _, record in islice(walked, _SAMPLE))
                 if not any(map(_code_in, records)):
@@ -239,12 +239,12 @@ def _open(path: Path) -> maxminddb.Reader:
         raise
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror or error}") from None
-    except Exception:  # The reader meets damage with errors of a dozen kinds.
+    except Exception:  # Damaged files raise errors of many types.
         raise Unusable(f"{path} is not a MaxMind DB file, or is damaged") from None
 
 
 def _code_in(record: Any) -> str:
-    """The code in a record of any maker.
+    """The country code in a record.
 
     `{"country": {"iso_code": "DE"}}`: MaxMind, DB-IP, IP2Location.
     `{"country_code": "DE"}`: IPinfo Lite (whose `country` is a name), IPLocate,

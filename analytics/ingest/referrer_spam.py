@@ -1,7 +1,7 @@
-"""Which referrers are made up, to have a site's owner follow them back.
+"""Referrer spam: made-up referrers, sent so that site owners follow them.
 
-The list is somebody else's, kept beside this file with its source, licence and
-date. To renew it: its lines below the comments are the source's `spammers.txt`.
+The list is kept in referrer_spam.txt, with its source, licence and date. To update
+it, replace the lines below the comments with the source's spammers.txt.
 """
 
 from functools import cache

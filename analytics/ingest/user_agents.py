@@ -1,8 +1,8 @@
-"""What a user agent string says: a program or a person, and three coarse labels.
+"""What a user agent says: program or person, and coarse labels.
 
-Pure. Patterns come from packages (crawler-user-agents, ua-parser) and from the
-rules below, which `python -m benchmarks.user_agents` measures. All of them take
-time that is linear in the input: the string is a stranger's.
+Pure. Patterns come from packages (crawler-user-agents, ua-parser) and from this
+file; `python -m benchmarks.user_agents` measures them. User agents are untrusted,
+so all matching is linear in their length.
 """
 
 import re
@@ -40,8 +40,8 @@ def _compile(patterns: Iterable[str], *, case_sensitive: bool = False) -> "re2._
     return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), options)
 
 
-# What every browser's string has at least one of, that of old phones, TVs and
-# consoles too. Without any it is a program, known or not: curl/8.5.0, kube-probe/1.29,
+# Every browser has at least one of these, including old phones, TVs and consoles.
+# Without one it is a program, known or not: curl/8.5.0, kube-probe/1.29,
 # ELB-HealthChecker/2.0, Go-http-client/2.0, axios/1.7.2.
 _BROWSER = _compile(
     [
@@ -52,10 +52,10 @@ _BROWSER = _compile(
         *("^E?Links", "^Lynx", "^w3m", "Mosaic", "^Dillo", "^Palmscape", "^Xiino"),
     ]
 )
-# What programs say of themselves, wherever in the string.
+# Only programs say these, anywhere in the string.
 _PROGRAM = _compile(
     [
-        # An address to complain to. Ecosia's browser has android@143.0 in its own.
+        # A contact address. Ecosia's browser says android@143.0, hence the letter.
         *("https?:", r"www\.", r"[\w.+-]@[\w-]+\.[a-z]"),
         *(
             r"bots?\b",
@@ -80,14 +80,14 @@ _PROGRAM = _compile(
             "selenium",
         ),
         *("puppeteer", "playwright", "cypress", "analy[sz]er", "; ?google[- ]"),
-        # A probe for holes: ${jndi:ldap://...}
+        # Attempts to exploit Log4j: ${jndi:ldap://...}
         *(r"\$\{",),
-        # Nothing but the beginning of a browser's string: Mozilla/5.0, also with
-        # one product behind it.
+        # Only the beginning of a browser's string: Mozilla/5.0, or with one product
+        # after it.
         *(r"^Mozilla/[0-9.]+(?: [\w-]+(?:/[\w.-]+)?)?$", r"\(compatible;?\)$"),
     ]
 )
-# Programs call themselves compatible, browsers did until the age of these.
+# Programs say "compatible; Name". Of browsers, only these old ones did.
 _COMPATIBLE = _compile([r"compatible; *([^;/ )]*)"])
 _COMPATIBLE_BROWSERS = frozenset(
     [
@@ -95,8 +95,8 @@ _COMPATIBLE_BROWSERS = frozenset(
         *("NetPositive", "OffByOne", "Polaris", "ANTGalio", "NCBrowser"),
     ]
 )
-# Patterns of the package that hit people: the browsers of Sogou and of the mac
-# app Fluid, Viber's in-app browser, and phones whose build ends in 008.
+# Patterns of the package that match browsers: Sogou's, the Mac app Fluid, Viber's
+# in-app browser, and phones whose model ends in 008.
 _TOO_BROAD = {"Sogou", "Fluid", "Viber", r"008\/"}
 _CRAWLER = _compile(
     (
@@ -106,9 +106,9 @@ _CRAWLER = _compile(
     ),
     case_sensitive=True,
 )
-# A phone may be called anything: Cubot, Spider 8, Ruby, ViewSonic. One build of
-# Android 15 that millions have is in the list of crawlers. To the end of the
-# comment; linear, since nothing in it can match twice.
+# Removed before words are searched, up to the end of the comment: phones are named
+# Cubot, Spider 8 or ViewSonic, and the package lists a common build of Android 15.
+# Python's re is linear here: a match never backtracks.
 _PHONE = re.compile("Android[^)]*", re.IGNORECASE)
 
 
@@ -126,7 +126,7 @@ def parse(user_agent: str) -> Agent:
 
 
 def is_program(user_agent: str) -> bool:
-    """Whether it is none of a browser in which a page could run."""
+    """Whether a program sent it, not a browser with a person in front of it."""
     if _BROWSER.search(user_agent) is None:
         return True
     said = _PHONE.sub("", user_agent)
@@ -148,10 +148,10 @@ _CONSOLE = _compile(
 )
 _TV = _compile(
     [
-        # Phones with an aerial end in DTV.
+        # Phones with a TV tuner end in DTV.
         *("Smart-?TV", r"[^D]TV\b", r"\(DTV\b", "HbbTV", "NetTV", "CE-HTML", r"\bOMI/"),
         *("Web0S", "NetCast", "BRAVIA", "VIDAA", "Viera", "Roku", "CrKey", "MiBOX"),
-        # Fire TV's models; AFT alone is a part of other words.
+        # Models of Fire TV.
         *(r"\bAFT[A-Z]", "Chromecast", "BrightSign", "Large Screen"),
     ]
 )
@@ -180,7 +180,7 @@ _PHONE_OF_OLD = _compile(
 
 
 def _device(user_agent: str) -> str:
-    """By the words that browsers agreed on; a model without any is a tablet's."""
+    """By the words that browsers agreed on; Android without any is a tablet."""
     if _CONSOLE.search(user_agent):
         return "Console"
     if _TV.search(user_agent):
@@ -190,6 +190,6 @@ def _device(user_agent: str) -> str:
     if "Mobi" in user_agent or "iPhone" in user_agent:
         return "Mobile"
     if "Android" in user_agent:
-        # Browsers of phones say Mobile; what is no browser, an app, says neither.
+        # Browsers on phones say Mobile. Apps without a browser say neither.
         return "Tablet" if "Gecko" in user_agent else "Mobile"
     return "Mobile" if _PHONE_OF_OLD.search(user_agent) else "Desktop"

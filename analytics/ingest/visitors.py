@@ -1,8 +1,8 @@
 """Who is the same visitor, without knowing who it is.
 
-Addresses are seen here and by `country` alone. What leaves is a yes or no, a
-country, or a hash under a random salt that lives at most 48 hours; neither the
-address nor the user agent can be had back from what is stored.
+Only this module and `country` see IP addresses. They return a yes or no, a
+country, or a hash with a random salt that lives at most 48 hours; neither the
+address nor the user agent can be recovered from what is stored.
 """
 
 import hashlib

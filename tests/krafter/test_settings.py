@@ -58,7 +58,7 @@ def test_production_configuration_passes_every_check(manage):
         ({"DEBUG": "1"}, "DEBUG shows secrets to visitors"),
         ({"PRODUCTION": "prod"}, "PRODUCTION must be 1 or 0"),
         ({"COUNTRY_HEADER": "X_Country"}, "COUNTRY_HEADER must be a header's name"),
-        ({"COUNTRY_HEADER": "X-Country"}, "COUNTRY_HEADER is believed of TRUSTED_PROX"),
+        ({"COUNTRY_HEADER": "X-Country"}, "COUNTRY_HEADER requires TRUSTED_PROXIES"),
         ({"DATABASE_URL": "mysql://localhost/x"}, "must name SQLite or PostgreSQL"),
         ({"RATE_LIMIT_API": "many"}, "RATE_LIMIT_API must be a whole number"),
         ({"RATE_LIMIT_COLLECT": "-1"}, "RATE_LIMIT_COLLECT must be at least 0"),

@@ -1,4 +1,4 @@
-"""Say where countries come from, and how old that is."""
+"""Show which country table is in use, and how old it is."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,14 +9,14 @@ from analytics.ingest import country
 
 
 class Command(BaseCommand):
-    help = "Say which table of countries is in use, its type, its date and its age."
+    help = "Show the source, type, build date and age of the country table in use."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--max-age",
             type=int,
             metavar="DAYS",
-            help="fail when the table is older",
+            help="fail if the table is older",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

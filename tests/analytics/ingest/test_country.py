@@ -75,7 +75,7 @@ def use(settings, tmp_path):
     return use
 
 
-# What comes with the packages
+# The built-in table
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_file_of_any_maker_tells_a_country(use, shape):
     assert country.of("2001:db8:a::1") == "DE"
     assert country.of(IN_FRANCE) == "FR"
     assert country.of(ELSEWHERE) == ""
-    assert country.of("8.8.8.8") == ""  # Not asked of the registries then.
+    assert country.of("8.8.8.8") == ""  # The built-in table is not asked.
     assert country.of("fe80::1%eth0") == ""
     assert country.of("x") == ""
 
@@ -142,7 +142,7 @@ def test_record_without_a_country_is_unknown(use):
 
 @pytest.fixture
 def later(monkeypatch):
-    """Let so many seconds pass, for the file."""
+    """Move the clock that decides when to check the file, by seconds."""
     passed = [0.0]
     monkeypatch.setattr(country, "monotonic", lambda: passed[0])
 
@@ -164,7 +164,7 @@ def test_file_that_is_replaced_is_read_anew(use, later, tmp_path):
 
 
 def test_file_that_is_overwritten_in_place_harms_nobody(use, later, tmp_path):
-    """Mapped itself, it would end the process at a lookup past its new end."""
+    """Without a private copy the lookups would kill the process (SIGBUS)."""
     path = use({f"198.51.{n}.0/24": "DE" for n in range(200)})
     new = write(tmp_path / "new", {"198.51.100.0/24": "AT"}).read_bytes()
     assert country.of(IN_GERMANY) == "DE"
@@ -191,7 +191,7 @@ def test_file_that_is_lost_or_broken_leaves_the_last_one(use, later, caplog):
             assert country.of(IN_GERMANY) == "DE"
         [line] = [r for r in caplog.records if r.name == country.__name__]
         assert said in line.message
-        assert "the one before it serves on" in line.message
+        assert "still using the previous file" in line.message
     path.write_bytes(good.replace(b"BDE", b"BAT"))
     later(country.CHECK_SECONDS)
     assert country.of(IN_GERMANY) == "AT"
@@ -201,7 +201,7 @@ def test_file_that_appears_after_the_start_is_taken(settings, later, tmp_path, c
     path = tmp_path / "country.mmdb"
     settings.GEOIP_DATABASE = str(path)
     assert country.of(IN_GERMANY) == ""
-    assert "No such file or directory; none is known" in caplog.text
+    assert "No such file or directory; all unknown" in caplog.text
     write(path)
     later(country.CHECK_SECONDS)
     assert country.of(IN_GERMANY) == "DE"
@@ -262,9 +262,9 @@ def test_process_opens_the_file_once_for_all_threads(use, monkeypatch):
         ("10.0.0.1", "FR", "FR"),
         ("10.0.0.1", " fr ", "FR"),
         ("::ffff:10.0.0.1", "FR", "FR"),
-        # Unknown to the proxy: the table may know.
+        # Not a country: the table is asked.
         *(("10.0.0.1", said, "DE") for said in ("XX", "T1", "", "France", "F\0", "1")),
-        # Whoever is no proxy may claim what he likes.
+        # Not sent by a trusted proxy.
         ("192.0.2.1", "FR", "DE"),
         ("", "FR", "DE"),
     ],

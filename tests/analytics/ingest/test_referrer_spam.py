@@ -1,4 +1,4 @@
-"""Made-up referrers: the list that is kept, and what is on it. No database."""
+"""Referrer spam: the list, and which referrers match it. No database."""
 
 import re
 from pathlib import Path

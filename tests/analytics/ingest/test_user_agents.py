@@ -1,4 +1,4 @@
-"""Programs and people by what they call themselves; devices. No database.
+"""Programs, people and devices by their user agents. No database.
 
 A few of each kind; `python -m benchmarks.user_agents` tries 40,000.
 """
@@ -218,7 +218,7 @@ def test_device_is_what_the_words_say(agents, device):
 
 
 def test_patterns_left_out_are_in_the_package_and_hit_people():
-    """Or there is no reason any more to leave them out."""
+    """Otherwise there is no reason to leave them out."""
     people = lines(BROWSERS, PHONES, IN_APPS)
     people += ["Mozilla/5.0 (Macintosh) AppleWebKit/528.16 Fluid/0.9.6 Safari/528.16"]
     people += ["Mozilla/5.0 (X11; Linux) AppleWebKit/537 Chrome/1 Safari/5 XT1008/1"]
