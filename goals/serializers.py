@@ -1,12 +1,18 @@
-"""Goals as the API shows them."""
+"""Goals as the API takes and shows them."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from msgspec import Meta
 from rest_framework import serializers
 
 from goals.matching import PatternError, compile_pattern
 from goals.models import Goal, MatchType
 from krafter.fields import StrictModelSerializer, TextField
+from krafter.openapi.operations import reference
+
+# The model's choices, in answers that are made of rules.
+GoalTypeText = Annotated[str, Meta(extra_json_schema=reference("GoalType"))]
+MatchTypeText = Annotated[str, Meta(extra_json_schema=reference("MatchType"))]
 
 
 class GoalSerializer(StrictModelSerializer):
@@ -40,11 +46,3 @@ class GoalSerializer(StrictModelSerializer):
                     {"match_value": [f"Not a valid RE2 pattern: {error}"]}
                 ) from None
         return attrs
-
-
-class GoalStatsSerializer(serializers.Serializer[dict[str, Any]]):
-    conversions = serializers.IntegerField()
-    unique_conversions = serializers.IntegerField()
-    revenue = serializers.DecimalField(
-        max_digits=None, decimal_places=None, allow_null=True
-    )

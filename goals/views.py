@@ -4,22 +4,26 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.utils import timezone
+from msgspec.structs import astuple
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.access.authentication import site_for
 from analytics.access.idempotency import replayable
 from analytics.questions.filters import where
-from analytics.questions.period_query import days
+from analytics.questions.period_query import DaysAnswer, days
+from goals import openapi
+from goals.answers import ComparedStats, GoalStats
 from goals.counting import stats
 from goals.filters import narrow
 from goals.lookup import goal_for
 from goals.models import Goal, lacks_room
 from goals.money.detail import goal_money
-from goals.reports.questions import StatsQuestionSerializer, compared, shown
+from goals.reports.questions import StatsQuestionSerializer, compared
 from goals.serializers import GoalSerializer
 from goals.sets import apply
 from goals.sets.apply import ApplyQuerySerializer, GoalSetSerializer
+from krafter.answers import Deletion
 from krafter.caching import check_if_match, etag_of
 from krafter.errors import Invalid
 from krafter.views import ContractViewSet, query
@@ -28,6 +32,7 @@ from krafter.views import ContractViewSet, query
 class GoalViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
     serializer_class = GoalSerializer
+    operations = openapi.GOALS
     required_scopes: ClassVar = {
         "list": "analytics:read",
         "create": "analytics:write",
@@ -79,7 +84,7 @@ class GoalViewSet(ContractViewSet[Goal]):
             check_if_match(request, self.get_serializer(goal).data)
             goal.deleted_at = timezone.now()
             goal.save(update_fields=["deleted_at"])
-        return Response({"deleted": True})
+        return Response(Deletion(deleted=True))
 
     def apply(self, request: Request, key: str) -> Response:
         """Replace the goals of the site by a list; others are deleted."""
@@ -101,12 +106,11 @@ class GoalViewSet(ContractViewSet[Goal]):
         goal = goal_for(request, key, id)
         asked = query(StatsQuestionSerializer, request)
         period, labels = days(goal.site, asked), where(asked)
-        answer: dict[str, Any] = {**stats.goal_stats(goal, period, labels)}
+        counted = stats.goal_stats(goal, period, labels)
+        answer = GoalStats(*astuple(counted))
         if asked.get("detail") == "money":
-            answer["money"] = goal_money(goal, period, labels)
+            answer.money = goal_money(goal, period, labels)
         if other := compared(asked, period):
-            answer["comparison"] = {
-                "period": shown(other),
-                **stats.goal_stats(goal, other, labels),
-            }
+            counted = stats.goal_stats(goal, other, labels)
+            answer.comparison = ComparedStats(DaysAnswer(*other), *astuple(counted))
         return Response(answer)

@@ -16,10 +16,9 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import parse_etags
 from django.utils.text import compress_sequence
-from rest_framework import exceptions, status
 from rest_framework.request import Request
 
-from krafter.errors import error_response
+from krafter.errors import PreconditionFailed, said
 from krafter.rendering import API_PREFIX, encode
 
 # Smaller bodies fit into one packet; compressing them saves nothing.
@@ -29,11 +28,6 @@ _LEVEL = 6
 
 _PACKED = "-gzip"
 _REFUSED = re.compile(r"\s*q=0(?:\.0*)?\s*")
-
-
-class PreconditionFailed(exceptions.APIException):
-    status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = "The resource has changed: its ETag does not match If-Match"
 
 
 def etag(body: bytes) -> str:
@@ -93,7 +87,11 @@ def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     tag = response.headers.get("ETag")
     answer = get_conditional_response(request, tag, response=response) or response
     if answer.status_code == 412:
-        return error_response(412, PreconditionFailed.default_detail)
+        return HttpResponse(
+            encode(said(412, PreconditionFailed.default_detail)),
+            status=412,
+            content_type="application/json",
+        )
     return answer
 
 

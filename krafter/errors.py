@@ -2,16 +2,32 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from msgspec import Meta
 from rest_framework import exceptions, serializers, status
 from rest_framework.response import Response
 
+from krafter.answers import Whole
 from krafter.rendering import API_PREFIX, encode
 
 Details = dict[str, list[str]]
+
+
+class ApiError(Whole):
+    error: Annotated[str, Meta(description="A readable sentence.")]
+
+
+class ValidationErrorAnswer(ApiError):
+    details: Annotated[
+        Details, Meta(description="Messages by the name of the field or parameter.")
+    ]
+
+
+class RateLimitError(ApiError):
+    retry_after: Annotated[int, Meta(ge=1, description="Seconds to wait.")]
 
 
 class Invalid(exceptions.APIException):
@@ -39,6 +55,11 @@ class TooLarge(exceptions.APIException):
     default_detail = "The body is too large"
 
 
+class PreconditionFailed(exceptions.APIException):
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = "The resource has changed: its ETag does not match If-Match"
+
+
 def malformed() -> exceptions.ParseError:
     return exceptions.ParseError("Malformed JSON")
 
@@ -47,7 +68,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     """DRF's exception handler: turn an exception into an error response."""
     match error:
         case Http404():
-            return Response({"error": "Not found"}, status=404)
+            return Response(said(404), status=404)
         case Invalid(details=details):
             return _invalid(details)
         case serializers.ValidationError(detail=detail):
@@ -55,7 +76,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         case exceptions.Throttled():
             seconds = max(1, math.ceil(getattr(error, "wait", 1)))
             return Response(
-                {"error": "Rate limit exceeded", "retry_after": seconds},
+                rate_limited(seconds),
                 status=429,
                 headers={"Retry-After": str(seconds)},
             )
@@ -72,12 +93,25 @@ def _plain(error: exceptions.APIException) -> Response:
         headers["WWW-Authenticate"] = challenge
     if retry_after := getattr(error, "retry_after", None):
         headers["Retry-After"] = str(retry_after)
-    message = _SENTENCES.get(error.status_code, str(error.detail))
-    return Response({"error": message}, status=error.status_code, headers=headers)
+    body = said(error.status_code, str(error.detail))
+    return Response(body, status=error.status_code, headers=headers)
 
 
 def _invalid(details: Details) -> Response:
-    return Response({"error": "Validation failed", "details": details}, status=422)
+    return Response(invalid(details), status=422)
+
+
+def said(status: int, otherwise: str = "") -> ApiError:
+    """The error of a status: its one sentence, or else the given one."""
+    return ApiError(_SENTENCES.get(status, otherwise))
+
+
+def invalid(details: Details) -> ValidationErrorAnswer:
+    return ValidationErrorAnswer("Validation failed", details)
+
+
+def rate_limited(seconds: int) -> RateLimitError:
+    return RateLimitError("Rate limit exceeded", seconds)
 
 
 _SENTENCES = {
@@ -105,21 +139,6 @@ def flat_details(detail: Any, path: str = "") -> Details:
     return {path or "non_field_errors": [str(detail)]}
 
 
-def error_response(
-    status_code: int, message: str, *, details: Details | None = None, **headers: str
-) -> HttpResponse:
-    """An error response outside DRF: ingest, routing, middleware."""
-    body: dict[str, Any] = {"error": message}
-    if details is not None:
-        body["details"] = details
-    return HttpResponse(
-        encode(body),
-        status=status_code,
-        content_type="application/json",
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-    )
-
-
 class JsonErrorMiddleware:
     """Gives errors that Django answers under /api/ the shape of API errors."""
 
@@ -135,9 +154,8 @@ class JsonErrorMiddleware:
             or content_type.startswith("application/json")
         ):
             return response
-        message = _SENTENCES.get(response.status_code, response.reason_phrase)
         # Changed in place: Django would log a new response as a second failure.
-        response.content = encode({"error": message})
+        response.content = encode(said(response.status_code, response.reason_phrase))
         response.headers["Content-Type"] = "application/json"
         response.headers["Content-Length"] = str(len(response.content))
         return response

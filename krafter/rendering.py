@@ -1,13 +1,14 @@
 """JSON responses: the envelope `{"data": ...}`, pages, exact decimals.
 
-Errors have no envelope: see `krafter.errors`.
-"""
+Errors have no envelope: see `krafter.errors`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from rest_framework import renderers
+
+from krafter.answers import Whole
 
 API_PREFIX = "/api/"
 
@@ -17,7 +18,7 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class EnvelopeRenderer(renderers.BaseRenderer):
-    """Wraps data in `{"data": ...}`, except errors and pages."""
+    """Wraps data in `{"data": ...}`, unless it is a `Whole`."""
 
     media_type = "application/json"
     format = "json"
@@ -31,11 +32,4 @@ class EnvelopeRenderer(renderers.BaseRenderer):
     ) -> bytes:
         if data is None:
             return b""
-        response = (renderer_context or {})["response"]
-        if response.status_code >= 400 or isinstance(data, Page):
-            return encode(data)
-        return encode({"data": data})
-
-
-class Page(dict[str, Any]):
-    """A page of a list: a dict with `data` and `next_cursor`."""
+        return encode(data if isinstance(data, Whole) else {"data": data})

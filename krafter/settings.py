@@ -202,16 +202,16 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "Currency": "goals.models.currency_choices",
-        "EventOutcomeStatus": "analytics.openapi.OUTCOMES",
-        "EventType": "analytics.models.EventType",
+        "EventOutcomeStatus": "analytics.ingest.answers.OUTCOMES",
+        "EventType": "analytics.models.EventType.values",
         "GoalType": "goals.models.GoalType",
         "Scope": "analytics.access.tokens.SCOPES",
     },
-    "PREPROCESSING_HOOKS": ["analytics.openapi.add_collect"],
+    "PREPROCESSING_HOOKS": ["analytics.ingest.openapi.add_collect"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "krafter.openapi.schema.inline_null",
-        "analytics.openapi.add_bodies",
+        "analytics.ingest.openapi.add_bodies",
     ],
 }
 

@@ -1,7 +1,7 @@
 """The base of every API view, and how views read query parameters."""
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 from django.http import HttpRequest
@@ -9,9 +9,10 @@ from rest_framework import status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from krafter.answers import Page
 from krafter.errors import Details, Invalid, malformed
 from krafter.fields import StrictSerializer
-from krafter.rendering import Page
+from krafter.openapi.operations import Operations
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -22,6 +23,9 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
     The contract's order is 401, then 429, then 403. So an unknown key uses up no
     limit, and a key over its limit is told nothing about its scopes.
     """
+
+    # What the OpenAPI document says of the actions.
+    operations: ClassVar[Operations] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.format_kwarg = None
@@ -55,7 +59,7 @@ def raw_body(request: Request) -> Any:
 
 def page(request: Request, rows: Any, next_cursor: str | None) -> Response:
     """A page of a list, with the URL of the next page in the `Link` header."""
-    response = Response(Page(data=rows, next_cursor=next_cursor))
+    response = Response(Page(rows, next_cursor))
     if next_cursor is not None:
         asked = request.query_params.copy()
         asked["cursor"] = next_cursor

@@ -30,7 +30,8 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 LIFETIME = timedelta(hours=24)
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+# Visible ASCII. Anchored, for the API description too.
+KEY = "^[!-~]{1,255}$"
 # Longer than any request takes, but bounded: a connection is held meanwhile.
 _WAIT = "10s"
 # The response headers that are stored with the body.
@@ -53,7 +54,7 @@ def replayable(action: Action) -> Callable[..., HttpResponse]:
             return action(view, request, key)
         # A stored answer is only for keys that may access the site now.
         site_for(request, key)
-        if not _KEY.fullmatch(name):
+        if not re.fullmatch(KEY, name):
             raise Invalid({HEADER: ["Must be 1 to 255 visible ASCII characters."]})
         return _once(request, name, lambda: action(view, request, key))
 
@@ -91,9 +92,7 @@ def _keep(kept: IdempotencyKey, response: Response) -> None:
         for header in _KEPT_HEADERS
         if header in response.headers
     }
-    kept.body = EnvelopeRenderer().render(
-        response.data, renderer_context={"response": response}
-    )
+    kept.body = EnvelopeRenderer().render(response.data)
     kept.save()
 
 

@@ -93,7 +93,11 @@ class TokenSerializer(StrictModelSerializer):
 class NewTokenSerializer(TokenSerializer):
     """A key in the one answer that shows its secret."""
 
-    token = serializers.CharField(read_only=True)
+    # The context's `secret`: it is not stored.
+    token = serializers.SerializerMethodField()
 
     class Meta(TokenSerializer.Meta):
         fields = (*TokenSerializer.Meta.fields, "token")
+
+    def get_token(self, token: ApiToken) -> str:
+        return str(self.context["secret"])

@@ -7,8 +7,9 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from analytics.access import openapi
 from analytics.access.authentication import request_token
-from analytics.access.serializers import TokenSerializer
+from analytics.access.serializers import NewTokenSerializer, TokenSerializer
 from analytics.models import ApiToken
 from krafter.errors import Invalid
 from krafter.parsing import uuid_or_404
@@ -18,6 +19,7 @@ from krafter.views import ContractViewSet
 class TokenViewSet(ContractViewSet[ApiToken]):
     queryset = ApiToken.objects.none()
     serializer_class = TokenSerializer
+    operations = openapi.TOKENS
     required_scopes: ClassVar = {
         "list": "tokens:read",
         "create": "tokens:write",
@@ -81,7 +83,7 @@ class TokenViewSet(ContractViewSet[ApiToken]):
     def _once(self, token: ApiToken, secret: str) -> Response:
         """The key with its secret, which nobody may keep on the way."""
         return Response(
-            {**self.get_serializer(token).data, "token": secret},
+            NewTokenSerializer(token, context={"secret": secret}).data,
             status=201,
             headers={"Cache-Control": "no-store"},
         )

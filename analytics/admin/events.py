@@ -18,7 +18,6 @@ from unfold.utils import parse_date_str
 from analytics import events
 from analytics.admin.read_only import MAX_SHOWN, ReadOnlyAdmin
 from analytics.admin.site_fields import SiteFilter
-from analytics.ingest.serializers import EventSerializer
 from analytics.models import Event, EventType, Site
 
 _SITE = "site__id__exact"
@@ -131,7 +130,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @display(description="visitor (changes daily)")
     def seen_as(self, event: Event) -> str:
-        return EventSerializer().get_visitor(event)
+        return events.visitor_text(event.visitor)
 
     @display(description="source, country, device")
     def labels(self, event: Event) -> str:

@@ -21,7 +21,7 @@ from analytics.events.counts import (
 )
 from analytics.events.day_versions import last_closed, versions
 from analytics.events.dictionaries import named, names
-from analytics.events.event_lists import Entry, entries, listing
+from analytics.events.event_lists import Entry, entries, listing, visitor_text
 from analytics.events.funnels import funnel_visitors
 from analytics.events.open_days import OpenDay, opened
 from analytics.events.selection import Selection
@@ -81,6 +81,7 @@ __all__ = [
     "top_names",
     "traffic_by_day",
     "versions",
+    "visitor_text",
     "visitors",
     "visitors_of_both",
 ]

@@ -19,51 +19,6 @@ _CHUNK = 2_000
 _MANY = 1_000
 
 
-def listing(
-    site_id: int,
-    *,
-    type: str | None = None,
-    name: str | None = None,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    before: tuple[datetime, int] | None = None,
-    limit: int,
-) -> list[Event]:
-    """Events newest first, with names and contexts; `start` in, `end` out.
-
-    `before`: (at, id) of the last event already seen.
-    """
-    found = Event.objects.filter(site_id=site_id).select_related("name", "context")
-    if name is not None:
-        types = [type] if type else EventType.values
-        ids = [pk for pk, _, _ in named(site_id, [(each, name) for each in types])]
-        found = _of_names(found, site_id, ids)
-    elif type is not None:
-        ids = [pk for pk, _ in islice(names(site_id, type), _MANY)]
-        if len(ids) < _MANY:
-            found = _of_names(found, site_id, ids)
-        else:
-            # So many happen often: the newest are soon found by their time.
-            found = found.filter(name__site=site_id, name__type=type)
-    if start is not None:
-        found = found.filter(at__gte=start)
-    if end is not None:
-        found = found.filter(at__lt=end)
-    if before is not None:
-        found = found.filter(_older_than(*before))
-    return list(found.order_by("-at", "-pk")[:limit])
-
-
-def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[Event]:
-    found = found.filter(name__one_of=ids)
-    if connection.vendor != "postgresql":
-        return found
-    # Each name is looked up on each day there is, see `selection.Within`.
-    days = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
-    first, last = days["day__min"], days["day__max"]
-    return found.filter(day__within=Days(first, last)) if first else found.none()
-
-
 class Entry(NamedTuple):
     """An event with its texts in place of numbers."""
 
@@ -86,6 +41,51 @@ _COLUMNS = (
 )
 
 
+def listing(
+    site_id: int,
+    *,
+    type: str | None = None,
+    name: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    before: tuple[datetime, int] | None = None,
+    limit: int,
+) -> Iterator[Entry]:
+    """Events newest first; `start` in, `end` out.
+
+    `before`: (at, id) of the last event already seen.
+    """
+    found = Event.objects.filter(site_id=site_id)
+    if name is not None:
+        types = [type] if type else EventType.values
+        ids = [pk for pk, _, _ in named(site_id, [(each, name) for each in types])]
+        found = _of_names(found, site_id, ids)
+    elif type is not None:
+        ids = [pk for pk, _ in islice(names(site_id, type), _MANY)]
+        if len(ids) < _MANY:
+            found = _of_names(found, site_id, ids)
+        else:
+            # So many happen often: the newest are soon found by their time.
+            found = found.filter(name__site=site_id, name__type=type)
+    if start is not None:
+        found = found.filter(at__gte=start)
+    if end is not None:
+        found = found.filter(at__lt=end)
+    if before is not None:
+        found = found.filter(_older_than(*before))
+    return _read(found, limit)
+
+
+def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[Event]:
+    found = found.filter(name__one_of=ids)
+    if connection.vendor != "postgresql":
+        return found
+    # Each name is looked up on each day there is, see `selection.Within`.
+    days = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
+    first, last = days["day__min"], days["day__max"]
+    return found.filter(day__within=Days(first, last)) if first else found.none()
+
+
 def entries(
     selection: Selection,
     name_ids: Iterable[int],
@@ -100,6 +100,10 @@ def entries(
     found = selection.named(name_ids).filter(at__range=_moments(selection))
     if before is not None:
         found = found.filter(_older_than(*before))
+    return _read(found, limit)
+
+
+def _read(found: QuerySet[Event], limit: int | None) -> Iterator[Entry]:
     labels = (f"context__{label}" for label in Labels._fields)
     rows = found.order_by("-at", "-pk").values_list(*_COLUMNS, *labels)[:limit]
     columns = len(_COLUMNS)
@@ -126,3 +130,8 @@ def _moments(selection: Selection) -> tuple[datetime, datetime]:
         datetime.combine(first, time.min, UTC),
         datetime.combine(last, time.max, UTC),
     )
+
+
+def visitor_text(visitor: int) -> str:
+    """The number that stands for a visitor on one day, as it is shown."""
+    return f"{visitor & 0xFFFF_FFFF_FFFF_FFFF:016x}"

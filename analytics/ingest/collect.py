@@ -18,8 +18,10 @@ from django.db import InterfaceError, OperationalError
 from analytics import events
 from analytics.access import throttling
 from analytics.ingest import payloads, pipeline, visitors
+from analytics.ingest.answers import CollectedAnswer
 from analytics.ingest.group_commit import Full
 from analytics.ingest.writer import Work, store
+from krafter.errors import ApiError, invalid, rate_limited
 from krafter.rendering import encode
 
 PATH = "/api/v1/analytics/collect"
@@ -45,7 +47,7 @@ _PREFLIGHT = Answer(
         "Access-Control-Max-Age": "86400",
     },
 )
-_ACCEPTED = Answer(202, _JSON, encode({"ok": True}))
+_ACCEPTED = Answer(202, _JSON, encode(CollectedAnswer(ok=True)))
 
 
 def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
@@ -105,23 +107,18 @@ def _take(
     except payloads.Malformed:
         return None, _error(400, "Malformed JSON")
     except payloads.Rejected as rejected:
-        return None, _error(422, "Validation failed", details=rejected.details)
+        return None, Answer(422, _JSON, encode(invalid(rejected.details)))
     if "debug=1" in environ.get("QUERY_STRING", "").split("&"):
-        told = encode({"ok": True, "dropped": dropped and dropped.rule})
+        told = encode(CollectedAnswer(ok=True, dropped=dropped and dropped.rule))
         return event or dropped, _ACCEPTED._replace(body=told)
     return event or dropped, _ACCEPTED
 
 
 def _spent(left: throttling.Quota) -> Answer:
     seconds = max(1, left.reset - int(time.time()))
-    body = encode({"error": "Rate limit exceeded", "retry_after": seconds})
+    body = encode(rate_limited(seconds))
     return Answer(429, {**_JSON, "Retry-After": str(seconds)}, body)
 
 
-def _error(status: int, message: str, *, details: Any = None, **headers: str) -> Answer:
-    body = (
-        {"error": message}
-        if details is None
-        else {"error": message, "details": details}
-    )
-    return Answer(status, _JSON | headers, encode(body))
+def _error(status: int, message: str, **headers: str) -> Answer:
+    return Answer(status, _JSON | headers, encode(ApiError(message)))

@@ -6,13 +6,14 @@ processes and outlive them.
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
+import msgspec
 from django.db import connection
 from django.db.models import Sum
 
 from analytics.ingest.pipeline import DROP_RULES, Dropped
 from analytics.models import DropCount
+from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days
 
 # No site has events with a key that no site has.
@@ -35,13 +36,21 @@ _RAISE = (
 )
 
 
-def drops(site_id: int, days: Days) -> dict[str, Any]:
+class Drop(msgspec.Struct):
+    rule: str
+    count: int
+
+
+class Drops(msgspec.Struct):
+    period: DaysAnswer
+    drops: list[Drop]
+
+
+def drops(site_id: int, days: Days) -> Drops:
     """What each rule dropped on those days, in the order of the rules."""
     found = DropCount.objects.filter(site_id=site_id, day__range=days)
     counts = dict(found.values_list("rule").annotate(Sum("count")))
-    return {
-        "period": {"from": days.first, "to": days.last},
-        "drops": [
-            {"rule": rule, "count": counts.get(rule, 0)} for rule in _RULES_OF_SITES
-        ],
-    }
+    return Drops(
+        DaysAnswer(*days),
+        [Drop(rule, counts.get(rule, 0)) for rule in _RULES_OF_SITES],
+    )

@@ -8,9 +8,10 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
+from msgspec import Meta
 
 from analytics import events
 from analytics.currencies import EXPONENTS
@@ -40,48 +41,103 @@ class Rejected(Exception):
         self.details = details
 
 
+def _limit(**said: Any) -> Meta:
+    """What the document says of a field, and `over_long` and `wrong` check.
+
+    Not by msgspec's own limits: decoding would end at the first wrong field, and
+    an answer names all of them. A tracker's event may be longer, and is dropped.
+    """
+    return Meta(extra_json_schema=said)
+
+
+# PostgreSQL stores no NUL in a text.
+_NO_NUL = r"^[^\x00]*$"
+_Name = Annotated[str, _limit(maxLength=MAX_NAME, pattern=_NO_NUL)]
+_Url = Annotated[str, _limit(maxLength=MAX_URL, pattern=_NO_NUL)]
+_Id = Annotated[str, _limit(minLength=1, maxLength=MAX_EVENT_ID, pattern=_NO_NUL)]
+_OwnId = Annotated[
+    _Id | None, Meta(description="Your own: what repeats it is counted once.")
+]
+_Prop = Annotated[str, _limit(maxLength=MAX_PROP, pattern=_NO_NUL)]
+_Visitor = Annotated[str, _limit(minLength=1, maxLength=MAX_PROP, pattern=_NO_NUL)]
+_Text = Annotated[str, _limit(pattern=_NO_NUL)]
+_Currency = Annotated[str, _limit(anyOf=[{"$ref": "#/components/schemas/Currency"}])]
+_When = Annotated[
+    Annotated[datetime, _limit(format="date-time")] | None,
+    Meta(description="With an offset; at most 24 hours ahead. Now, if left out."),
+]
+_DECIMAL: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^[0-9]{1,12}(\.[0-9]{1,4})?$",
+}
+_NUMBER: dict[str, Any] = {"type": "number", "maximum": int(events.MAX_AMOUNT)}
+_Amount = Annotated[Decimal, _limit(anyOf=[_NUMBER | {"minimum": 0}, _DECIMAL])]
+_Refunded = Annotated[
+    Decimal, _limit(anyOf=[_NUMBER | {"exclusiveMinimum": 0}, _DECIMAL])
+]
+_PropValue = _Prop | int | float | bool | None
+_Props = Annotated[dict[_Prop, _PropValue], _limit(maxProperties=MAX_PROPS)]
+
+
 class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """An event as it is sent: the fields that every way in shares."""
 
     type: Literal["pageview", "event", "goal"]
-    name: str | None = None
-    url: str | None = None
-    referrer: str | None = None
-    revenue: Decimal | None = None
-    currency: str | None = None
-    props: dict[str, str | int | float | bool | None] | None = None
-    id: str | None = None
+    name: Annotated[
+        _Name | None, Meta(description="Of the event or goal; not for a page view.")
+    ] = None
+    url: Annotated[
+        _Url | None, Meta(description="The page: required for a page view.")
+    ] = None
+    referrer: Annotated[_Url | None, Meta(description="URL of the page before.")] = None
+    revenue: Annotated[
+        _Amount | None,
+        Meta(description="A number, or one in a string for every decimal to count."),
+    ] = None
+    currency: _Currency | None = None
+    props: _Props | None = None
+    id: _OwnId = None
 
 
-class SentByTracker(Sent, kw_only=True, forbid_unknown_fields=True):
-    site: str
+class TrackedEvent(Sent, kw_only=True, forbid_unknown_fields=True):
+    site: Annotated[str, Meta(description="The site's public key.")]
 
 
-class SentByServer(Sent, kw_only=True, forbid_unknown_fields=True):
-    """An event of which the caller knows when it happened and to whom."""
-
-    timestamp: datetime | None = None
-    visitor_id: str | None = None
-    ip: str | None = None
-    user_agent: str | None = None
-    # With an event's id the whole is a SentRefund.
+# An event of which the caller knows when it happened and to whom.
+class ServerEvent(Sent, kw_only=True, forbid_unknown_fields=True):
+    timestamp: _When = None
+    visitor_id: Annotated[
+        _Visitor | None,
+        Meta(description="Or else `ip` and `user_agent`. Not stored."),
+    ] = None
+    ip: Annotated[str | None, Meta(description="Not stored.")] = None
+    user_agent: Annotated[str | None, Meta(description="Not stored.")] = None
+    # With an event's id the whole is a Refund.
     refund_of: None = None
 
 
-class SentByAnyone(SentByServer, kw_only=True, forbid_unknown_fields=True):
-    site: str | None = None
+class AnyEvent(ServerEvent, kw_only=True, forbid_unknown_fields=True):
+    site: Annotated[str | None, Meta(description="The site's public key.")] = None
 
 
-class SentRefund(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Money given back; who, where and what it was for is the event's."""
+_OfTheEvent = Annotated[
+    _Text | None, Meta(description="Must be that of the event, if given.")
+]
 
-    refund_of: str
-    revenue: Decimal
-    currency: str | None = None
-    id: str | None = None
-    timestamp: datetime | None = None
-    type: str | None = None
-    name: str | None = None
+
+# Money given back; who, where and what it was for is the event's.
+class Refund(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    refund_of: Annotated[
+        _Text, Meta(description="The `id` of the event that is given back.")
+    ]
+    revenue: Annotated[
+        _Refunded, Meta(description="At most what is left of the event's.")
+    ]
+    currency: _OfTheEvent = None
+    id: _OwnId = None
+    timestamp: _When = None
+    type: _OfTheEvent = None
+    name: _OfTheEvent = None
 
 
 class _MaybeRefund(msgspec.Struct):
@@ -207,7 +263,13 @@ def _nulls(sent: Sent) -> Details:
     return details
 
 
-_LIMITS = {"name": MAX_NAME, "url": MAX_URL, "referrer": MAX_URL, "id": MAX_EVENT_ID}
+# The longest texts, as the fields say it.
+_LIMITS: dict[str, int] = {
+    name: text["maxLength"]
+    for name, field in msgspec.json.schema(Sent)["$defs"]["Sent"]["properties"].items()
+    for text in field.get("anyOf", ())
+    if "maxLength" in text
+}
 _SHORT = min(MAX_NAME, MAX_URL, MAX_PROP)
 _texts = attrgetter(*_LIMITS)
 
@@ -229,7 +291,7 @@ def over_long(sent: Sent, *, size: int | None = None) -> Details:
     return details
 
 
-def wrong_refund(sent: SentRefund) -> Details:
+def wrong_refund(sent: Refund) -> Details:
     details: Details = {}
     # Ids and names are only compared with stored ones, so that their length
     # and words need no check; PostgreSQL compares no NUL.
@@ -259,7 +321,7 @@ def wrong_time(timestamp: datetime | None, now: datetime) -> Details:
     return {}
 
 
-def wrong_origin(sent: SentByServer, now: datetime) -> Details:
+def wrong_origin(sent: ServerEvent, now: datetime) -> Details:
     """What a server may get wrong about when and who."""
     details = wrong_time(sent.timestamp, now)
     if sent.visitor_id is None and not (sent.ip and sent.user_agent):

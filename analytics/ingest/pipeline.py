@@ -28,7 +28,7 @@ from analytics.models import DropCount, Site
 class Hit(NamedTuple):
     """A tracker's event with everything that the drop rules look at."""
 
-    sent: payloads.SentByTracker
+    sent: payloads.TrackedEvent
     site: Site | None
     page: pages.Page
     address: str
@@ -113,7 +113,7 @@ def from_tracker(
 
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
-    sent = payloads.decode_body(body, payloads.SentByTracker)
+    sent = payloads.decode_body(body, payloads.TrackedEvent)
     if details := payloads.wrong(sent, body):
         raise payloads.Rejected(details)
     hit = Hit(
@@ -169,7 +169,7 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
 
     Raises Malformed, Rejected.
     """
-    sent = payloads.decode(raw, payloads.SentByServer)
+    sent = payloads.decode(raw, payloads.ServerEvent)
     details = payloads.wrong(sent, raw) | payloads.over_long(sent, size=len(raw))
     if details := details | payloads.wrong_origin(sent, now):
         raise payloads.Rejected(details)
@@ -186,7 +186,7 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
 
 def refund_from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewRefund:
     """Raises Malformed, Rejected; whether the event exists is not asked here."""
-    sent = payloads.decode(raw, payloads.SentRefund)
+    sent = payloads.decode(raw, payloads.Refund)
     if details := payloads.wrong_refund(sent) | payloads.wrong_time(
         sent.timestamp, now
     ):
@@ -209,7 +209,7 @@ def identify(raw: bytes) -> tuple[str, str]:
 
     Takes what either way in takes. Raises Malformed, Rejected.
     """
-    sent = payloads.decode_body(raw, payloads.SentByAnyone)
+    sent = payloads.decode_body(raw, payloads.AnyEvent)
     if details := payloads.wrong(sent, raw) | payloads.over_long(sent, size=len(raw)):
         raise payloads.Rejected(details)
     return sent.type, _name(sent)

@@ -1,8 +1,9 @@
 """The API of events, the tracker's script, and `POST /collect` under Django."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,43 +14,37 @@ from rest_framework.response import Response
 from analytics import events
 from analytics.access.authentication import site_for
 from analytics.access.idempotency import HEADER, replayable
-from analytics.ingest import collect, payloads, pipeline
+from analytics.ingest import answers, collect, openapi, payloads, pipeline
+from analytics.ingest.answers import EventOutcome
 from analytics.ingest.group_commit import Full
-from analytics.ingest.serializers import EventQuerySerializer, EventSerializer
+from analytics.ingest.serializers import EventQuerySerializer
 from analytics.ingest.writer import Work, store
 from analytics.models import Event, Site
-from analytics.questions import cursors
+from analytics.questions.event_pages import event_page
 from krafter.errors import Invalid, Unavailable, malformed
 from krafter.parsing import Lines, LinesParser, RawJSONParser
-from krafter.views import ContractViewSet, page, query, raw_body
+from krafter.views import ContractViewSet, query, raw_body
 
 
 class EventViewSet(ContractViewSet[Event]):
     queryset = Event.objects.none()
-    serializer_class = EventSerializer
+    operations = openapi.EVENTS
     parser_classes = (RawJSONParser, LinesParser)
     required_scopes: ClassVar = {"list": "analytics:read", "create": "analytics:write"}
 
     def list(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         asked = query(EventQuerySerializer, request)
-        first, last, limit = asked.get("from"), asked.get("to"), asked["limit"]
-        found = events.listing(
+        first, last = asked.get("from"), asked.get("to")
+        find = partial(
+            events.listing,
             site.pk,
             type=asked.get("type"),
             name=asked.get("name"),
             start=site.midnight(first) if first else None,
             end=site.midnight(last, later=1) if last else None,
-            before=cursors.read(asked.get("cursor")),
-            limit=limit + 1,
         )
-        shown = found[:limit]
-        more = len(found) > limit
-        return page(
-            request,
-            self.get_serializer(shown, many=True).data,
-            cursors.write(shown[-1].at, shown[-1].pk) if more else None,
-        )
+        return event_page(request, asked, find, answers.shown_event)
 
     @replayable
     def create(self, request: Request, key: str) -> Response:
@@ -68,10 +63,10 @@ class EventViewSet(ContractViewSet[Event]):
         # What is remembered for a key is part of that transaction.
         shares_commit = not is_batch and HEADER not in request.headers
         append = _append_with_others if shares_commit else events.append
-        answers = _store(items, site, append)
-        if not is_batch and "details" in answers[0]:
-            raise Invalid(answers[0]["details"])
-        return Response(answers)
+        outcomes = _store(items, site, append)
+        if not is_batch and outcomes[0].details:
+            raise Invalid(outcomes[0].details)
+        return Response(outcomes)
 
 
 def _append_with_others(batch: Sequence[events.NewEvent]) -> list[bool]:
@@ -85,41 +80,41 @@ def _store(
     items: Sequence[bytes],
     site: Site,
     append: Callable[[Sequence[events.NewEvent]], Sequence[bool]],
-) -> list[dict[str, Any]]:
+) -> list[EventOutcome]:
     """Store what is right among the items, and say of each what became of it."""
-    answers, accepted, refunds = [], [], []
+    outcomes, accepted, refunds = [], [], []
     now = timezone.now()
     for item in items:
-        answer: dict[str, Any] = {"status": "rejected"}
+        outcome = EventOutcome("rejected")
         try:
             match pipeline.read(item, site, now=now):
                 case events.NewEvent() as event:
-                    accepted.append((answer, event))
+                    accepted.append((outcome, event))
                 case refund:
-                    refunds.append((answer, refund))
+                    refunds.append((outcome, refund))
         except payloads.Rejected as rejected:
-            answer["details"] = rejected.details
-        answers.append(answer)
+            outcome.details = rejected.details
+        outcomes.append(outcome)
     stored = append([event for _, event in accepted])
-    for (answer, _), is_new in zip(accepted, stored, strict=True):
-        answer["status"] = "accepted" if is_new else "duplicate"
+    for (outcome, _), is_new in zip(accepted, stored, strict=True):
+        outcome.status = "accepted" if is_new else "duplicate"
     # After the events: a batch may hold a purchase and its refund.
     _store_refunds(site, refunds)
-    return answers
+    return outcomes
 
 
 def _store_refunds(
-    site: Site, refunds: Sequence[tuple[dict[str, Any], events.NewRefund]]
+    site: Site, refunds: Sequence[tuple[EventOutcome, events.NewRefund]]
 ) -> None:
-    """Store refunds and write what became of each into its answer."""
+    """Store refunds and write what became of each into its outcome."""
     if not refunds:
         return
-    outcomes = events.refund(site.pk, [refund for _, refund in refunds])
-    for (answer, _), outcome in zip(refunds, outcomes, strict=True):
-        if outcome.wrong:
-            answer["details"] = outcome.wrong
+    stored = events.refund(site.pk, [refund for _, refund in refunds])
+    for (outcome, _), done in zip(refunds, stored, strict=True):
+        if done.wrong:
+            outcome.details = done.wrong
         else:
-            answer["status"] = "accepted" if outcome.is_new else "duplicate"
+            outcome.status = "accepted" if done.is_new else "duplicate"
 
 
 @csrf_exempt

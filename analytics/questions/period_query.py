@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -17,15 +18,25 @@ from krafter.errors import Invalid
 from krafter.fields import DayField, StrictSerializer
 
 
-class PeriodQuerySerializer(StrictSerializer):
-    """`period`; for `custom` also the days `from` and `to`, both inclusive."""
+class DaysQuerySerializer(StrictSerializer):
+    """The days `from` and `to`, both inclusive."""
 
-    period = serializers.ChoiceField(periods.NAMES, default=periods.DEFAULT)
     to = DayField(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # `from` is a Python keyword and cannot be a class attribute.
         return {**super().get_fields(), "from": DayField(required=False)}
+
+
+class PeriodQuerySerializer(DaysQuerySerializer):
+    """`period`; for `custom` also the days `from` and `to`, both inclusive."""
+
+    period = serializers.ChoiceField(periods.NAMES, default=periods.DEFAULT)
+
+
+class DaysAnswer(msgspec.Struct):
+    first: date = msgspec.field(name="from")
+    last: date = msgspec.field(name="to")
 
 
 def today(site: Site, now: datetime | None = None) -> date:

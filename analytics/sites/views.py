@@ -12,13 +12,16 @@ from analytics.access.authentication import request_token, site_for
 from analytics.ingest import site_lookup
 from analytics.models import Site
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
+from krafter.answers import Deletion
 from krafter.errors import Invalid
+from krafter.openapi.operations import Operation
 from krafter.views import ContractViewSet
 
 
 class SiteViewSet(ContractViewSet[Site]):
     queryset = Site.objects.none()
     serializer_class = SiteSerializer
+    operations: ClassVar = {"create": Operation(headers=("Location",))}
     required_scopes: ClassVar = {
         "list": "analytics:read",
         "create": "analytics:write",
@@ -57,7 +60,7 @@ class SiteViewSet(ContractViewSet[Site]):
         site.deleted_at = timezone.now()
         site.save(update_fields=["deleted_at"])
         site_lookup.forget()
-        return Response({"deleted": True})
+        return Response(Deletion(deleted=True))
 
 
 def _save_domain(serializer: Any, **values: Any) -> None:

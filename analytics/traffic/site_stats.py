@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from analytics import events
 from analytics.events import Selection, Traffic, closed_days
 from analytics.models import SiteDay
+from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
 
@@ -29,20 +32,50 @@ REALTIME = timedelta(minutes=5)
 _QUIET = Traffic(0, 0, 0)
 
 
-def site_stats(selection: Selection, dimensions: Sequence[str] = ()) -> dict[str, Any]:
+class TrafficAnswer(msgspec.Struct):
+    pageviews: int
+    visitors: int
+    visits: int
+
+
+class DayAnswer(msgspec.Struct):
+    day: date = msgspec.field(name="date")
+    pageviews: int
+    visitors: int
+    visits: int
+
+
+class ShareAnswer(msgspec.Struct):
+    # An unknown label is null: any text could be a label that somebody sent.
+    value: str | None
+    pageviews: int
+    visitors: int
+
+
+class SiteStats(msgspec.Struct):
+    period: DaysAnswer
+    totals: TrafficAnswer
+    timeseries: list[DayAnswer]
+    breakdowns: dict[str, list[ShareAnswer]] | UnsetType = UNSET
+
+
+class Realtime(msgspec.Struct):
+    visitors: int
+    pageviews: int
+
+
+def site_stats(selection: Selection, dimensions: Sequence[str] = ()) -> SiteStats:
     """Every day of the selection, their sums, and the dimensions that are asked for."""
     by_day = traffic(selection)
-    answer: dict[str, Any] = {
-        "period": {"from": selection.first, "to": selection.last},
-        "totals": total(by_day)._asdict(),
-        "timeseries": [
-            {"date": day, **by_day.get(day, _QUIET)._asdict()}
+    return SiteStats(
+        period=DaysAnswer(selection.first, selection.last),
+        totals=TrafficAnswer(*total(by_day)),
+        timeseries=[
+            DayAnswer(day, *by_day.get(day, _QUIET))
             for day in each_day(Days(selection.first, selection.last))
         ],
-    }
-    if dimensions:
-        answer["breakdowns"] = _breakdowns(selection, dimensions)
-    return answer
+        breakdowns=_breakdowns(selection, dimensions) if dimensions else UNSET,
+    )
 
 
 def traffic(selection: Selection) -> dict[date, Traffic]:
@@ -121,21 +154,21 @@ def total(by_day: Mapping[date, Traffic]) -> Traffic:
 @in_time()
 def _breakdowns(
     selection: Selection, dimensions: Sequence[str]
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[ShareAnswer]]:
     labels = [name for name in dimensions if name != "path"]
     found = {}
     if labels:
         found = events.site_breakdown_by_label(selection, labels, limit=MAX_VALUES)
     if "path" in dimensions:
         found["path"] = events.site_breakdown_by_path(selection, limit=MAX_VALUES)
-    return {name: [_shown(row) for row in found[name]] for name in dimensions}
+    return {
+        name: [
+            ShareAnswer(row.value or None, row.pageviews, row.visitors)
+            for row in found[name]
+        ]
+        for name in dimensions
+    }
 
 
-def _shown(row: events.SiteBreakdownRow) -> dict[str, Any]:
-    """An unknown label is null: any text could be a label that somebody sent."""
-    return {**row._asdict(), "value": row.value or None}
-
-
-def realtime(site_id: int, now: datetime) -> dict[str, int]:
-    found = events.presence(site_id, start=now - REALTIME, end=now)
-    return found._asdict()
+def realtime(site_id: int, now: datetime) -> Realtime:
+    return Realtime(*events.presence(site_id, start=now - REALTIME, end=now))

@@ -12,7 +12,7 @@ from analytics.ingest import drops
 from analytics.models import Site
 from analytics.questions.filters import where
 from analytics.questions.period_query import PeriodQuerySerializer, days
-from analytics.traffic import site_stats
+from analytics.traffic import openapi, site_stats
 from analytics.traffic.serializers import SiteStatsQuerySerializer
 from krafter.views import ContractViewSet, check_parameters, query
 
@@ -20,6 +20,7 @@ from krafter.views import ContractViewSet, check_parameters, query
 class SiteStatsViewSet(ContractViewSet[Site]):
     # The key is needed for every site: `public_stats` opens nothing here.
     queryset = Site.objects.none()
+    operations = openapi.SITE_STATS
     required_scopes: ClassVar = {
         "stats": "analytics:read",
         "realtime": "analytics:read",

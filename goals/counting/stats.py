@@ -3,14 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from analytics import events
-from analytics.events import Selection, closed_days
+from analytics.events import Counts, Selection, closed_days
 from analytics.models import Site
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
 from goals.counting import matched_names, open_days, rule_days
+from goals.counting.answers import Counted, GoalCounts
 from goals.counting.matched_names import matching_names_of_each
 from goals.counting.rule_days import DayCount, DayCounts
 from goals.matching import Rule
@@ -21,14 +21,12 @@ from goals.money.pricing import pricer
 Where = tuple[events.Where, ...]
 
 
-def goal_stats(
-    goal: Goal, days: Days, where: Where = ()
-) -> dict[str, int | Decimal | None]:
-    """`conversions`, `unique_conversions`, `revenue` of a goal in those days."""
+def goal_stats(goal: Goal, days: Days, where: Where = ()) -> Counted:
+    """What a goal had in those days, without its `money` and `comparison`."""
     return summed(goal, of_one(goal, by_day(goal.site_id, [goal], days, where)))
 
 
-def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[dict[str, Any]]:
+def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[GoalCounts]:
     """Each goal of a site with its stats, in the order of the list.
 
     The number of queries does not depend on how many goals there are.
@@ -44,13 +42,13 @@ def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[dict[str, 
         for currency in {goal.currency for goal in goals}
     }
     return [
-        {
-            "id": goal.id,
-            "name": goal.name,
-            "currency": goal.currency,
-            **total(days),
-            "revenue": revenue[goal.currency](amounts.get(goal.pk, {})),
-        }
+        GoalCounts(
+            goal.id,
+            goal.name,
+            goal.currency,
+            *total(days),
+            revenue[goal.currency](amounts.get(goal.pk, {})),
+        )
         for goal, days in found
     ]
 
@@ -133,19 +131,16 @@ def of_one(goal: Goal, counted: Mapping[date, DayCounts]) -> dict[date, DayCount
     return {day: counts[rule] for day, counts in counted.items()}
 
 
-def summed(
-    goal: Goal, found: Mapping[date, DayCount]
-) -> dict[str, int | Decimal | None]:
+def summed(goal: Goal, found: Mapping[date, DayCount]) -> Counted:
     amounts = sums(found)
-    return {**total(found), "revenue": pricer(amounts, goal.currency)(amounts)}
+    return Counted(*total(found), pricer(amounts, goal.currency)(amounts))
 
 
-def total(found: Mapping[date, DayCount]) -> dict[str, int]:
+def total(found: Mapping[date, DayCount]) -> Counts:
     counts = [day.counts for day in found.values()]
-    return {
-        "conversions": sum(day.conversions for day in counts),
-        "unique_conversions": sum(day.uniques for day in counts),
-    }
+    return Counts(
+        sum(day.conversions for day in counts), sum(day.uniques for day in counts)
+    )
 
 
 def sums(found: Mapping[date, DayCount]) -> conversion.Sums:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from copy import copy
 from typing import Any, ClassVar
 
+from rest_framework import serializers
+
 from analytics.models import Site
+from analytics.questions.period_query import PeriodQuerySerializer
 from goals.models import Goal
 from goals.serializers import GoalSerializer
 
@@ -17,6 +20,18 @@ class DraftSerializer(GoalSerializer):
             **GoalSerializer.Meta.extra_kwargs,
             "name": {"required": False},
         }
+
+
+class PreviewBodySerializer(PeriodQuerySerializer):
+    """A draft, or changes of the goal with the id `goal`, and a period."""
+
+    goal = serializers.UUIDField(required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        changes = GoalSerializer().get_fields()
+        for field in changes.values():
+            field.required = False
+        return {**super().get_fields(), **changes}
 
 
 def draft(site: Site, fields: Mapping[str, Any]) -> Goal:

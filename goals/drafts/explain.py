@@ -1,17 +1,36 @@
 """Why an event is a conversion of a goal, or why it is not."""
 
 from collections.abc import Iterable
-from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from goals.models import Goal
 
 
-def explain(goals: Iterable[Goal], event_type: str, name: str) -> list[dict[str, Any]]:
+class Identified(msgspec.Struct):
+    type: str
+    name: str
+
+
+class Reason(msgspec.Struct):
+    id: UUID
+    name: str
+    matches: bool
+    reason: str
+
+
+class Explanation(msgspec.Struct):
+    event: Identified
+    goals: list[Reason]
+
+
+def explain(goals: Iterable[Goal], event_type: str, name: str) -> Explanation:
     """For each goal whether it counts such an event, and the reason."""
-    answers = []
-    for goal in goals:
-        matches, reason = goal.rule.explain(event_type, name)
-        answers.append(
-            {"id": goal.id, "name": goal.name, "matches": matches, "reason": reason}
-        )
-    return answers
+    return Explanation(
+        Identified(event_type, name),
+        [
+            Reason(goal.id, goal.name, *goal.rule.explain(event_type, name))
+            for goal in goals
+        ],
+    )

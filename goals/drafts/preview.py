@@ -1,12 +1,17 @@
 """What a goal would count before it is created or edited."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from analytics import events
+from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
 from goals.counting import stats
+from goals.counting.answers import Revenue
 from goals.counting.matched_names import matching_names
 from goals.counting.rule_days import count
 from goals.models import Goal
@@ -14,8 +19,35 @@ from goals.models import Goal
 SHOWN_NAMES = 50
 
 
+class MatchedName(msgspec.Struct):
+    name: str
+    conversions: int
+
+
+class MatchedNames(msgspec.Struct):
+    """The most frequent of the names, and how many there are."""
+
+    conversions: int
+    names: list[MatchedName]
+    total_names: int
+
+
+_OfAnEdit = Annotated[MatchedNames | UnsetType, Meta(description="Of an edit.")]
+
+
+class Preview(msgspec.Struct):
+    period: DaysAnswer
+    conversions: int
+    unique_conversions: int
+    revenue: Revenue
+    names: list[MatchedName]
+    total_names: int
+    wins: _OfAnEdit = UNSET
+    loses: _OfAnEdit = UNSET
+
+
 @in_time()
-def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any]:
+def preview(goal: Goal, days: Days, before: Goal | None = None) -> Preview:
     """What the goal's rule counts in those days, and which names it matches.
 
     With `before`, also what an edit of that goal would win and lose. Counted
@@ -25,30 +57,30 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> dict[str, Any
     names = matching_names(goal.site_id, goal.rule)
     priced = [goal.rule] if goal.currency else []
     counted = count(selection, {goal.rule: names}, with_amounts=priced)
-    answer = {
-        "period": {"from": days.first, "to": days.last},
-        **stats.summed(goal, stats.of_one(goal, counted)),
-        **_names(selection, names),
-    }
+    found = stats.summed(goal, stats.of_one(goal, counted))
+    answer = Preview(
+        period=DaysAnswer(*days),
+        conversions=found.conversions,
+        unique_conversions=found.unique_conversions,
+        revenue=found.revenue,
+        names=_most_frequent(selection, names),
+        total_names=len(names),
+    )
     if before is not None:
         old = matching_names(before.site_id, before.rule)
-        answer["wins"] = _share(selection, set(names) - set(old))
-        answer["loses"] = _share(selection, set(old) - set(names))
+        answer.wins = _share(selection, set(names) - set(old))
+        answer.loses = _share(selection, set(old) - set(names))
     return answer
 
 
-def _share(selection: events.Selection, names: Collection[int]) -> dict[str, Any]:
+def _share(selection: events.Selection, names: Collection[int]) -> MatchedNames:
     by_day = events.daily(selection, names).values()
     conversions = sum(counts.conversions for counts in by_day)
-    return {"conversions": conversions, **_names(selection, names)}
+    return MatchedNames(conversions, _most_frequent(selection, names), len(names))
 
 
-def _names(selection: events.Selection, names: Collection[int]) -> dict[str, Any]:
-    """The most frequent of the names, and how many there are."""
-    return {
-        "names": [
-            {"name": name, "conversions": times}
-            for name, times in events.top_names(selection, names, SHOWN_NAMES)
-        ],
-        "total_names": len(names),
-    }
+def _most_frequent(
+    selection: events.Selection, names: Collection[int]
+) -> list[MatchedName]:
+    found = events.top_names(selection, names, SHOWN_NAMES)
+    return [MatchedName(name, times) for name, times in found]

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from analytics.access.authentication import site_for
 from analytics.ingest import payloads, pipeline
 from analytics.questions.period_query import PeriodQuerySerializer, days
+from goals.drafts import openapi
 from goals.drafts.drafts import draft, edit
 from goals.drafts.explain import explain
 from goals.drafts.preview import preview
@@ -23,6 +24,7 @@ _PERIOD = ("period", "from", "to")
 class PreviewViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
     serializer_class = PeriodQuerySerializer
+    operations = openapi.PREVIEW
     # A POST because it has a body; it changes nothing.
     required_scopes: ClassVar = {"preview": "analytics:read"}
 
@@ -46,6 +48,7 @@ class PreviewViewSet(ContractViewSet[Goal]):
 class ExplainViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
     parser_classes = (RawJSONParser,)
+    operations = openapi.EXPLAIN
     required_scopes: ClassVar = {"explain": "analytics:read"}
 
     def explain(self, request: Request, key: str) -> Response:
@@ -57,9 +60,4 @@ class ExplainViewSet(ContractViewSet[Goal]):
             raise malformed() from None
         except payloads.Rejected as rejected:
             raise Invalid(rejected.details) from None
-        return Response(
-            {
-                "event": {"type": event_type, "name": name},
-                "goals": explain(site.goals.undeleted(), event_type, name),
-            }
-        )
+        return Response(explain(site.goals.undeleted(), event_type, name))

@@ -8,6 +8,10 @@ on each request carries the version in `_meta` and in headers.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import UNSET, UnsetType
+
+from krafter.answers import Whole
+
 HANDSHAKE_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 STATELESS_VERSIONS = ("2026-07-28",)
 VERSIONS = (*STATELESS_VERSIONS, *HANDSHAKE_VERSIONS)
@@ -46,11 +50,23 @@ class Server(NamedTuple):
     call: Callable[[str, Json], Json]
 
 
+class Message(Whole):
+    """An answer of JSON-RPC 2.0: `result`, or `error`.
+
+    What fails before there is a request to answer has only `error`, a sentence.
+    """
+
+    jsonrpc: str | UnsetType = UNSET
+    id: Any = UNSET
+    result: Any = UNSET
+    error: Any = UNSET
+
+
 class Answer(NamedTuple):
     """An HTTP status and body; None for an empty body."""
 
     status: int
-    body: Json | None = None
+    body: Message | None = None
 
 
 def answer(message: Json, headers: Mapping[str, str], server: Server) -> Answer:
@@ -65,16 +81,16 @@ def answer(message: Json, headers: Mapping[str, str], server: Server) -> Answer:
         result = _result(message, server, is_stateless=is_stateless)
     except ProtocolError as error:
         return Answer(_status(error.code, is_stateless), _error(id, error))
-    return Answer(200, {"jsonrpc": "2.0", "id": id, "result": result})
+    return Answer(200, Message("2.0", id, result))
 
 
-def _error(id: Any, error: ProtocolError) -> Json:
+def _error(id: Any, error: ProtocolError) -> Message:
     said: Json = {"code": error.code, "message": error.message}
     if error.data is not None:
         said["data"] = error.data
     # Only strings and integers are valid ids; null means there was none.
     known = id if isinstance(id, str | int) and not isinstance(id, bool) else None
-    return {"jsonrpc": "2.0", "id": known, "error": said}
+    return Message("2.0", known, error=said)
 
 
 def _status(code: int, is_stateless: bool) -> int:

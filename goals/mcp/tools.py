@@ -14,8 +14,8 @@ from rest_framework.request import Request
 
 from analytics.models import ApiToken
 from analytics.sites.views import SiteViewSet
+from goals.drafts.drafts import PreviewBodySerializer
 from goals.drafts.views import PreviewViewSet
-from goals.openapi import PreviewBodySerializer
 from goals.reports.questions import (
     BreakdownQuestionSerializer,
     StatsQuestionSerializer,

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from analytics.access.authentication import request_token
-from goals.mcp import protocol, tools
+from goals.mcp import openapi, protocol, tools
 from goals.models import Goal
 from krafter.rendering import EnvelopeRenderer, encode
 from krafter.views import ContractViewSet, check_parameters, raw_body
@@ -24,6 +24,7 @@ class McpViewSet(ContractViewSet[Goal]):
     """Errors before a JSON-RPC message is read are answered as in the API."""
 
     queryset = Goal.objects.none()
+    operations = openapi.MCP
     # All tools only read.
     required_scopes: ClassVar = {"call": "analytics:read"}
 

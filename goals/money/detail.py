@@ -1,10 +1,13 @@
 """What a goal's revenue is made of: by currency, converted or not, refunds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 
 from analytics import events
 from analytics.events import Amounts
@@ -15,6 +18,40 @@ from goals.models import Goal
 from goals.money import conversion, rates
 from goals.money.conversion import PerEuro, Sums
 
+
+class Subtotal(msgspec.Struct):
+    currency: str | None
+    payment_count: int
+    refund_count: int
+    gross: Decimal
+    refunds: Decimal
+    net: Decimal
+
+
+class Converted(msgspec.Struct):
+    day: date
+    currency: str
+    amount: Decimal
+    per_euro: dict[str, Decimal]
+    worth: Decimal
+
+
+class Unconverted(msgspec.Struct):
+    currency: str
+    count: int
+    amount: Decimal
+
+
+class GoalMoney(msgspec.Struct):
+    currency: str
+    gross: Decimal
+    refunds: Decimal
+    net: Annotated[Decimal, Meta(description="The revenue.")]
+    subtotals: list[Subtotal]
+    converted: list[Converted]
+    unconverted: list[Unconverted]
+
+
 _Key = tuple[date, str | None]
 _Part = Mapping[_Key, Amounts]
 _NOTHING = Amounts(Decimal(), 0)
@@ -23,7 +60,7 @@ _NOTHING = Amounts(Decimal(), 0)
 @in_time()
 def goal_money(
     goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
-) -> dict[str, Any] | None:
+) -> GoalMoney | None:
     """The parts of a goal's revenue in those days; None without a currency."""
     if not goal.currency:
         return None
@@ -40,7 +77,7 @@ def goal_money(
 
 def detail(
     received: _Part, refunded: _Part, currency: str, per_euro: PerEuro
-) -> dict[str, Any]:
+) -> GoalMoney:
     """`net` is the revenue, and `refunds` what it lacks to `gross`. Pure.
 
     Refunds are not rounded by themselves: the three always add up.
@@ -49,17 +86,17 @@ def detail(
     gross = {key: part.total for key, part in received.items()}
     total_gross = conversion.total(gross, currency, per_euro)
     total_net = conversion.total(net, currency, per_euro)
-    return {
-        "currency": currency,
-        "gross": total_gross,
-        "refunds": total_gross - total_net,
-        "net": total_net,
-        "subtotals": [
+    return GoalMoney(
+        currency=currency,
+        gross=total_gross,
+        refunds=total_gross - total_net,
+        net=total_net,
+        subtotals=[
             _subtotal(code, received, refunded, currency) for code in _codes(net)
         ],
-        "converted": list(_converted(net, currency, per_euro)),
-        "unconverted": _unconverted(received, refunded, currency, per_euro),
-    }
+        converted=list(_converted(net, currency, per_euro)),
+        unconverted=_unconverted(received, refunded, currency, per_euro),
+    )
 
 
 def _net(received: _Part, refunded: _Part) -> dict[_Key, Decimal]:
@@ -75,7 +112,7 @@ def _codes(keys: Iterable[_Key]) -> list[str | None]:
 
 def _subtotal(
     code: str | None, received: _Part, refunded: _Part, currency: str
-) -> dict[str, Any]:
+) -> Subtotal:
     """What came and went in one currency, in its own amounts; None for no code."""
     came, went = (
         [part for (_, own), part in parts.items() if own == code]
@@ -84,35 +121,36 @@ def _subtotal(
     gross = sum((part.total for part in came), Decimal())
     back = sum((part.total for part in went), Decimal())
     unit = code or currency
-    return {
-        "currency": code,
-        "payment_count": sum(part.times for part in came),
-        "refund_count": sum(part.times for part in went),
-        "gross": conversion.in_minor_units(gross, unit),
-        "refunds": conversion.in_minor_units(-back, unit),
-        "net": conversion.in_minor_units(gross + back, unit),
-    }
+    return Subtotal(
+        currency=code,
+        payment_count=sum(part.times for part in came),
+        refund_count=sum(part.times for part in went),
+        gross=conversion.in_minor_units(gross, unit),
+        refunds=conversion.in_minor_units(-back, unit),
+        net=conversion.in_minor_units(gross + back, unit),
+    )
 
 
-def _converted(net: Sums, currency: str, per_euro: PerEuro) -> list[dict[str, Any]]:
+def _converted(net: Sums, currency: str, per_euro: PerEuro) -> Iterator[Converted]:
     """Each conversion with its rates, so that anyone can repeat it."""
-    return [
-        {
-            "day": day,
-            "currency": code,
-            "amount": conversion.in_minor_units(net[day, code], code),
-            "per_euro": {unit: per_euro(day, unit) for unit in (code, currency)},
-            "worth": worth,
-        }
-        for day, code in _foreign(net, currency)
-        if (worth := conversion.convert(net[day, code], day, code, currency, per_euro))
-        is not None
-    ]
+    for day, code in _foreign(net, currency):
+        amount = net[day, code]
+        worth = conversion.convert(amount, day, code, currency, per_euro)
+        if worth is None:
+            continue
+        rates = {unit: per_euro(day, unit) for unit in (code, currency)}
+        yield Converted(
+            day=day,
+            currency=code,
+            amount=conversion.in_minor_units(amount, code),
+            per_euro={unit: rate for unit, rate in rates.items() if rate is not None},
+            worth=worth,
+        )
 
 
 def _unconverted(
     received: _Part, refunded: _Part, currency: str, per_euro: PerEuro
-) -> list[dict[str, Any]]:
+) -> list[Unconverted]:
     """How many payments and refunds had no rate, and their net amount."""
     net = _net(received, refunded)
     counts: Counter[str] = Counter()
@@ -124,11 +162,7 @@ def _unconverted(
             counts[code] += refunded.get((day, code), _NOTHING).times
             amounts[code] += amount
     return [
-        {
-            "currency": code,
-            "count": counts[code],
-            "amount": conversion.in_minor_units(amounts[code], code),
-        }
+        Unconverted(code, counts[code], conversion.in_minor_units(amounts[code], code))
         for code in sorted(counts)
     ]
 

@@ -1,8 +1,9 @@
 """Which part of the visitors converted, and of whom it is a part."""
 
-from typing import Any
+import msgspec
 
 from analytics import events
+from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
 from analytics.traffic.site_stats import total, traffic
@@ -12,18 +13,38 @@ from goals.models import Goal
 from goals.reports import rate
 
 
+class Visitors(msgspec.Struct):
+    unique_visitors: int
+    meaning: str
+
+
+class Confidence(msgspec.Struct):
+    level: float
+    low: float
+    high: float
+
+
+class RateAnswer(msgspec.Struct):
+    period: DaysAnswer
+    numerator: Visitors
+    denominator: Visitors
+    rate: float | None
+    interval: Confidence | None
+    too_few_to_compare: bool
+
+
 def conversion_rate(
     goal: Goal,
     days: Days,
     where: stats.Where = (),
     *,
     of: Goal | None = None,
-) -> dict[str, Any]:
+) -> RateAnswer:
     """Of the site's visitors, or of those who satisfied the goal `of`."""
     selection = events.Selection(goal.site_id, *days, where)
     counted = goal if of is None else of
     by_day = stats.by_day(goal.site_id, [counted], days, where)
-    uniques = stats.total(stats.of_one(counted, by_day))["unique_conversions"]
+    uniques = stats.total(stats.of_one(counted, by_day)).uniques
     if of is None:
         converters = uniques
         if where:
@@ -44,11 +65,11 @@ def conversion_rate(
             "unique visitors who satisfied the other goal",
         )
     found = rate.rate(converters, visitors)
-    return {
-        "numerator": {"unique_visitors": converters, "meaning": meanings[0]},
-        "denominator": {"unique_visitors": visitors, "meaning": meanings[1]},
-        "rate": found and found.rate,
-        "interval": found
-        and {"level": rate.LEVEL, "low": found.low, "high": found.high},
-        "too_few_to_compare": rate.is_too_few_to_compare(visitors),
-    }
+    return RateAnswer(
+        period=DaysAnswer(*days),
+        numerator=Visitors(converters, meanings[0]),
+        denominator=Visitors(visitors, meanings[1]),
+        rate=found and found.rate,
+        interval=found and Confidence(rate.LEVEL, found.low, found.high),
+        too_few_to_compare=rate.is_too_few_to_compare(visitors),
+    )

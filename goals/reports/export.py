@@ -3,34 +3,29 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from analytics import events
+from analytics.ingest.answers import shown, stored_event
 from krafter.rendering import encode
 
 # A block of a stream; large enough that sending it outweighs making it.
 _BLOCK = 64 * 1024
 
-COLUMNS = (
-    *("id", "type", "name", "timestamp", "visitor", "page", "revenue", "currency"),
-    *("props", *events.Labels._fields),
+ConversionAnswer = stored_event(
+    "ConversionAnswer",
+    "An event that was a conversion.",
+    page=Annotated[str | None, Meta(description="Null for a page view.")],
 )
+COLUMNS = ConversionAnswer.__struct_fields__
 
 
-def conversion(entry: events.Entry) -> dict[str, Any]:
+def conversion(entry: events.Entry) -> msgspec.Struct:
     """In the words of the site's events."""
-    return {
-        "id": entry.event_id,
-        "type": entry.type,
-        "name": entry.name,
-        "timestamp": f"{entry.at:%Y-%m-%dT%H:%M:%SZ}",
-        "visitor": f"{entry.visitor & 0xFFFF_FFFF_FFFF_FFFF:016x}",
-        "page": entry.page,
-        "revenue": (None if entry.amount is None else events.from_amount(entry.amount)),
-        "currency": entry.currency,
-        "props": entry.props,
-        **entry.labels._asdict(),
-    }
+    return shown(entry, ConversionAnswer, page=entry.page)
 
 
 def ndjson(entries: Iterable[events.Entry]) -> Iterator[bytes]:
@@ -59,7 +54,7 @@ def as_csv(entries: Iterable[events.Entry]) -> Iterator[bytes]:
 
 
 def _cells(entry: events.Entry) -> list[str]:
-    cells = conversion(entry)
+    cells = msgspec.structs.asdict(conversion(entry))
     cells["props"] = None if entry.props is None else encode(entry.props).decode()
     return [_harmless(cells[column]) for column in COLUMNS]
 

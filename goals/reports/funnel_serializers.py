@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import (
+    PolymorphicProxySerializer,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from analytics.questions.period_query import PeriodQuerySerializer
@@ -22,6 +27,19 @@ class RuleSerializer(GoalSerializer):
         fields = ("type", "match_type", "match_value")
 
 
+class GoalStepSerializer(serializers.Serializer[dict[str, Any]]):
+    """A goal of the site."""
+
+    goal = serializers.UUIDField()
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="FunnelStep",
+        serializers=[RuleSerializer, GoalStepSerializer],
+        resource_type_field_name=None,
+    )
+)
 class StepField(serializers.Field[Step, Any, Any, Any]):
     """A goal of the site in `context` by its id, or a rule."""
 
@@ -40,6 +58,7 @@ class StepField(serializers.Field[Step, Any, Any, Any]):
         return Step(goal.rule, goal.pk)
 
 
+@extend_schema_serializer(component_name="FunnelBody")
 class FunnelQuestionSerializer(PeriodQuerySerializer):
     steps = serializers.ListField(
         child=StepField(), min_length=MIN_STEPS, max_length=MAX_STEPS

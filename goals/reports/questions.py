@@ -1,12 +1,12 @@
-"""What the questions about goals take, and how their answers name the days."""
+"""What the questions about goals take."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from rest_framework import serializers
 
 from analytics import events
+from analytics.questions.event_pages import PageQuerySerializer
 from analytics.questions.filters import FilterQuerySerializer
 from analytics.questions.period_query import PeriodQuerySerializer
 from analytics.questions.periods import Days, PeriodError
@@ -35,6 +35,8 @@ class TimeseriesQuestionSerializer(ComparedQuestionSerializer):
 class DimensionField(serializers.CharField):
     """A dimension, or `props.` and a key with everything that is in it."""
 
+    pattern = rf"^({'|'.join(events.DIMENSIONS)}|props\.[^\x00]+)$"
+
     def to_internal_value(self, data: Any) -> str:
         dimension = super().to_internal_value(data)
         if dimension in events.DIMENSIONS:
@@ -51,9 +53,8 @@ class BreakdownQuestionSerializer(QuestionSerializer):
     limit = serializers.IntegerField(min_value=1, max_value=1_000, default=100)
 
 
-class ConversionsQuestionSerializer(QuestionSerializer):
-    limit = serializers.IntegerField(min_value=1, max_value=1_000, default=100)
-    cursor = serializers.CharField(required=False)
+class ConversionsQuestionSerializer(QuestionSerializer, PageQuerySerializer):
+    """A page of the conversions."""
 
 
 class RateQuestionSerializer(QuestionSerializer):
@@ -70,7 +71,3 @@ def compared(validated: Mapping[str, Any], days: Days) -> Days | None:
         return comparison.window(validated["compare"], days)
     except PeriodError as error:
         raise Invalid({error.parameter: [error.message]}) from None
-
-
-def shown(days: Days) -> dict[str, date]:
-    return {"from": days.first, "to": days.last}

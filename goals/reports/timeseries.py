@@ -4,22 +4,52 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from analytics import events
 from analytics.events import Counts
+from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
 from goals.counting import stats
+from goals.counting.answers import Revenue
 from goals.counting.matched_names import matching_names
 from goals.models import Goal
 from goals.money.conversion import Sums
 from goals.money.pricing import pricer
 from goals.reports.intervals import hours, start_of, stretches
+from krafter.answers import Moment
 
-INTERVALS = ("hour", "day", "week", "month")
+Interval = Literal["hour", "day", "week", "month"]
+INTERVALS: tuple[Interval, ...] = get_args(Interval)
 
-Rows = list[dict[str, Any]]
+
+class TimeseriesPoint(msgspec.Struct, kw_only=True):
+    day: Annotated[date | UnsetType, Meta(description="Where it is of days.")] = (
+        msgspec.field(name="date", default=UNSET)
+    )
+    start: Annotated[Moment | UnsetType, Meta(description="Of an hour.")] = UNSET
+    conversions: int
+    unique_conversions: int
+    revenue: Revenue
+
+
+class ComparedTimeseries(msgspec.Struct):
+    period: DaysAnswer
+    interval: Interval
+    timeseries: list[TimeseriesPoint]
+
+
+class Timeseries(ComparedTimeseries):
+    comparison: Annotated[
+        ComparedTimeseries | UnsetType, Meta(description="With `compare`.")
+    ] = UNSET
+
+
+Rows = list[TimeseriesPoint]
 
 
 def timeseries(
@@ -45,7 +75,7 @@ def timeseries(
     sums: defaultdict[date, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
     for (day, code), amount in stats.sums(found).items():
         sums[starts[day]][day, code] = amount
-    return _rows("date", dict.fromkeys(starts.values()), counts, sums, goal.currency)
+    return _rows(dict.fromkeys(starts.values()), counts, sums, goal.currency)
 
 
 @in_time()
@@ -60,17 +90,16 @@ def _by_hours(
         if goal.currency:
             sums |= events.hourly_amounts(selection, names, start=start, end=end)
     starts = [hour for part in parts for hour in hours(*part)]
-    return _rows("start", starts, counts, sums, goal.currency)
+    return _rows(starts, counts, sums, goal.currency)
 
 
 def _rows(
-    key: str,
     starts: Iterable[date],
     counts: Mapping[Any, Counts],
     sums: Mapping[Any, Sums],
     currency: str | None,
 ) -> Rows:
-    """Rows by `key`, the start of an interval, with zeros where nothing was."""
+    """A row for each start of an interval, with zeros where nothing was."""
     everything = {
         pair: amount for part in sums.values() for pair, amount in part.items()
     }
@@ -79,11 +108,12 @@ def _rows(
     for start in starts:
         conversions, uniques = counts.get(start, Counts(0, 0))
         rows.append(
-            {
-                key: start,
-                "conversions": conversions,
-                "unique_conversions": uniques,
-                "revenue": revenue(sums.get(start, {})),
-            }
+            TimeseriesPoint(
+                day=UNSET if isinstance(start, datetime) else start,
+                start=start if isinstance(start, datetime) else UNSET,
+                conversions=conversions,
+                unique_conversions=uniques,
+                revenue=revenue(sums.get(start, {})),
+            )
         )
     return rows

@@ -1,6 +1,7 @@
 """The API of the questions about goals that go beyond their stats."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,15 +13,16 @@ from rest_framework.response import Response
 from analytics import events
 from analytics.access.authentication import site_for
 from analytics.models import Site
-from analytics.questions import cursors
+from analytics.questions.event_pages import event_page
 from analytics.questions.filters import where
-from analytics.questions.period_query import days
+from analytics.questions.period_query import DaysAnswer, days
 from analytics.questions.periods import PeriodError
+from goals.counting.answers import AllGoalStats
 from goals.counting.matched_names import matching_names
 from goals.counting.stats import all_goal_stats
 from goals.lookup import goal_for
 from goals.models import Goal
-from goals.reports import export
+from goals.reports import export, openapi
 from goals.reports.breakdown import breakdown
 from goals.reports.conversion_rate import conversion_rate
 from goals.reports.funnel_serializers import FunnelQuestionSerializer
@@ -32,16 +34,16 @@ from goals.reports.questions import (
     RateQuestionSerializer,
     TimeseriesQuestionSerializer,
     compared,
-    shown,
 )
-from goals.reports.timeseries import timeseries
+from goals.reports.timeseries import ComparedTimeseries, Timeseries, timeseries
 from krafter.errors import Invalid
 from krafter.rendering import EnvelopeRenderer
-from krafter.views import ContractViewSet, check_parameters, page, query
+from krafter.views import ContractViewSet, check_parameters, query
 
 
 class AllGoalsViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
+    operations = openapi.ALL_GOALS
     required_scopes: ClassVar = {"stats": "analytics:read"}
 
     def stats(self, request: Request, key: str) -> Response:
@@ -49,11 +51,12 @@ class AllGoalsViewSet(ContractViewSet[Goal]):
         asked = query(QuestionSerializer, request)
         period = days(site, asked)
         rows = all_goal_stats(site, period, where(asked))
-        return Response({"period": shown(period), "goals": rows})
+        return Response(AllGoalStats(DaysAnswer(*period), rows))
 
 
 class GoalReportViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
+    operations = openapi.REPORTS
     required_scopes: ClassVar = {
         "timeseries": "analytics:read",
         "breakdown": "analytics:read",
@@ -69,17 +72,13 @@ class GoalReportViewSet(ContractViewSet[Goal]):
             where(asked),
         )
         try:
-            answer: dict[str, Any] = {
-                "period": shown(period),
-                "interval": interval,
-                "timeseries": timeseries(goal, period, interval, labels),
-            }
+            rows = timeseries(goal, period, interval, labels)
+            answer = Timeseries(DaysAnswer(*period), interval, rows)
             if other := compared(asked, period):
-                answer["comparison"] = {
-                    "period": shown(other),
-                    "interval": interval,
-                    "timeseries": timeseries(goal, other, interval, labels),
-                }
+                rows = timeseries(goal, other, interval, labels)
+                answer.comparison = ComparedTimeseries(
+                    DaysAnswer(*other), interval, rows
+                )
         except PeriodError as error:
             raise Invalid({error.parameter: [error.message]}) from None
         return Response(answer)
@@ -87,22 +86,15 @@ class GoalReportViewSet(ContractViewSet[Goal]):
     def breakdown(self, request: Request, key: str, id: str) -> Response:
         goal = goal_for(request, key, id)
         asked = query(BreakdownQuestionSerializer, request)
-        period, dimension = days(goal.site, asked), asked["dimension"]
-        rows, values = breakdown(
-            goal,
-            period,
-            dimension,
-            where(asked),
-            sort=asked["sort"],
-            limit=asked["limit"],
-        )
         return Response(
-            {
-                "period": shown(period),
-                "dimension": dimension,
-                "breakdown": rows,
-                "total_values": values,
-            }
+            breakdown(
+                goal,
+                days(goal.site, asked),
+                asked["dimension"],
+                where(asked),
+                sort=asked["sort"],
+                limit=asked["limit"],
+            )
         )
 
     def rate(self, request: Request, key: str, id: str) -> Response:
@@ -110,12 +102,7 @@ class GoalReportViewSet(ContractViewSet[Goal]):
         asked = query(RateQuestionSerializer, request)
         whole = _goal_of(goal.site, asked["of"]) if "of" in asked else None
         period = days(goal.site, asked)
-        return Response(
-            {
-                "period": shown(period),
-                **conversion_rate(goal, period, where(asked), of=whole),
-            }
-        )
+        return Response(conversion_rate(goal, period, where(asked), of=whole))
 
 
 def _goal_of(site: Site, id: UUID) -> Goal:
@@ -137,6 +124,7 @@ class ConversionViewSet(ContractViewSet[Goal]):
     """A goal's conversions: page by page, or the whole period as one file."""
 
     queryset = Goal.objects.none()
+    operations = openapi.CONVERSIONS
     required_scopes: ClassVar = {"list": "analytics:read"}
     renderer_classes = (EnvelopeRenderer, CsvRenderer, NdjsonRenderer)
 
@@ -148,21 +136,8 @@ class ConversionViewSet(ContractViewSet[Goal]):
             case NdjsonRenderer():
                 return _file(request, goal, export.ndjson, "ndjson")
         asked = query(ConversionsQuestionSerializer, request)
-        limit = asked["limit"]
-        found = [
-            *events.entries(
-                *_scope_and_names(goal, asked),
-                before=cursors.read(asked.get("cursor")),
-                limit=limit + 1,
-            )
-        ]
-        shown = found[:limit]
-        more = len(found) > limit
-        return page(
-            request,
-            [export.conversion(entry) for entry in shown],
-            cursors.write(shown[-1].at, shown[-1].pk) if more else None,
-        )
+        find = partial(events.entries, *_scope_and_names(goal, asked))
+        return event_page(request, asked, find, export.conversion)
 
     def handle_exception(self, error: Exception) -> Response:
         # An error is JSON, whatever the caller accepts besides.
@@ -197,6 +172,7 @@ def _scope_and_names(
 class FunnelViewSet(ContractViewSet[Goal]):
     queryset = Goal.objects.none()
     serializer_class = FunnelQuestionSerializer
+    operations = openapi.FUNNELS
     required_scopes: ClassVar = {"query": "analytics:read"}
 
     def query(self, request: Request, key: str) -> Response:

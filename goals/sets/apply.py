@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from django.db import transaction
 from django.utils import timezone
+from msgspec import Meta
 from rest_framework import serializers
 
 from analytics.models import Site
 from goals.models import MAX_GOALS, Goal
-from goals.serializers import GoalSerializer
+from goals.serializers import GoalSerializer, GoalTypeText, MatchTypeText
 from goals.sets.diff import Definition, Plan, plan, repeated
 from krafter.errors import Invalid
 from krafter.fields import FlagField, StrictSerializer
@@ -42,6 +44,27 @@ class GoalSetSerializer(StrictSerializer):
         return [Definition(**goal) for goal in goals]
 
 
+class PlannedGoal(msgspec.Struct):
+    id: Annotated[UUID | None, Meta(description="Null for one that is not made yet.")]
+    name: str
+    type: GoalTypeText
+    match_type: MatchTypeText
+    match_value: str
+    currency: str | None
+
+
+class PlannedChange(msgspec.Struct):
+    before: PlannedGoal
+    after: PlannedGoal
+
+
+class PlanAnswer(msgspec.Struct):
+    create: list[PlannedGoal]
+    change: list[PlannedChange]
+    delete: list[PlannedGoal]
+    keep: list[PlannedGoal]
+
+
 def definitions(site: Site, *, lock: bool = False) -> dict[Goal, Definition]:
     """The goals of a site. Raises Invalid if two have the same name."""
     goals = site.goals.undeleted()
@@ -66,12 +89,8 @@ def apply(
     *,
     delete_missing: bool = True,
     dry_run: bool = False,
-) -> dict[str, list[Any]]:
-    """Apply the list; with `dry_run` only return what would change.
-
-    Returns lists of goals under `create`, `change` (`before`, `after`), `delete` and
-    `keep`. Raises Invalid.
-    """
+) -> PlanAnswer:
+    """Apply the list; with `dry_run` only return what would change. Raises Invalid."""
     with transaction.atomic():
         # The same lock as when a goal is created: no goal is added meanwhile.
         Site.objects.select_for_update().get(pk=site.pk)
@@ -79,27 +98,22 @@ def apply(
         planned = plan(present, wanted, delete_missing=delete_missing)
         if len(present) - len(planned.delete) + len(planned.create) > MAX_GOALS:
             raise Invalid({"goals": [f"A site holds at most {MAX_GOALS} goals."]})
-        answer = {
-            "create": [_shown(None, new) for new in planned.create],
-            "change": [
-                {
-                    "before": _shown(goal.id, present[goal]),
-                    "after": _shown(goal.id, new),
-                }
+        answer = PlanAnswer(
+            create=[PlannedGoal(None, *new) for new in planned.create],
+            change=[
+                PlannedChange(
+                    PlannedGoal(goal.id, *present[goal]), PlannedGoal(goal.id, *new)
+                )
                 for goal, new in planned.change
             ],
-            "delete": [_shown(goal.id, present[goal]) for goal in planned.delete],
-            "keep": [_shown(goal.id, present[goal]) for goal in planned.keep],
-        }
+            delete=[PlannedGoal(goal.id, *present[goal]) for goal in planned.delete],
+            keep=[PlannedGoal(goal.id, *present[goal]) for goal in planned.keep],
+        )
         if not dry_run:
             made = _do(site, planned)
-            for goal, shown in zip(made, answer["create"], strict=True):
-                shown["id"] = goal.id
+            for goal, shown in zip(made, answer.create, strict=True):
+                shown.id = goal.id
     return answer
-
-
-def _shown(id: UUID | None, definition: Definition) -> dict[str, Any]:
-    return {"id": id, **definition._asdict()}
 
 
 def _do(site: Site, planned: Plan[Goal]) -> list[Goal]:

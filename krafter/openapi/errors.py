@@ -1,9 +1,19 @@
-"""The errors of the API as the OpenAPI document describes them: pure data.
+"""The errors of the API as the OpenAPI document describes them.
 
 One response by status, the same for every operation that can answer with it.
 """
 
 from typing import Any, NamedTuple
+
+from krafter.errors import (
+    ApiError,
+    PreconditionFailed,
+    TooLarge,
+    invalid,
+    malformed,
+    rate_limited,
+    said,
+)
 
 Schema = dict[str, Any]
 
@@ -30,62 +40,18 @@ HEADERS: dict[str, Schema] = {
 RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 USUAL_HEADERS = (*RATE_LIMIT_HEADERS, "X-Request-ID")
 
-_SENTENCE = {"type": "string", "description": "A readable sentence."}
-
-
-def _object(**properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": {"error": _SENTENCE, **properties},
-        "required": ["error", *properties],
-    }
-
-
-SCHEMAS: dict[str, Schema] = {
-    "ApiError": _object(),
-    "ValidationError": _object(
-        details={
-            "type": "object",
-            "description": "Messages by the name of the field or parameter.",
-            "additionalProperties": {"type": "array", "items": {"type": "string"}},
-        }
-    ),
-    "RateLimitError": _object(
-        retry_after={
-            "type": "integer",
-            "minimum": 1,
-            "description": "Seconds to wait.",
-        }
-    ),
-}
-
 
 class ErrorResponse(NamedTuple):
-    """`example` is a body that the service answers with."""
+    """`example` is a body that the service answers with; its type is the schema."""
 
     name: str
     description: str
-    example: Schema
-    schema: str = "ApiError"
+    example: ApiError
     headers: tuple[str, ...] = ()
-
-    def described(self) -> Schema:
-        schema = {"$ref": f"#/components/schemas/{self.schema}"}
-        return {
-            "description": self.description,
-            "headers": header_references((*USUAL_HEADERS, *self.headers)),
-            "content": {
-                "application/json": {"schema": schema, "example": self.example}
-            },
-        }
 
 
 def header_references(names: tuple[str, ...]) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _says(message: str) -> Schema:
-    return {"error": message}
 
 
 NOT_MODIFIED: Schema = {
@@ -96,61 +62,54 @@ RESPONSES = {
     400: ErrorResponse(
         "BadRequest",
         "Broken JSON, no object, or an odd query",
-        _says("Malformed JSON"),
+        said(400, str(malformed().detail)),
     ),
     401: ErrorResponse(
         "Unauthorized",
         "The key is missing, malformed, unknown, expired or revoked.",
-        _says("Invalid or missing API key"),
+        said(401),
         headers=("WWW-Authenticate",),
     ),
-    403: ErrorResponse(
-        "Forbidden", "The key lacks the scope.", _says("Insufficient scope")
-    ),
+    403: ErrorResponse("Forbidden", "The key lacks the scope.", said(403)),
     404: ErrorResponse(
-        "NotFound", "It does not exist, or belongs to others.", _says("Not found")
+        "NotFound", "It does not exist, or belongs to others.", said(404)
     ),
     406: ErrorResponse(
         "NotAcceptable",
         "`Accept` leaves out JSON.",
-        _says("Could not satisfy the request Accept header."),
+        said(406, "Could not satisfy the request Accept header."),
     ),
     412: ErrorResponse(
         "PreconditionFailed",
         "It is not as `If-Match` says it was seen.",
-        _says("The resource has changed: its ETag does not match If-Match"),
+        said(412, PreconditionFailed.default_detail),
     ),
     413: ErrorResponse(
-        "TooLarge", "The body is too large.", _says("The body is too large")
+        "TooLarge", "The body is too large.", said(413, TooLarge.default_detail)
     ),
     415: ErrorResponse(
         "UnsupportedMediaType",
         "The body is not said to be JSON.",
-        _says('Unsupported media type "text/csv" in request.'),
+        said(415, 'Unsupported media type "text/csv" in request.'),
     ),
     422: ErrorResponse(
         "Invalid",
         "A field or a query parameter is wrong.",
-        {
-            "error": "Validation failed",
-            "details": {"name": ["This field is required."]},
-        },
-        schema="ValidationError",
+        invalid({"name": ["This field is required."]}),
     ),
     429: ErrorResponse(
         "RateLimited",
         "The limit of this minute is spent.",
-        {"error": "Rate limit exceeded", "retry_after": 23},
-        schema="RateLimitError",
+        rate_limited(23),
         headers=("Retry-After",),
     ),
     500: ErrorResponse(
-        "Failed", "A fault of the service.", _says("Internal Server Error")
+        "Failed", "A fault of the service.", said(500, "Internal Server Error")
     ),
     503: ErrorResponse(
         "Unavailable",
         "Not now: try again.",
-        _says("The database is unavailable; retry"),
+        said(503, "The database is unavailable; retry"),
         headers=("Retry-After",),
     ),
 }

@@ -1,66 +1,40 @@
 """What the OpenAPI document says of an operation that its view does not.
 
-The tables of the apps are written with these words; `krafter.openapi.schema`
-reads them.
+Each room has a module `openapi` with the operations of its views, which hand
+them over as `operations`, by action; `krafter.openapi.schema` reads them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drf_spectacular.utils import (
-    OpenApiExample,
-    OpenApiParameter,
-    extend_schema_serializer,
-)
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.fields import empty
 
 Schema = dict[str, Any]
-AnswerSerializer = serializers.Serializer[Any]
-
-
-class WholeSerializer(AnswerSerializer):
-    """An answer that is not put into the envelope."""
-
-
-@extend_schema_serializer(many=False)
-class PageSerializer(WholeSerializer):
-    next_cursor = serializers.CharField(
-        allow_null=True,
-        help_text="The `cursor` of the next page; null on the last one.",
-    )
-
-
-def page_of(item: type[serializers.BaseSerializer[Any]]) -> type[PageSerializer]:
-    """The answer of a paged list."""
-    name = item.__name__.removesuffix("Serializer") + "PageSerializer"
-    return type(name, (PageSerializer,), {"data": item(many=True)})
-
-
-@extend_schema_serializer(
-    component_name="Deletion", examples=[OpenApiExample("Deleted", {"deleted": True})]
-)
-class DeletionSerializer(AnswerSerializer):
-    deleted = serializers.BooleanField()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """One row: apart from the views, so that these stay short.
 
+    `id` is needed where resource and action would name two operations alike.
     `query` is the serializer of the parameters, `filters` the FilterSet of a
-    list. `body` and `answer` are those of the view unless given; a body may be
-    None for none, or schemas by media type; an answer may be several by status.
-    `sent` and `answered` are examples, without the envelope. `errors`, and the
-    answer's `headers`, come on top of the usual.
+    list. `body` and `answer` are the view's serializer unless given. A body may
+    be None for none, or schemas and structs by media type; an answer may be a
+    struct, a list of one, or several by status. `parts` are structs that a
+    schema refers to. `sent` and `answered` are examples, without the envelope.
+    `errors`, and the answer's `headers`, come on top of the usual.
     """
 
+    id: str = ""
     summary: str = ""
     description: str = ""
     query: Any = None
     filters: Any = None
     parameters: tuple[OpenApiParameter, ...] = ()
     body: Any = empty
+    parts: tuple[type, ...] = ()
     answer: Any = None
     status: int = 200
     sent: Schema | None = None
@@ -69,12 +43,9 @@ class Operation:
     headers: tuple[str, ...] = ()
 
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    OpenApiParameter.HEADER,
-    description="Your name for the request: it is done once, however often it comes.",
-)
+# By the action of a view.
+Operations = Mapping[str, Operation]
+
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,

@@ -1,35 +1,25 @@
-"""The OpenAPI document: derived from the views, and from the tables of the apps.
+"""The OpenAPI document: derived from the views, and from their operations.
 
 Envelope, errors, names and scopes come from here, so that none of them can be
 forgotten or differ from one operation to the next.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, get_origin
 
+import msgspec
 from django.forms import ChoiceField
-from django.utils.module_loading import import_string
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.drainage import warn
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from krafter.openapi import errors
-from krafter.openapi.operations import (
-    DeletionSerializer,
-    Operation,
-    PageSerializer,
-    Schema,
-    WholeSerializer,
-    reference,
-)
-
-_TABLES = ("analytics.openapi.OPERATIONS", "goals.openapi.OPERATIONS")
+from krafter.answers import Deletion, Page, Whole
+from krafter.openapi import errors, structs
+from krafter.openapi.operations import Operation, Schema, reference
 
 # PostgreSQL stores no NUL, and a text that is blank once trimmed is none. Anchored,
 # in words that every language reads: generated clients check patterns themselves.
@@ -47,8 +37,6 @@ _PATH_PARAMETERS: dict[str, Schema] = {
         "example": "550e8400-e29b-41d4-a716-446655440000",
     },
 }
-# Where the rule would give two operations one id, or a doubled one.
-_IDS = {"collect": "collect", "sites/{key}/goals/stats": "goals_stats_all"}
 _ACTIONS = {"partial_update": "update", "destroy": "delete"}
 # Of the actions whose body and answer are the view's serializer.
 _SUMMARIES = {
@@ -60,27 +48,14 @@ _SUMMARIES = {
 }
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
-    target_class = "analytics.access.authentication.TokenAuthentication"
-    name = "apiKey"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "An API key: `kr_live_` and 43 characters.",
-        }
-
-
 class EnvelopeSchema(AutoSchema):
     """One operation of the document, out of a viewset and its action."""
 
     view: Any
 
     def get_operation_id(self) -> str:
-        if special := _IDS.get(self.path.rpartition("/analytics/")[2]):
-            return special
-        return f"{self._resource}_{_ACTIONS.get(self._action, self._action)}"
+        action = _ACTIONS.get(self._action, self._action)
+        return self._row.id or f"{self._resource}_{action}"
 
     def get_tags(self) -> list[str]:
         return [str(self.view.queryset.model._meta.verbose_name_plural)]
@@ -111,16 +86,29 @@ class EnvelopeSchema(AutoSchema):
 
     def get_request_serializer(self) -> Any:
         body = self._row.body
-        return super().get_request_serializer() if body is empty else body
+        if body is empty:
+            return super().get_request_serializer()
+        for part in self._row.parts:
+            self._described(part)
+        if not isinstance(body, dict):
+            return body
+        return {
+            media_type: content
+            if isinstance(content, dict)
+            else self._described(content)
+            for media_type, content in body.items()
+        }
 
     def get_response_serializers(self) -> Any:
         if answer := self._row.answer:
             return answer if isinstance(answer, dict) else {self._row.status: answer}
         if self._action == "destroy":
-            return {200: DeletionSerializer}
+            return {200: Deletion}
         return super().get_response_serializers()
 
     def get_examples(self) -> list[OpenApiExample]:
+        if self._action == "destroy":
+            return [OpenApiExample("Deleted", {"deleted": True}, response_only=True)]
         answered = self._row.answered
         if answered is None:
             return []
@@ -140,10 +128,10 @@ class EnvelopeSchema(AutoSchema):
 
     @property
     def _row(self) -> Operation:
-        name = self.get_operation_id()
-        row = _rows().get(name)
+        row = self.view.operations.get(self._action)
         if row is None and self._action not in _SUMMARIES:
-            warn(f"Describe {name} in the table of its app.")
+            name = f"{self._action} of {type(self.view).__name__}"
+            warn(f"Describe {name} among the view's operations.")
         return row or _UNDESCRIBED
 
     @property
@@ -206,15 +194,29 @@ class EnvelopeSchema(AutoSchema):
 
     def _error(self, status: int) -> Schema:
         error = errors.RESPONSES[status]
-        self._component("schemas", error.schema, errors.SCHEMAS[error.schema])
-        self._headers(*error.headers)
-        return self._component("responses", error.name, error.described())
+        content = {
+            "schema": self._described(type(error.example)),
+            "example": msgspec.to_builtins(error.example),
+        }
+        response = {
+            "description": error.description,
+            "headers": self._headers(*error.headers),
+            "content": {"application/json": content},
+        }
+        return self._component("responses", error.name, response)
 
     def _headers(self, *names: str) -> Schema:
         names = (*errors.USUAL_HEADERS, *names)
         for name in names:
             self._component("headers", name, errors.HEADERS[name])
         return errors.header_references(names)
+
+    def _described(self, type_: Any) -> Schema:
+        """The schema of a struct, or of a list of one."""
+        schema, components = structs.described(type_)
+        for name, content in components.items():
+            self._component("schemas", name, content)
+        return schema
 
     def _component(self, kind: str, name: str, content: Schema) -> Schema:
         """A reference to a component, which is made unless there is one."""
@@ -229,12 +231,17 @@ class EnvelopeSchema(AutoSchema):
         media_types: Any = None,
         direction: Any = "response",
     ) -> Schema:
+        is_struct = structs.is_struct(serializer)
         response: Schema = super()._get_response_for_code(
-            serializer, status_code, media_types, direction
+            self._described(serializer) if is_struct else serializer,
+            status_code,
+            media_types,
+            direction,
         )
-        response["headers"] = self._headers(*self._own_headers(serializer))
+        answer = get_origin(serializer) or serializer
+        response["headers"] = self._headers(*self._own_headers(answer))
         response["description"] = response["description"] or "Done."
-        if not _is(serializer, WholeSerializer):
+        if not (isinstance(answer, type) and issubclass(answer, Whole)):
             for media in response.get("content", {}).values():
                 self._wrap(media)
         for media_type, media in response.get("content", {}).items():
@@ -242,11 +249,15 @@ class EnvelopeSchema(AutoSchema):
                 media["schema"] = {"type": "string"}
         return response
 
-    def _own_headers(self, serializer: Any) -> list[str]:
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        # Said in full, an answer is no item of a list.
+        return self._row.answer is None and super()._is_list_view(serializer)
+
+    def _own_headers(self, answer: Any) -> list[str]:
         names = [*self._row.headers]
         if self.method == "GET":
             names.append("ETag")
-        if _is(serializer, PageSerializer):
+        if answer is Page:
             names.append("Link")
         return names
 
@@ -285,6 +296,11 @@ class EnvelopeSchema(AutoSchema):
                 content.pop("readOnly", None)
         return schema
 
+    def _insert_field_validators(self, field: Any, schema: Schema) -> None:
+        super()._insert_field_validators(field, schema)
+        if pattern := getattr(field, "pattern", None):
+            schema["pattern"] = pattern
+
     def _map_serializer_field(
         self, field: Any, direction: Any, bypass_extensions: bool = False
     ) -> Schema:
@@ -296,26 +312,9 @@ class EnvelopeSchema(AutoSchema):
             self._insert_field_validators(field, schema)
             may_be_blank = field.allow_blank or not field.trim_whitespace
             schema.setdefault("pattern", _TEXT if may_be_blank else _NOT_BLANK)
-        if isinstance(field, serializers.DecimalField):
-            # It is exact, which `double` would tell clients to give up.
-            schema.pop("format", None)
         if isinstance(field, serializers.ListField) and not field.allow_empty:
             schema["minItems"] = 1
         return schema
-
-
-def _is(serializer: Any, base: type) -> bool:
-    return isinstance(serializer, base) or (
-        isinstance(serializer, type) and issubclass(serializer, base)
-    )
-
-
-@cache
-def _rows() -> Mapping[str, Operation]:
-    """The tables, loaded late: they import models."""
-    return {
-        name: row for table in _TABLES for name, row in import_string(table).items()
-    }
 
 
 _UNDESCRIBED = Operation()

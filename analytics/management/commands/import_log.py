@@ -161,7 +161,7 @@ def _resolve(
     # a referrer only the host counts.
     url = line.target[: payloads.MAX_URL]
     hit = pipeline.Hit(
-        sent=payloads.SentByTracker(
+        sent=payloads.TrackedEvent(
             type="pageview",
             site=site.site_key,
             url=url,

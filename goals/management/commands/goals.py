@@ -6,10 +6,11 @@ from typing import Any
 
 import yaml
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from msgspec.structs import astuple
 from rest_framework.exceptions import ValidationError
 
 from analytics.models import Site
-from goals.sets.apply import GoalSetSerializer, apply, definitions
+from goals.sets.apply import GoalSetSerializer, PlannedGoal, apply, definitions
 from krafter.errors import Details, Invalid, flat_details
 
 
@@ -57,14 +58,14 @@ class Command(BaseCommand):
             delete_missing=wanted["delete_missing"],
             dry_run=dry_run,
         )
-        for goal in plan["create"]:
+        for goal in plan.create:
             self.stdout.write(f"+ {_line(goal)}")
-        for change in plan["change"]:
-            self.stdout.write(f"- {_line(change['before'])}")
-            self.stdout.write(f"+ {_line(change['after'])}")
-        for goal in plan["delete"]:
+        for change in plan.change:
+            self.stdout.write(f"- {_line(change.before)}")
+            self.stdout.write(f"+ {_line(change.after)}")
+        for goal in plan.delete:
             self.stdout.write(f"- {_line(goal)}")
-        numbers = [len(plan[name]) for name in ("create", "change", "delete", "keep")]
+        numbers = [len(part) for part in astuple(plan)]
         done = "{} created, {} changed, {} deleted, {} kept.".format(*numbers)
         self.stdout.write(f"Dry run, nothing changed: {done}" if dry_run else done)
 
@@ -91,12 +92,9 @@ def _read(name: str) -> Any:
         raise CommandError(f"{name} is not YAML: {error}") from None
 
 
-def _line(goal: dict[str, Any]) -> str:
-    currency = f" {goal['currency']}" if goal["currency"] else ""
-    return (
-        f"{goal['name']}: {goal['type']} {goal['match_type']}"
-        f" {goal['match_value']!r}{currency}"
-    )
+def _line(goal: PlannedGoal) -> str:
+    currency = f" {goal.currency}" if goal.currency else ""
+    return f"{goal.name}: {goal.type} {goal.match_type} {goal.match_value!r}{currency}"
 
 
 def _sentences(details: Details) -> str:

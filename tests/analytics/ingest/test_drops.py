@@ -16,7 +16,6 @@ from analytics import events
 from analytics.ingest import drops, writer
 from analytics.ingest.pipeline import DROP_RULES, Dropped
 from analytics.models import DropCount, Event
-from analytics.traffic.serializers import DropsSerializer
 from tests.factories import SiteFactory
 from tests.queries import assert_queries, captured_queries
 
@@ -309,8 +308,3 @@ def test_every_rule_of_a_site_is_explained(ask):
     text = (ROOT / "docs" / "site-stats.md").read_text()
     for row in ask()["drops"]:
         assert re.search(f"^\\| .*`{row['rule']}`.* \\|", text, re.M), row
-
-
-def test_described_answer_is_the_answer(ask):
-    answer = ask()
-    assert DropsSerializer(answer).data == answer

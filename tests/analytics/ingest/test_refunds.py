@@ -344,7 +344,8 @@ def test_revenue_equals_a_recount(orders):
     )
     days = Days(date(2026, 3, 2), date(2026, 3, 4))
     answer = goal_stats(goal, days)
-    assert Fraction(answer["revenue"] or 0) == expected
-    assert answer["conversions"] == len(orders)
-    money = goal_money(goal, days) or {}
-    assert money["net"] == answer["revenue"]
+    assert Fraction(answer.revenue or 0) == expected
+    assert answer.conversions == len(orders)
+    money = goal_money(goal, days)
+    assert money is not None
+    assert money.net == answer.revenue

@@ -223,7 +223,7 @@ def test_live_day_misses_no_event_that_commits_while_it_is_read():
     rounds, errors = 40, []
 
     def conversions():
-        return stats.goal_stats(goal, days)["conversions"]
+        return stats.goal_stats(goal, days).conversions
 
     def write(number):
         for i in range(rounds):
@@ -247,4 +247,4 @@ def test_live_day_misses_no_event_that_commits_while_it_is_read():
         thread.join()
     assert not errors
     assert conversions() == 120
-    assert stats.goal_stats(goal, days)["unique_conversions"] == 120
+    assert stats.goal_stats(goal, days).unique_conversions == 120

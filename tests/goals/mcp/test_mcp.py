@@ -9,6 +9,7 @@ import pytest
 from mcp import MCPError
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from msgspec import UNSET
 
 from goals.mcp import protocol
 from goals.mcp.tools import TOOLS
@@ -48,8 +49,8 @@ def ask(method, params=None, version=None, **headers):
 
 def code(answer):
     assert answer.body is not None
-    assert "result" not in answer.body
-    return answer.body["error"]["code"]
+    assert answer.body.result is UNSET
+    return answer.body.error["code"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def code(answer):
     ],
 )
 def test_handshake_agrees_on_a_version(asked, agreed):
-    result = ask("initialize", {"protocolVersion": asked}).body["result"]
+    result = ask("initialize", {"protocolVersion": asked}).body.result
     assert result["protocolVersion"] == agreed
     assert result["capabilities"] == {"tools": {}}
     assert result["serverInfo"] == SERVER.info
@@ -72,15 +73,15 @@ def test_handshake_agrees_on_a_version(asked, agreed):
 
 @pytest.mark.parametrize("version", [None, *protocol.HANDSHAKE_VERSIONS])
 def test_handshaken_version_gets_bare_results(version):
-    assert ask("ping", version=version).body["result"] == {}
-    assert ask("tools/list", version=version).body["result"] == {"tools": SERVER.tools}
+    assert ask("ping", version=version).body.result == {}
+    assert ask("tools/list", version=version).body.result == {"tools": SERVER.tools}
 
 
 def test_stateless_version_gets_results_that_say_more():
     (version,) = protocol.STATELESS_VERSIONS
-    found = ask("server/discover", version=version).body["result"]
+    found = ask("server/discover", version=version).body.result
     assert found["supportedVersions"] == [*protocol.VERSIONS]
-    listed = ask("tools/list", version=version).body["result"]
+    listed = ask("tools/list", version=version).body.result
     for result in (found, listed):
         assert result["resultType"] == "complete"
         assert result["cacheScope"] == "private"
@@ -91,7 +92,7 @@ def test_stateless_version_gets_results_that_say_more():
         version,
         **{"Mcp-Name": "echo"},
     )
-    assert called.body["result"] == {
+    assert called.body.result == {
         "resultType": "complete",
         "structuredContent": {"echo": {"a": 1}},
     }
@@ -123,7 +124,7 @@ def test_unknown_version_is_told_the_known_ones(version):
     assert (answer.status, code(answer)) == (400, protocol.UNSUPPORTED_VERSION)
     assert answer.body is not None
     data = {"supported": [*protocol.VERSIONS], "requested": version}
-    assert answer.body["error"]["data"] == data
+    assert answer.body.error["data"] == data
 
 
 def test_unknown_stateless_version_is_told_the_known_ones():
@@ -140,7 +141,7 @@ def test_unknown_stateless_version_is_told_the_known_ones():
 def test_unknown_method_is_an_error(version, status):
     answer = ask("resources/list", version=version)
     assert (answer.status, code(answer)) == (status, protocol.METHOD_NOT_FOUND)
-    assert answer.body["id"] == 7
+    assert answer.body.id == 7
 
 
 def test_each_era_has_its_own_way_to_begin():

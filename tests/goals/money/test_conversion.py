@@ -234,16 +234,15 @@ def test_gross_less_refunds_is_net_is_revenue(payments, currency):
             parts[day, code] = events.Amounts(old.total + part, old.times + 1)
     shown = detail(received, refunded, currency, RATES.per_euro)
     net = {key: part.total + refunded[key].total for key, part in received.items()}
-    assert shown["gross"] - shown["refunds"] == shown["net"]
-    assert shown["net"] == conversion.total(net, currency, RATES.per_euro)
+    assert shown.gross - shown.refunds == shown.net
+    assert shown.net == conversion.total(net, currency, RATES.per_euro)
     own = [
-        subtotal["net"]
-        for subtotal in shown["subtotals"]
-        if subtotal["currency"] in (None, currency)
+        subtotal.net
+        for subtotal in shown.subtotals
+        if subtotal.currency in (None, currency)
     ]
-    assert shown["net"] == sum(own) + sum(row["worth"] for row in shown["converted"])
+    assert shown.net == sum(own) + sum(row.worth for row in shown.converted)
     counted = sum(
-        subtotal["payment_count"] + subtotal["refund_count"]
-        for subtotal in shown["subtotals"]
+        subtotal.payment_count + subtotal.refund_count for subtotal in shown.subtotals
     )
     assert counted == 2 * len(payments)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 import time_machine
 from hypothesis import given, settings
@@ -219,7 +220,7 @@ def test_answer_equals_a_recount_of_all_ways(moves, steps, window):
         for step in steps
     ]
     scope = events.Selection(site.pk, date(2026, 3, 9), date(2026, 3, 10))
-    answer = funnel(scope, [Step(rule) for rule in rules], window)
+    answer = msgspec.to_builtins(funnel(scope, [Step(rule) for rule in rules], window))
     expected = funnel_visitors(raws, rules, timedelta(minutes=window or 1_440))
     assert visitors(answer) == expected
     dropped = [step["dropped"] for step in answer["steps"]]

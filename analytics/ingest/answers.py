@@ -1,0 +1,91 @@
+"""What the API answers about events: those stored, and what became of those sent."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from analytics import events
+from krafter.answers import Whole
+from krafter.errors import Details
+
+Outcome = Literal["accepted", "duplicate", "rejected"]
+OUTCOMES = get_args(Outcome)
+
+
+class CollectedAnswer(Whole):
+    ok: bool
+    dropped: Annotated[
+        str | UnsetType | None,
+        Meta(
+            description="With `debug=1`: the rule that dropped the event, if one did."
+        ),
+    ] = UNSET
+
+
+class EventOutcome(msgspec.Struct):
+    """What became of one event."""
+
+    status: Outcome
+    details: Annotated[
+        Details | UnsetType,
+        Meta(description="Of one that was rejected: messages by field."),
+    ] = UNSET
+
+
+def stored_event(name: str, doc: str, **more: Any) -> type[msgspec.Struct]:
+    """The struct of a stored event, with more fields before its revenue.
+
+    Made rather than written: the labels come last, and are those of the events.
+    """
+    return msgspec.defstruct(
+        name,
+        [
+            ("id", str | None),
+            ("type", Literal["pageview", "event", "goal"]),
+            ("name", str),
+            ("timestamp", _Second),
+            ("visitor", _Visitor),
+            *more.items(),
+            ("revenue", Decimal | None),
+            ("currency", Annotated[str, Meta(max_length=3)] | None),
+            ("props", dict[str, Any] | None),
+            *((label, _Label) for label in events.Labels._fields),
+        ],
+        namespace={"__doc__": doc},
+    )
+
+
+_Second = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+_Visitor = Annotated[
+    str,
+    Meta(description="A number that stands for the visitor on that day only."),
+]
+_Label = Annotated[str, Meta(description='"" where unknown.')]
+
+EventAnswer = stored_event(
+    "EventAnswer", "A stored event, in the words in which it was sent."
+)
+
+
+def shown(
+    entry: events.Entry, answer: type[msgspec.Struct], **more: Any
+) -> msgspec.Struct:
+    """The event as that struct of `stored_event`, with what it has more."""
+    return answer(
+        id=entry.event_id,
+        type=entry.type,
+        name=entry.name,
+        timestamp=f"{entry.at:%Y-%m-%dT%H:%M:%SZ}",
+        visitor=events.visitor_text(entry.visitor),
+        revenue=None if entry.amount is None else events.from_amount(entry.amount),
+        currency=entry.currency,
+        props=entry.props,
+        **more,
+        **entry.labels._asdict(),
+    )
+
+
+def shown_event(entry: events.Entry) -> msgspec.Struct:
+    return shown(entry, EventAnswer)

@@ -1,0 +1,127 @@
+"""What the OpenAPI document says of events: those sent, and those stored.
+
+Bodies are described by the structs that read them, in `payloads`.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter
+
+from analytics.access.openapi import IDEMPOTENCY_KEY
+from analytics.ingest import collect, payloads
+from analytics.ingest.answers import CollectedAnswer, EventAnswer, EventOutcome
+from analytics.ingest.serializers import EventQuerySerializer
+from analytics.models import Event
+from krafter.answers import Page
+from krafter.openapi.operations import Operation, Operations, Schema, reference
+from krafter.views import ContractViewSet
+
+# A server's body is told apart by what is in it, not by one type of msgspec's.
+_SENT: dict[str, Schema] = {
+    "Sent": {
+        "anyOf": [
+            reference("ServerEvent"),
+            reference("Refund"),
+            reference("EventBatch"),
+        ]
+    },
+    "EventBatch": {
+        "type": "object",
+        "properties": {
+            "events": {
+                "type": "array",
+                "description": "Of ServerEvent and Refund. Each is judged by"
+                " itself: what is neither is answered `rejected`.",
+                "items": {},
+                "minItems": 1,
+                "maxItems": payloads.MAX_BATCH,
+            }
+        },
+        "required": ["events"],
+        "additionalProperties": False,
+    },
+}
+
+
+def add_bodies(result: Schema, **_: Any) -> Schema:
+    """drf-spectacular's hook: what no struct says of the bodies of events."""
+    schemas = result["components"]["schemas"]
+    schemas |= _SENT
+    # Of the tracker's event, what is too long is dropped, not refused.
+    schemas["TrackedEvent"] = _unbounded(schemas["TrackedEvent"])
+    return result
+
+
+def _unbounded(node: Any) -> Any:
+    match node:
+        case dict():
+            return {
+                name: _unbounded(inner)
+                for name, inner in node.items()
+                if name != "maxLength"
+            }
+        case list():
+            return [_unbounded(inner) for inner in node]
+    return node
+
+
+class CollectViewSet(ContractViewSet[Event]):
+    """Stands for `collect`, which is no view of DRF's, in the document only."""
+
+    queryset = Event.objects.none()
+    authentication_classes = ()
+    permission_classes = ()
+    operations: ClassVar[Operations] = {
+        "collect": Operation(
+            id="collect",
+            summary="Take an event from a page",
+            description="What the tracker calls: from any origin, without a key. The"
+            " answer is the same whether the event is kept or dropped by a rule, and"
+            " is sent once it is stored. A body is at most 8 KiB.",
+            parameters=(
+                OpenApiParameter(
+                    "debug", description="`1`: name the rule that dropped it."
+                ),
+            ),
+            body={
+                "text/plain": payloads.TrackedEvent,
+                "application/json": payloads.TrackedEvent,
+            },
+            answer=CollectedAnswer,
+            status=202,
+            errors=(400, 413, 422, 429, 500, 503),
+        )
+    }
+
+    def collect(self) -> None:
+        raise NotImplementedError
+
+
+Endpoint = tuple[str, str, str, Callable[..., Any]]
+
+
+def add_collect(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """drf-spectacular's hook: the one endpoint beneath Django's routing."""
+    view = CollectViewSet.as_view({"post": "collect"})
+    return [*endpoints, (collect.PATH, collect.PATH, "POST", view)]
+
+
+EVENTS: Operations = {
+    "list": Operation(
+        query=EventQuerySerializer,
+        answer=Page[EventAnswer],  # type: ignore[valid-type] # a struct that is made
+    ),
+    "create": Operation(
+        summary="Send events from a server",
+        description="One event or refund, or a batch in which a wrong one fails no"
+        " other. As NDJSON, one of them a line.",
+        parameters=(IDEMPOTENCY_KEY,),
+        body={
+            "application/json": reference("Sent"),
+            "application/x-ndjson": {"type": "string"},
+        },
+        parts=(payloads.ServerEvent, payloads.Refund),
+        answer=list[EventOutcome],
+    ),
+}

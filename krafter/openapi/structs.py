@@ -1,0 +1,126 @@
+"""Msgspec's types as schemas of the OpenAPI document.
+
+What builds an answer, or reads a body, is what describes it. msgspec derives the
+JSON schema; here it is put in the words that the rest of the document uses, and
+that generators of clients read best.
+"""
+
+import re
+from inspect import cleandoc
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+Schema = dict[str, Any]
+
+_PREFIX = "#/components/schemas/"
+_NULL: Schema = {"type": "null"}
+# Numbers that are exact, which the format `double` would tell clients to give up.
+_DECIMAL = {"type": "string", "format": "decimal"}
+
+
+def is_struct(type_: Any) -> bool:
+    """Whether this is a struct, or a list of one."""
+    if get_origin(type_) is list:
+        return is_struct(get_args(type_)[0])
+    type_ = get_origin(type_) or type_
+    return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+
+
+def described(type_: Any) -> tuple[Schema, dict[str, Schema]]:
+    """The schema of a type, and the components that it refers to, by name."""
+    (schema,), components = msgspec.json.schema_components(
+        [type_], ref_template=f"{_PREFIX}{{name}}"
+    )
+    return _tidy(schema), {
+        _name(name): _tidy(content) for name, content in components.items()
+    }
+
+
+def _name(name: str) -> str:
+    """`Event` for a class EventAnswer, `EventPage` for a Page[EventAnswer]."""
+    if generic := re.fullmatch(r"(\w+?)_(\w+)_", name):
+        return f"{_name(generic[2])}{generic[1]}"
+    return name.removesuffix("Answer")
+
+
+def _tidy(schema: Schema) -> Schema:
+    return _ordered(_translated({**schema}))
+
+
+def _ordered(schema: Schema) -> Schema:
+    """As the rest of the document: what is said of a value before what is in it."""
+    return {**{word: schema[word] for word in _FIRST if word in schema}, **schema}
+
+
+_FIRST = ("type", "format", "minLength", "maxLength", "pattern", "description")
+
+
+def _translated(schema: Schema) -> Schema:
+    schema.pop("title", None)
+    if schema.get("default", "") is None:
+        del schema["default"]
+    if schema.items() >= _DECIMAL.items():
+        del schema["format"]
+        schema["type"] = "number"
+    elif schema == {"type": "number"}:
+        schema["format"] = "double"
+    if "description" in schema:
+        schema["description"] = cleandoc(schema["description"])
+    if schema == {"type": "object"}:
+        schema["additionalProperties"] = {}
+    if "propertyNames" in schema:
+        schema["propertyNames"] = {"type": "string", **schema["propertyNames"]}
+    if "enum" in schema:
+        # The only choices there are.
+        schema["type"] = "string"
+    for inner in ("items", "additionalProperties"):
+        if isinstance(schema.get(inner), dict):
+            schema[inner] = _tidy(schema[inner])
+    if "properties" in schema:
+        properties = {
+            name: _tidy(content) for name, content in schema["properties"].items()
+        }
+        # A field that is always null is there to tell one body from another, and
+        # some generators know no such type.
+        schema["properties"] = {
+            name: content for name, content in properties.items() if content != _NULL
+        }
+        if not schema.get("required"):
+            schema.pop("required", None)
+    if "anyOf" in schema or "$ref" in schema:
+        # Said of a field, in place of what its Python type is.
+        schema.pop("type", None)
+    if "anyOf" in schema:
+        return _any_of(schema.pop("anyOf"), schema)
+    if "$ref" in schema:
+        return _reference(schema)
+    return schema
+
+
+def _reference(schema: Schema) -> Schema:
+    place = f"{_PREFIX}{_name(schema['$ref'].removeprefix(_PREFIX))}"
+    # What else stands beside a reference is the description, if anything.
+    if "description" in schema:
+        return {"allOf": [{"$ref": place}], "description": schema["description"]}
+    return {"$ref": place}
+
+
+def _any_of(choices: list[Schema], beside: Schema) -> Schema:
+    choices = [_tidy(choice) for choice in choices]
+    values = [choice for choice in choices if choice != _NULL]
+    if len(values) == 1 and _NULL in choices:
+        (value,) = values
+        if "anyOf" in value:
+            return {**value, "anyOf": [*value["anyOf"], _NULL], **beside}
+        if "$ref" in value:
+            return {"oneOf": [value, _NULL], **beside}
+        return {**value, **beside, "type": [value["type"], "null"]}
+    # Numbers of both kinds: JSON knows one.
+    choices = [choice for choice in choices if choice != {"type": "integer"}]
+    for choice in choices:
+        if choice == {"type": "number", "format": "double"}:
+            del choice["format"]
+    if all(choice.keys() == {"type"} for choice in choices):
+        return {"type": [choice["type"] for choice in choices], **beside}
+    return {"anyOf": choices, **beside}
