@@ -78,12 +78,16 @@ class GoalAdmin(SoftDeleteAdmin):
     )
 
     def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+        self,
+        request: HttpRequest,
+        obj: object = None,
+        change: bool = False,
+        **kwargs: Any,
     ) -> Any:
         kwargs["form"] = GoalForm if obj else NewGoalForm
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
         return ("site", "created_at", "updated_at", "deleted_at") if obj else ()
 
     def fields_to_save(self, changed: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -34,12 +34,12 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-def etag_of(data: Any) -> str:
+def etag_of(data: object) -> str:
     """The ETag of a GET response with this data."""
     return etag(encode({"data": data}))
 
 
-def check_if_match(request: Request, data: Any) -> None:
+def check_if_match(request: Request, data: object) -> None:
     """Check the `If-Match` header against the current state of the resource.
 
     `data` is the current GET response. Call this while holding the lock of the

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -64,7 +64,9 @@ def malformed() -> exceptions.ParseError:
     return exceptions.ParseError("Malformed JSON")
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def exception_handler(
+    error: Exception, context: Mapping[str, object]
+) -> Response | None:
     """DRF's exception handler: turn an exception into an error response."""
     match error:
         case Http404():
@@ -122,7 +124,7 @@ _SENTENCES = {
 }
 
 
-def flat_details(detail: Any, path: str = "") -> Details:
+def flat_details(detail: object, path: str = "") -> Details:
     """DRF's nested errors as one flat mapping; keys of inner errors have dots."""
     if isinstance(detail, Mapping):
         flat: Details = {}

@@ -9,13 +9,16 @@ from rest_framework import serializers
 
 from krafter.errors import Details, flat_details
 
+AnyField = serializers.Field[Any, Any, Any, Any]
+Fields = dict[str, AnyField]
+
 
 class _NoCoercion:
     """A field that accepts one JSON type only: `1` is not "1"."""
 
     accepts: type
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         if not isinstance(data, self.accepts):
             self.fail("invalid")  # type: ignore[attr-defined]
         return super().to_internal_value(data)  # type: ignore[misc]
@@ -42,7 +45,7 @@ class NumberField(_NoCoercion, serializers.IntegerField):
 class DayField(serializers.DateField):
     """Accepts `YYYY-MM-DD` only. Python also accepts `20260131` and `2026-W05-6`."""
 
-    def to_internal_value(self, value: Any) -> Any:
+    def to_internal_value(self, value: object) -> Any:
         if not isinstance(value, str) or not _DAY.fullmatch(value):
             self.fail("invalid", format="YYYY-MM-DD")
         return super().to_internal_value(value)
@@ -57,7 +60,7 @@ class _KnownFieldsOnly:
     Read-only fields are accepted and ignored: clients may send whole objects.
     """
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         keys = set(data) if isinstance(data, Mapping) else set()
         unknown = keys - set(self.fields)  # type: ignore[attr-defined]
         errors: Details = {key: ["Unknown field."] for key in sorted(unknown)}

@@ -1,7 +1,7 @@
 """Parsers of request bodies, and of ids in paths."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,9 +18,9 @@ class RawJSONParser(parsers.BaseParser):
 
     def parse(
         self,
-        stream: Any,
+        stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, object] | None = None,
     ) -> Any:
         body: bytes = stream.read(self.max_bytes + 1)
         if len(body) > self.max_bytes:
@@ -41,9 +41,9 @@ class LinesParser(RawJSONParser):
 
     def parse(
         self,
-        stream: Any,
+        stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, object] | None = None,
     ) -> Any:
         return Lines(super().parse(stream))
 
@@ -55,9 +55,9 @@ class StrictJSONParser(RawJSONParser):
 
     def parse(
         self,
-        stream: Any,
+        stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, object] | None = None,
     ) -> Any:
         try:
             body = msgspec.json.decode(super().parse(stream))

@@ -3,7 +3,6 @@
 Errors have no envelope: see `krafter.errors`."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from rest_framework import renderers
@@ -26,9 +25,9 @@ class EnvelopeRenderer(renderers.BaseRenderer):
 
     def render(
         self,
-        data: Any,
+        data: object,
         accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
+        renderer_context: Mapping[str, object] | None = None,
     ) -> bytes:
         if data is None:
             return b""

@@ -27,7 +27,7 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
     # What the OpenAPI document says of the actions.
     operations: ClassVar[Operations] = {}
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         self.format_kwarg = None
         negotiated = self.perform_content_negotiation(request)
         request.accepted_renderer, request.accepted_media_type = negotiated
@@ -45,7 +45,9 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
             raise malformed()
         return super().get_serializer(*args, **kwargs)
 
-    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+    def options(
+        self, request: HttpRequest, *args: object, **kwargs: object
+    ) -> Response:
         allow = ", ".join(self.allowed_methods)
         return Response(status=status.HTTP_204_NO_CONTENT, headers={"Allow": allow})
 
@@ -57,7 +59,7 @@ def raw_body(request: Request) -> Any:
     return request.data
 
 
-def page(request: Request, rows: Any, next_cursor: str | None) -> Response:
+def page(request: Request, rows: list[Any], next_cursor: str | None) -> Response:
     """A page of a list, with the URL of the next page in the `Link` header."""
     response = Response(Page(rows, next_cursor))
     if next_cursor is not None:

@@ -21,7 +21,9 @@ class StateFilter(RadioFilter):
     parameter_name = "state"
     all_option: Any = ("", "Not deleted")
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: object
+    ) -> list[tuple[str, str]]:
         return [("deleted", "Deleted"), ("all", "All")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -42,11 +44,11 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
     actions = ("delete_selected", "restore_selected")
     actions_detail: Any = ("restore",)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         is_undeleted = getattr(obj, "deleted_at", None) is None
         return is_undeleted and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         is_undeleted = getattr(obj, "deleted_at", None) is None
         return is_undeleted and super().has_delete_permission(request, obj)
 

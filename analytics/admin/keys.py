@@ -62,7 +62,9 @@ class StateFilter(RadioFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: object
+    ) -> list[tuple[str, str]]:
         return [("usable", "Usable"), ("expired", "Expired"), ("revoked", "Revoked")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -133,12 +135,16 @@ class KeyAdmin(ConfirmedActionAdmin):
         return super().get_queryset(request).prefetch_related("sites")
 
     def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+        self,
+        request: HttpRequest,
+        obj: object = None,
+        change: bool = False,
+        **kwargs: Any,
     ) -> Any:
         kwargs["form"] = KeyForm if obj else NewKeyForm
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
         # Only the name can be changed. Changing the scopes or sites of a key in
         # use would change its holder's rights without notice; issue a new key and
         # revoke the old one instead.
@@ -147,7 +153,7 @@ class KeyAdmin(ConfirmedActionAdmin):
         shown = [name for _, options in self.fieldsets for name in options["fields"]]
         return [name for name in shown if name != "name"]
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # A deleted key could no longer be identified by its prefix in logs.
         return False
 

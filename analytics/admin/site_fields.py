@@ -65,7 +65,9 @@ class SitesField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes n
 
 
 class SiteFilter(RelatedDropdownFilter):
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: object
+    ) -> Any:
         return [(site.pk, _label(site)) for site in _sites()]
 
     def has_output(self) -> bool:
@@ -79,7 +81,9 @@ class SiteNumberFilter(DropdownFilter):
     title = "site"
     parameter_name = "site_id"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(
+        self, request: HttpRequest, model_admin: object
+    ) -> list[tuple[str, str]]:
         sites = [(str(site.pk), _label(site)) for site in _sites()]
         return [(str(DropCount.NO_SITE), "Unknown site key"), *sites]
 

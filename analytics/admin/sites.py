@@ -90,7 +90,7 @@ class SiteAdmin(SoftDeleteAdmin):
         "The site is available in the API again, and events from its pages are stored."
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
         # The team cannot change: keys of the team may be narrowed to this site.
         return ("team", "site_key", "created_at", "deleted_at") if obj else ()
 

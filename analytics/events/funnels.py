@@ -6,10 +6,12 @@ from itertools import accumulate
 from typing import Any
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigIntegerField, Case, Func, Value, When
+from django.db.models.sql.compiler import SQLCompiler
 
 from analytics.events.selection import Selection
-from analytics.events.statements import around, compiled
+from analytics.events.statements import Expressed, around, compiled
 
 # No day is longer, even one with a change of the site's zone in it.
 _WHOLE_DAY = timedelta(days=3)
@@ -100,13 +102,17 @@ class _Microseconds(Func):
 
     output_field = BigIntegerField()
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> Expressed:
         # The float is exact to a quarter of a microsecond; EXTRACT would give
         # a decimal, which is slower.
         template = "ROUND(DATE_PART('epoch', %(expressions)s) * 1000000)::bigint"
         return self.as_sql(compiler, connection, template=template)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Expressed:
         # Times are text. Their fraction has six digits or is missing.
         template = (
             "STRFTIME('%%%%s', SUBSTR(%(expressions)s, 1, 19)) * 1000000"

@@ -3,7 +3,11 @@
 from typing import Any
 
 import msgspec
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, TextField, Value
+from django.db.models.sql.compiler import SQLCompiler
+
+from analytics.events.statements import Expressed
 
 # Above it not every whole number has a double of its own.
 _LARGEST_WHOLE = 2**53
@@ -47,12 +51,16 @@ class Prop(Func):
     def __init__(self, key: str) -> None:
         super().__init__("props", Value(key))
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> Expressed:
         return self.as_sql(
             compiler, connection, template=_ON_POSTGRESQL, arg_joiner=" -> "
         )
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Expressed:
         return self.as_sql(
             compiler,
             connection,

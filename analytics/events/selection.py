@@ -5,9 +5,11 @@ from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateField, Lookup, QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.fields.related import ForeignKey
+from django.db.models.sql.compiler import SQLCompiler
 
 from analytics.models import Context, Event, Fact
 from analytics.questions.labels import Where
@@ -67,13 +69,17 @@ class OneOf(Lookup):
     def get_prep_lookup(self) -> list[int]:
         return list(self.rhs)
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, list[Any]]:
         column, params = self.process_lhs(compiler, connection)
         # Of the column's own type: PostgreSQL hashes no other. It would compare
         # each event with up to all of them.
         return f"{column} = ANY(%s::bigint[])", [*params, self.rhs]
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, list[Any]]:
         column, params = self.process_lhs(compiler, connection)
         ids = msgspec.json.encode(self.rhs).decode()
         some = "(SELECT value FROM json_each(%s))"
@@ -92,11 +98,15 @@ class Within(Lookup):
     lookup_name = "within"
     prepare_rhs = False
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, list[Any]]:
         column, params = self.process_lhs(compiler, connection)
         return f"{column} = ANY(%s)", [*params, list(each_day(self.rhs))]
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, list[Any]]:
         column, params = self.process_lhs(compiler, connection)
         ends = [day.isoformat() for day in self.rhs]
         return f"{column} BETWEEN %s AND %s", [*params, *ends]

@@ -6,10 +6,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, Func, IntegerField, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 
 from analytics.events.counts import Counts, summed
 from analytics.events.selection import Selection
+from analytics.events.statements import Expressed
 from analytics.models import Adjustment, Event, Fact
 
 _HOUR = timedelta(hours=1)
@@ -75,12 +78,16 @@ class _HoursSince(Func):
         self._start = int(start.timestamp())
         super().__init__("at")
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> Expressed:
         seconds = "EXTRACT(EPOCH FROM %(expressions)s)"
         template = f"FLOOR(({seconds} - {self._start}) / 3600)::int"
         return self.as_sql(compiler, connection, template=template)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Expressed:
         """Without the fraction of a second: SQLite would round .9999 up."""
         seconds = "STRFTIME('%%%%s', SUBSTR(%(expressions)s, 1, 19))"
         template = f"({seconds} - {self._start}) / 3600"

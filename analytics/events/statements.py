@@ -16,6 +16,8 @@ _CHUNK = 2_000
 
 # A statement and its parameters.
 Compiled = tuple[str, Sequence[Any]]
+# The same of one expression, in the types of Django's own.
+Expressed = tuple[str, tuple[str | int, ...]]
 
 
 def compiled(found: QuerySet[Any, Any]) -> Compiled:

@@ -8,11 +8,13 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
+from django.db.models.sql.compiler import SQLCompiler
 
 from analytics.events.selection import Selection
-from analytics.events.statements import around, as_day, day_by_day
+from analytics.events.statements import Expressed, around, as_day, day_by_day
 from analytics.models import Event, EventType
 
 # A visit ends when its visitor is silent for longer than this. Whole seconds
@@ -67,13 +69,17 @@ class _Second(Func):
 
     output_field = IntegerField()
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> Expressed:
         # A float is exact to a quarter of a microsecond here. EXTRACT gives a
         # decimal, which made the whole question 40 % slower.
         template = "FLOOR(DATE_PART('epoch', %(expressions)s))"
         return self.as_sql(compiler, connection, template=template)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Expressed:
         # Cut from the text, since SQLite rounds .9996 up to the next second.
         template = "CAST(STRFTIME('%%%%s', SUBSTR(%(expressions)s, 1, 19)) AS integer)"
         return self.as_sql(compiler, connection, template=template, **context)

@@ -4,9 +4,11 @@ Bodies are described by the structs that read them, in `payloads`.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+import msgspec
 from drf_spectacular.utils import OpenApiParameter
+from msgspec import Meta
 
 from analytics.access.openapi import IDEMPOTENCY_KEY
 from analytics.ingest import collect, payloads
@@ -17,43 +19,32 @@ from krafter.answers import Page
 from krafter.openapi.operations import Operation, Operations, Schema, reference
 from krafter.views import ContractViewSet
 
-# A server's body is told apart by what is in it, not by one type of msgspec's.
-_SENT: dict[str, Schema] = {
-    "Sent": {
-        "anyOf": [
-            reference("ServerEvent"),
-            reference("Refund"),
-            reference("EventBatch"),
-        ]
-    },
-    "EventBatch": {
-        "type": "object",
-        "properties": {
-            "events": {
-                "type": "array",
-                "description": "Of ServerEvent and Refund. Each is judged by"
-                " itself: what is neither is answered `rejected`.",
-                "items": {},
-                "minItems": 1,
-                "maxItems": payloads.MAX_BATCH,
-            }
-        },
-        "required": ["events"],
-        "additionalProperties": False,
-    },
-}
+
+class EventBatch(msgspec.Struct, forbid_unknown_fields=True):
+    events: Annotated[
+        list[Any],
+        Meta(
+            min_length=1,
+            max_length=payloads.MAX_BATCH,
+            description="Of ServerEvent and Refund. Each is judged by itself: what is"
+            " neither is answered `rejected`.",
+        ),
+    ]
 
 
-def add_bodies(result: Schema, **_: Any) -> Schema:
+_SENT = [payloads.ServerEvent, payloads.Refund, EventBatch]
+
+
+def add_bodies(result: Schema, **_: object) -> Schema:
     """drf-spectacular's hook: what no struct says of the bodies of events."""
     schemas = result["components"]["schemas"]
-    schemas |= _SENT
+    schemas["Sent"] = {"anyOf": [reference(struct.__name__) for struct in _SENT]}
     # Of the tracker's event, what is too long is dropped, not refused.
     schemas["TrackedEvent"] = _unbounded(schemas["TrackedEvent"])
     return result
 
 
-def _unbounded(node: Any) -> Any:
+def _unbounded(node: object) -> object:
     match node:
         case dict():
             return {
@@ -84,10 +75,9 @@ class CollectViewSet(ContractViewSet[Event]):
                     "debug", description="`1`: name the rule that dropped it."
                 ),
             ),
-            body={
-                "text/plain": payloads.TrackedEvent,
-                "application/json": payloads.TrackedEvent,
-            },
+            body=dict.fromkeys(
+                ("text/plain", "application/json"), payloads.TrackedEvent
+            ),
             answer=CollectedAnswer,
             status=202,
             errors=(400, 413, 422, 429, 500, 503),
@@ -121,7 +111,7 @@ EVENTS: Operations = {
             "application/json": reference("Sent"),
             "application/x-ndjson": {"type": "string"},
         },
-        parts=(payloads.ServerEvent, payloads.Refund),
+        parts=tuple(_SENT),
         answer=list[EventOutcome],
     ),
 }

@@ -11,7 +11,7 @@ from typing import Any
 from rest_framework import serializers
 
 from analytics.questions.labels import Labels, Where
-from krafter.fields import StrictSerializer
+from krafter.fields import Fields, StrictSerializer
 
 LABELS = Labels._fields
 UNKNOWN = "(none)"
@@ -43,7 +43,7 @@ def parse(label: str, text: str) -> Where:
 class LabelField(serializers.CharField):
     """A filter parameter; its validated value is a Where."""
 
-    def run_validation(self, data: Any = serializers.empty) -> Any:
+    def run_validation(self, data: object = serializers.empty) -> Any:
         text = super().run_validation(data)
         try:
             return parse(str(self.field_name), text)
@@ -54,7 +54,7 @@ class LabelField(serializers.CharField):
 class FilterQuerySerializer(StrictSerializer):
     """One optional filter parameter for each label."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> Fields:
         labels = {
             label: LabelField(
                 required=False, trim_whitespace=False, max_length=_MAX_LENGTH

@@ -15,7 +15,7 @@ from rest_framework import serializers
 from analytics.models import Site
 from analytics.questions import periods
 from krafter.errors import Invalid
-from krafter.fields import DayField, StrictSerializer
+from krafter.fields import DayField, Fields, StrictSerializer
 
 
 class DaysQuerySerializer(StrictSerializer):
@@ -23,7 +23,7 @@ class DaysQuerySerializer(StrictSerializer):
 
     to = DayField(required=False)
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> Fields:
         # `from` is a Python keyword and cannot be a class attribute.
         return {**super().get_fields(), "from": DayField(required=False)}
 

@@ -15,7 +15,7 @@ class DimensionsField(serializers.CharField):
     one = "|".join(DIMENSIONS)
     pattern = f"^({one})(,({one}))*$"
 
-    def run_validation(self, data: Any = serializers.empty) -> Any:
+    def run_validation(self, data: object = serializers.empty) -> Any:
         names = super().run_validation(data).split(",")
         for name in names:
             if name not in DIMENSIONS:

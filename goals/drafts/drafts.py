@@ -10,6 +10,7 @@ from analytics.models import Site
 from analytics.questions.period_query import PeriodQuerySerializer
 from goals.models import Goal
 from goals.serializers import GoalSerializer
+from krafter.fields import Fields
 
 
 class DraftSerializer(GoalSerializer):
@@ -27,7 +28,7 @@ class PreviewBodySerializer(PeriodQuerySerializer):
 
     goal = serializers.UUIDField(required=False)
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> Fields:
         changes = GoalSerializer().get_fields()
         for field in changes.values():
             field.required = False

@@ -25,7 +25,7 @@ from goals.reports.views import GoalReportViewSet
 from goals.serializers import GoalSerializer
 from goals.views import GoalViewSet
 from krafter.errors import Invalid, exception_handler
-from krafter.fields import DayField, StrictSerializer, TextField
+from krafter.fields import AnyField, DayField, Fields, StrictSerializer, TextField
 from krafter.parsing import StrictJSONParser
 from krafter.rendering import encode
 
@@ -42,7 +42,7 @@ class GoalListSerializer(StrictSerializer):
 
     search = TextField(required=False, help_text="In name or match value.")
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> Fields:
         goal = GoalSerializer().get_fields()
         chosen = {name: goal[name] for name in ("type", "match_type", "currency")}
         for field in chosen.values():
@@ -155,7 +155,7 @@ TOOLS = {
 }
 
 
-def _schema(field: serializers.Field[Any, Any, Any, Any]) -> Json:
+def _schema(field: AnyField) -> Json:
     schema: Json = {"type": "string"}
     match field:
         case serializers.ChoiceField():

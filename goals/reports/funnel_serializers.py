@@ -43,7 +43,7 @@ class GoalStepSerializer(serializers.Serializer[dict[str, Any]]):
 class StepField(serializers.Field[Step, Any, Any, Any]):
     """A goal of the site in `context` by its id, or a rule."""
 
-    def to_internal_value(self, data: Any) -> Step:
+    def to_internal_value(self, data: object) -> Step:
         if not isinstance(data, dict):
             raise serializers.ValidationError("Must be an object.")
         if "goal" not in data:

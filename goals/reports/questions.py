@@ -37,7 +37,7 @@ class DimensionField(serializers.CharField):
 
     pattern = rf"^({'|'.join(events.DIMENSIONS)}|props\.[^\x00]+)$"
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: str) -> str:
         dimension = super().to_internal_value(data)
         if dimension in events.DIMENSIONS:
             return dimension

@@ -3,7 +3,7 @@
 One response by status, the same for every operation that can answer with it.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from krafter.errors import (
     ApiError,
@@ -14,31 +14,27 @@ from krafter.errors import (
     rate_limited,
     said,
 )
-
-Schema = dict[str, Any]
-
-
-def _integer(description: str) -> Schema:
-    return {"description": description, "schema": {"type": "integer"}}
+from krafter.openapi.operations import Schema
 
 
-def _text(description: str) -> Schema:
-    return {"description": description, "schema": {"type": "string"}}
+def _header(description: str, type: str = "string") -> Schema:
+    return {"description": description, "schema": {"type": type}}
 
 
 HEADERS: dict[str, Schema] = {
-    "ETag": _text("Changes when the body does."),
-    "Link": _text('The address of the next page, `rel="next"`.'),
-    "Location": _text("Where it is."),
-    "X-Request-ID": _text("The name of the request in the service's log."),
-    "x-ratelimit-limit": _integer("Requests a minute."),
-    "x-ratelimit-remaining": _integer("How many of them are left."),
-    "x-ratelimit-reset": _integer("When the next minute begins, in Unix seconds."),
-    "Retry-After": _integer("Seconds to wait."),
-    "WWW-Authenticate": _text("`Bearer`."),
+    "ETag": _header("Changes when the body does."),
+    "Link": _header('The address of the next page, `rel="next"`.'),
+    "Location": _header("Where it is."),
+    "X-Request-ID": _header("The name of the request in the service's log."),
+    "x-ratelimit-limit": _header("Requests a minute.", "integer"),
+    "x-ratelimit-remaining": _header("How many of them are left.", "integer"),
+    "x-ratelimit-reset": _header(
+        "When the next minute begins, in Unix seconds.", "integer"
+    ),
+    "Retry-After": _header("Seconds to wait.", "integer"),
+    "WWW-Authenticate": _header("`Bearer`."),
 }
-RATE_LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
-USUAL_HEADERS = (*RATE_LIMIT_HEADERS, "X-Request-ID")
+USUAL_HEADERS = (*(name for name in HEADERS if name.startswith("x-")), "X-Request-ID")
 
 
 class ErrorResponse(NamedTuple):

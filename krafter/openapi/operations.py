@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.fields import empty
 
 Schema = dict[str, Any]
+PREFIX = "#/components/schemas/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,4 +56,4 @@ IF_MATCH = OpenApiParameter(
 
 
 def reference(component: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{component}"}
+    return {"$ref": f"{PREFIX}{component}"}

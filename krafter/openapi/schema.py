@@ -13,7 +13,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.drainage import warn
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import Direction, OpenApiExample
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -156,7 +156,7 @@ class EnvelopeSchema(AutoSchema):
                 parameter["schema"] |= {"maxLength": longest, "pattern": _TEXT}
         return parameters
 
-    def _get_request_body(self, direction: Any = "request") -> Schema | None:
+    def _get_request_body(self, direction: Direction = "request") -> Schema | None:
         body: Schema | None = super()._get_request_body(direction)
         if body and self._row.sent:
             # Beside the schema: generators cannot read one beside a body.
@@ -166,7 +166,7 @@ class EnvelopeSchema(AutoSchema):
         # A PATCH may change nothing, but it must say so: `{}`.
         return body and {**body, "required": True}
 
-    def _get_response_bodies(self, direction: Any = "response") -> Schema:
+    def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         bodies: Schema = super()._get_response_bodies(direction)
         if self.method == "GET":
             bodies["304"] = self._component(
@@ -211,7 +211,7 @@ class EnvelopeSchema(AutoSchema):
             self._component("headers", name, errors.HEADERS[name])
         return errors.header_references(names)
 
-    def _described(self, type_: Any) -> Schema:
+    def _described(self, type_: object) -> Schema:
         """The schema of a struct, or of a list of one."""
         schema, components = structs.described(type_)
         for name, content in components.items():
@@ -226,10 +226,10 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_response_for_code(
         self,
-        serializer: Any,
+        serializer: object,
         status_code: str,
         media_types: Any = None,
-        direction: Any = "response",
+        direction: Direction = "response",
     ) -> Schema:
         is_struct = structs.is_struct(serializer)
         response: Schema = super()._get_response_for_code(
@@ -253,7 +253,7 @@ class EnvelopeSchema(AutoSchema):
         # Said in full, an answer is no item of a list.
         return self._row.answer is None and super()._is_list_view(serializer)
 
-    def _own_headers(self, answer: Any) -> list[str]:
+    def _own_headers(self, answer: object) -> list[str]:
         names = [*self._row.headers]
         if self.method == "GET":
             names.append("ETag")
@@ -275,7 +275,7 @@ class EnvelopeSchema(AutoSchema):
         for example in media.get("examples", {}).values():
             example["value"] = {"data": example["value"]}
 
-    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Schema:
+    def _map_basic_serializer(self, serializer: Any, direction: Direction) -> Schema:
         schema: Schema = super()._map_basic_serializer(serializer, direction)
         if type(serializer).__doc__ is None:
             # Inherited: said of the base.
@@ -302,7 +302,7 @@ class EnvelopeSchema(AutoSchema):
             schema["pattern"] = pattern
 
     def _map_serializer_field(
-        self, field: Any, direction: Any, bypass_extensions: bool = False
+        self, field: Any, direction: Direction, bypass_extensions: bool = False
     ) -> Schema:
         schema: Schema = super()._map_serializer_field(
             field, direction, bypass_extensions
@@ -320,7 +320,7 @@ class EnvelopeSchema(AutoSchema):
 _UNDESCRIBED = Operation()
 
 
-def inline_null(result: Schema, **_: Any) -> Schema:
+def inline_null(result: Schema, **_: object) -> Schema:
     """drf-spectacular's hook: say null in place, not by a component of that name."""
     result["components"]["schemas"].pop("Null", None)
     inlined: Schema = _without(result, reference("Null"))

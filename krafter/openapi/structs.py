@@ -7,19 +7,18 @@ that generators of clients read best.
 
 import re
 from inspect import cleandoc
-from typing import Any, get_args, get_origin
+from typing import get_args, get_origin
 
 import msgspec
 
-Schema = dict[str, Any]
+from krafter.openapi.operations import PREFIX, Schema
 
-_PREFIX = "#/components/schemas/"
 _NULL: Schema = {"type": "null"}
 # Numbers that are exact, which the format `double` would tell clients to give up.
 _DECIMAL = {"type": "string", "format": "decimal"}
 
 
-def is_struct(type_: Any) -> bool:
+def is_struct(type_: object) -> bool:
     """Whether this is a struct, or a list of one."""
     if get_origin(type_) is list:
         return is_struct(get_args(type_)[0])
@@ -27,10 +26,10 @@ def is_struct(type_: Any) -> bool:
     return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
 
 
-def described(type_: Any) -> tuple[Schema, dict[str, Schema]]:
+def described(type_: object) -> tuple[Schema, dict[str, Schema]]:
     """The schema of a type, and the components that it refers to, by name."""
     (schema,), components = msgspec.json.schema_components(
-        [type_], ref_template=f"{_PREFIX}{{name}}"
+        [type_], ref_template=f"{PREFIX}{{name}}"
     )
     return _tidy(schema), {
         _name(name): _tidy(content) for name, content in components.items()
@@ -67,6 +66,8 @@ def _translated(schema: Schema) -> Schema:
         schema["format"] = "double"
     if "description" in schema:
         schema["description"] = cleandoc(schema["description"])
+    if schema.get("type") == "array":
+        schema.setdefault("items", {})
     if schema == {"type": "object"}:
         schema["additionalProperties"] = {}
     if "propertyNames" in schema:
@@ -99,7 +100,7 @@ def _translated(schema: Schema) -> Schema:
 
 
 def _reference(schema: Schema) -> Schema:
-    place = f"{_PREFIX}{_name(schema['$ref'].removeprefix(_PREFIX))}"
+    place = f"{PREFIX}{_name(schema['$ref'].removeprefix(PREFIX))}"
     # What else stands beside a reference is the description, if anything.
     if "description" in schema:
         return {"allOf": [{"$ref": place}], "description": schema["description"]}
