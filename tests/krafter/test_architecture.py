@@ -34,6 +34,16 @@ def modules_that_import(*names):
     return found
 
 
+def modules_that_import_from(*packages):
+    """The source files that import anything of these packages."""
+    imports = re.compile(rf"^\s*(?:from|import) (?:{'|'.join(packages)})\b", re.M)
+    return {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if imports.search(path.read_text())
+    }
+
+
 def test_import_contracts_are_kept():
     # A process of its own: the command turns off the loggers of the one it is in.
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
@@ -44,6 +54,22 @@ def test_import_contracts_are_kept():
     kept = re.search(r"(\d+) kept, 0 broken", result.stdout)
     assert kept
     assert int(kept[1]) >= 2
+
+
+def test_krafter_names_an_app_in_its_settings_urls_and_wsgi_only():
+    """Not by a string either, such as one that is imported when it is needed."""
+    named = {
+        path.name
+        for path in (ROOT / "krafter").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.match(r"(analytics|goals)(\.\w+)*$", node.value)
+    }
+    imported = modules_that_import_from("analytics", "goals")
+    root = {"settings.py", "urls.py", "wsgi.py"}
+    assert "settings.py" in named
+    assert named <= root
+    assert {Path(path).name for path in imported if path.startswith("krafter/")} <= root
 
 
 @pytest.mark.django_db
