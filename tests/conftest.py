@@ -1,11 +1,13 @@
 """Who asks in the tests: a reader, a writer, an owner, and a stranger."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from analytics import events
@@ -43,6 +45,16 @@ def no_rate_limits(settings: Any) -> None:
 def no_walk_over_static_files(settings: Any) -> None:
     """WhiteNoise begins with one for each test client, of 25 ms."""
     settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture
+def log_everything(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Have caplog hold every level, and each statement with its parameters."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "django.db.backends")
+    connection.force_debug_cursor = True
+    yield
+    connection.force_debug_cursor = False
 
 
 @pytest.fixture

@@ -79,5 +79,7 @@ def test_page_takes_everything_from_its_own_host():
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    for address in re.findall(rb'(?:src|href)="([^"]*)"', response.content):
+    addresses = re.findall(rb'(?:src|href)="([^"]*)"', response.content)
+    assert len(addresses) >= 3
+    for address in addresses:
         assert address.startswith(b"/static/")

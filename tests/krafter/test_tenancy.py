@@ -21,7 +21,7 @@ NOT_FOUND = (404, {"error": "Not found"})
 
 def rows():
     """Everything stored, apart from the note that a key was used."""
-    return {
+    stored = {
         model: sorted(
             str({**row, "last_used_at": None})
             for row in model._default_manager.values()
@@ -29,6 +29,9 @@ def rows():
         for label in ("analytics", "goals")
         for model in apps.get_app_config(label).get_models()
     }
+    assert stored[Site]
+    assert stored[ApiToken]
+    return stored
 
 
 def answer(response):
@@ -56,10 +59,13 @@ def test_foreign_and_unknown_look_the_same(route, stranger, ids):
 
 
 @pytest.mark.parametrize("route", LISTS, ids=labels(LISTS))
-def test_stranger_lists_only_his_own(route, stranger, ids):
-    shown = json.dumps(stranger(route.method, route.url()).json())
-    assert str(ids["site"]) not in shown
-    assert str(ids["token"]) not in shown
+def test_stranger_lists_only_his_own(route, owner, stranger, ids):
+    def told(call):
+        shown = json.dumps(call(route.method, route.url()).json())
+        return {name for name in ids if str(ids[name]) in shown}
+
+    assert told(owner) in ({"site"}, {"token"})
+    assert told(stranger) == set()
 
 
 @pytest.mark.parametrize("route", BELOW_A_SITE, ids=labels(BELOW_A_SITE))

@@ -116,6 +116,7 @@ def test_form_without_a_change_saves_nothing(operator, site):
     with captured_queries() as captured:
         response = operator.post(url("site", "change", site.pk), site_form())
     assert response.status_code == 302
+    assert [sql for sql in captured if 'FROM "analytics_site"' in sql]
     assert not [sql for sql in captured if 'UPDATE "analytics_site"' in sql]
 
 

@@ -185,6 +185,9 @@ def test_malformed_lines_are_shown_by_number_without_their_content(import_lines)
 def test_neither_address_nor_user_agent_is_stored_or_said(import_lines):
     done = import_lines(line(), line()[:-2] + "\n")
     rows = [*Event.objects.values(), *Context.objects.values()]
+    assert Event.objects.count() == len(rows) - Context.objects.count() > 0
+    assert done.out
+    assert done.err
     for text in (str(rows), done.out, done.err):
         assert "203.0.113" not in text
         assert "Gecko" not in text

@@ -55,6 +55,7 @@ def test_every_goal_of_the_demo_has_conversions_and_the_first_revenue(db, client
         reader("GET", f"/sites/{site.site_key}/goals/{goal.pk}/stats").json()["data"]
         for goal in site.goals.all()
     ]
+    assert len(answers) == 3
     for answer in answers:
         assert answer["conversions"] >= answer["unique_conversions"] > 0
     assert answers[0]["revenue"] > 1_000
