@@ -6,7 +6,8 @@ MANAGE := $(BIN)/python manage.py
 # In place of a DATABASE_URL of the shell: the first half of the tests is SQLite's.
 ON_SQLITE := env -u DATABASE_URL
 ON_POSTGRES := $(BIN)/python -m tests.postgres --
-PYTEST := $(BIN)/pytest -n 2
+# What one process has left over, the other takes.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 # The two halves of the tests would fight over the processors under make -j.
 .NOTPARALLEL:

@@ -50,3 +50,27 @@ def test_example_is_answered_as_written(send, line, status, answer):
 def test_no_example_is_left_out():
     text = (ROOT / "docs" / "api.md").read_text()
     assert len(EXAMPLES) == text.count("curl ") == text.count("```json") > 10
+
+
+# Where to change what
+
+
+def rows_of(heading, text):
+    """The cells of the table below a heading, without the row of its titles."""
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_each_place_to_look_in_exists():
+    text = (ROOT / "docs" / "development.md").read_text()
+    rows = rows_of("Where to change what", text)
+    assert len(rows) >= 20
+    for subject, places in rows:
+        paths = re.findall(r"`([^`]+)`", places)
+        assert paths, subject
+        # Nothing but paths in backticks, a comma between them.
+        assert places == ", ".join(f"`{path}`" for path in paths)
+        for path in paths:
+            found = ROOT / path
+            assert found.is_dir() if path.endswith("/") else found.is_file(), path
