@@ -17,7 +17,7 @@ from goals.counting import stats
 from tests.contract.responses import CheckedClient
 from tests.factories import GoalFactory, SiteFactory
 from tests.queries import assert_queries
-from tests.running import Live, running
+from tests.running import Service, running
 
 BASE = "/api/v1/analytics"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -173,7 +173,7 @@ def track(site: Site) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service over HTTP, several processes of it, on a database of its own."""
-    with running(tmp_path_factory.mktemp("live")) as service:
+    with running(tmp_path_factory.mktemp("service")) as service:
         yield service

@@ -29,7 +29,7 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-class Live:
+class Service:
     """A running service, and calls to it with a key that may do everything."""
 
     def __init__(self, url: str, secret: str) -> None:
@@ -57,12 +57,12 @@ class Live:
                 return Answer(error.code, error.headers, error.read())
 
     def new_site(self) -> str:
-        body = {"domain": f"{uuid.uuid4().hex}.example", "name": "Live"}
+        body = {"domain": f"{uuid.uuid4().hex}.example", "name": "Service"}
         return str(self("POST", "/sites", body).json()["data"]["site_key"])
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Live]:
+def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Service]:
     """Serve from a new database of the kind that the tests run on."""
     with _database(folder) as database_url:
         environment = {
@@ -73,11 +73,13 @@ def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Live
             **settings,
         }
         _manage(environment, "migrate", "--verbosity", "0")
-        secret = _manage(environment, "create_token", "--name", "live", "--scopes", "*")
+        secret = _manage(
+            environment, "create_token", "--name", "tests", "--scopes", "*"
+        )
         with serve(
             "krafter.wsgi:application", workers=workers, threads=8, **environment
         ) as server:
-            yield Live(server.url, secret.strip())
+            yield Service(server.url, secret.strip())
 
 
 def _manage(environment: dict[str, str], *arguments: str) -> str:
@@ -95,9 +97,9 @@ def _manage(environment: dict[str, str], *arguments: str) -> str:
 def _database(folder: Path) -> Iterator[str]:
     server = os.environ.get("DATABASE_URL", "")
     if not server.startswith("postgres"):
-        yield f"sqlite:///{folder / 'live.sqlite3'}"
+        yield f"sqlite:///{folder / 'service.sqlite3'}"
         return
-    name = f"live_{uuid.uuid4().hex}"
+    name = f"service_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"create database {name}")
         try:

@@ -90,8 +90,8 @@ def check_breaks() -> None:
 def try_out(client: str, folder: Path) -> None:
     use: Client = RUN[client](folder)
     # A service each: the limit of a minute is one for all keys of a team.
-    with service("PostgreSQL", LIMIT) as live:
-        use(live)
+    with service("PostgreSQL", LIMIT) as api:
+        use(api)
 
 
 def count_operations() -> int:

@@ -27,19 +27,19 @@ def fuzz(database: str, examples: int) -> Fuzzed:
     What is found is printed as schemathesis shows it.
     """
     seed = os.environ.get("CONTRACT_SEED")
-    with service(database) as live, tempfile.TemporaryDirectory() as folder:
+    with service(database) as api, tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
             [
                 str(Path(sys.executable).with_name("schemathesis")),
                 *("--config-file", str(CONFIGURATION), "--no-color"),
-                *("run", f"{live.origin}/api/v1/openapi.json", "--checks", "all"),
+                *("run", f"{api.origin}/api/v1/openapi.json", "--checks", "all"),
                 *("--max-examples", str(examples), "--workers", "2"),
                 *(("--seed", seed) if seed else ()),
             ],
             env={
                 **os.environ,
-                "CONTRACT_URL": live.origin,
-                "CONTRACT_KEY": live.secret,
+                "CONTRACT_URL": api.origin,
+                "CONTRACT_KEY": api.secret,
                 "PYTHONPATH": str(CONFIGURATION.parents[2]),
             },
             cwd=folder,

@@ -82,21 +82,21 @@ def python_attrs(folder: Path) -> Client:
         *("--config", folder / "config.yml"),
         PATH=f"{BIN}:{os.environ['PATH']}",
     )
-    return lambda live: run_python("openapi_python_client.py", target, live)
+    return lambda api: run_python("openapi_python_client.py", target, api)
 
 
 def python_pydantic(folder: Path) -> Client:
     target = folder / "pydantic"
     generate_by_jar("python", target, "--package-name", "krafter_pydantic")
-    return lambda live: run_python("openapi_generator.py", target, live)
+    return lambda api: run_python("openapi_generator.py", target, api)
 
 
-def run_python(script: str, generated: Path, live: Service) -> str:
+def run_python(script: str, generated: Path, api: Service) -> str:
     return run(
         sys.executable,
         CLIENTS / script,
         cwd=ROOT,
-        **credentials(live),
+        **credentials(api),
         PYTHONPATH=str(generated),
         PYTHONDONTWRITEBYTECODE="1",
     )
@@ -119,15 +119,15 @@ def typescript(folder: Path) -> Client:
     )
     run("npx", "--no-install", "tsc", cwd=project)
 
-    return lambda live: run_node("openapi_typescript.js", project, live)
+    return lambda api: run_node("openapi_typescript.js", project, api)
 
 
 def typescript_fetch(folder: Path) -> Client:
-    return lambda live: run_node("typescript_fetch.js", folder / "typescript", live)
+    return lambda api: run_node("typescript_fetch.js", folder / "typescript", api)
 
 
-def run_node(script: str, project: Path, live: Service) -> str:
-    return run("node", f"out/{script}", cwd=project, **credentials(live))
+def run_node(script: str, project: Path, api: Service) -> str:
+    return run("node", f"out/{script}", cwd=project, **credentials(api))
 
 
 # In this order: the last needs what the one before it has compiled.
@@ -140,25 +140,25 @@ RUN: Mapping[str, Callable[[Path], Client]] = {
 GENERATED = ("go", "java", "php")
 
 
-def credentials(live: Service) -> dict[str, str]:
+def credentials(api: Service) -> dict[str, str]:
     body = {"name": "reader", "scopes": ["analytics:read"]}
-    reader = call(live, "/api/v1/tokens", body)
+    reader = call(api, "/api/v1/tokens", body)
     site = {"domain": "shop.example", "name": "Shop"}
-    made = call(live, "/api/v1/analytics/sites", site)
+    made = call(api, "/api/v1/analytics/sites", site)
     return {
-        "CONTRACT_URL": live.origin,
-        "CONTRACT_KEY": live.secret,
+        "CONTRACT_URL": api.origin,
+        "CONTRACT_KEY": api.secret,
         "CONTRACT_READ_KEY": reader["token"],
         "CONTRACT_SITE": made["site_key"],
     }
 
 
-def call(live: Service, path: str, body: Any) -> Any:
+def call(api: Service, path: str, body: Any) -> Any:
     request = urllib.request.Request(
-        live.origin + path,
+        api.origin + path,
         json.dumps(body).encode(),
         {
-            "Authorization": f"Bearer {live.secret}",
+            "Authorization": f"Bearer {api.secret}",
             "Content-Type": "application/json",
         },
     )

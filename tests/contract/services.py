@@ -30,5 +30,5 @@ def service(database: str, limit: int = 0) -> Iterator[Service]:
             stack.callback(os.environ.pop, "DATABASE_URL", None)
         if database == "PostgreSQL":
             os.environ["DATABASE_URL"] = stack.enter_context(throwaway())
-        live = stack.enter_context(running(folder, RATE_LIMIT_API=str(limit)))
-        yield Service(live.url.removesuffix(BASE), live.secret)
+        api = stack.enter_context(running(folder, RATE_LIMIT_API=str(limit)))
+        yield Service(api.url.removesuffix(BASE), api.secret)

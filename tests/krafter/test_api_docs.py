@@ -7,14 +7,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from krafter.openapi import pages
 from tests.analytics.ingest.test_tracker import browser, chromium
-from tests.running import Live
+from tests.running import Service
 
 __all__ = ["browser", "chromium"]
 
 
 @pytest.fixture
-def origin(live: Live) -> str:
-    return live.url.removesuffix("/api/v1/analytics")
+def origin(service: Service) -> str:
+    return service.url.removesuffix("/api/v1/analytics")
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def test_every_operation_is_shown(page):
     expect(page.locator(".opblock")).to_have_count(sum(map(len, paths)))
 
 
-def test_pasted_key_is_tried(page, live):
+def test_pasted_key_is_tried(page, service):
     page.get_by_role("button", name="Authorize").first.click()
-    page.get_by_label("auth-bearer-value").fill(live.secret)
+    page.get_by_label("auth-bearer-value").fill(service.secret)
     page.locator(".auth-btn-wrapper .authorize").click()
     page.locator(".auth-btn-wrapper .btn-done").click()
     operation = page.locator("#operations-sites-sites_list")

@@ -343,11 +343,11 @@ def test_failure_is_logged_with_the_request_id(call, owner, monkeypatch, caplog)
 # Over HTTP
 
 
-def test_answers_without_a_body_have_none_on_the_wire(live):
-    site = live.new_site()
-    got = live("GET", f"/sites/{site}")
-    head = live("HEAD", f"/sites/{site}")
-    same = live("GET", f"/sites/{site}", If_None_Match=got.headers["ETag"])
+def test_answers_without_a_body_have_none_on_the_wire(service):
+    site = service.new_site()
+    got = service("GET", f"/sites/{site}")
+    head = service("HEAD", f"/sites/{site}")
+    same = service("GET", f"/sites/{site}", If_None_Match=got.headers["ETag"])
     assert (head.status, head.body) == (200, b"")
     assert head.headers["ETag"] == got.headers["ETag"]
     assert (same.status, same.body) == (304, b"")

@@ -200,12 +200,12 @@ def test_key_costs_few_queries(post):
     post("/goals", GOAL, queries=4)
 
 
-def test_one_of_many_at_once_is_done(live):
-    site = live.new_site()
+def test_one_of_many_at_once_is_done(service):
+    site = service.new_site()
     with ThreadPoolExecutor(8) as pool:
         answers = list(
             pool.map(
-                lambda _: live(
+                lambda _: service(
                     "POST", f"/sites/{site}/goals", GOAL, Idempotency_Key="order-1"
                 ),
                 range(24),
@@ -216,17 +216,17 @@ def test_one_of_many_at_once_is_done(live):
     }
     replayed = [answer.headers["Idempotency-Replayed"] for answer in answers]
     assert sorted(map(str, replayed)) == ["None"] + ["true"] * 23
-    assert len(live("GET", f"/sites/{site}/goals").json()["data"]) == 1
+    assert len(service("GET", f"/sites/{site}/goals").json()["data"]) == 1
 
 
-def test_many_keys_at_once_are_all_done(live):
-    site = live.new_site()
+def test_many_keys_at_once_are_all_done(service):
+    site = service.new_site()
     with ThreadPoolExecutor(8) as pool:
         answers = pool.map(
-            lambda number: live(
+            lambda number: service(
                 "POST", f"/sites/{site}/events", EVENT, Idempotency_Key=str(number // 2)
             ),
             range(48),
         )
         assert {answer.status for answer in answers} == {200}
-    assert len(live("GET", f"/sites/{site}/events").json()["data"]) == 24
+    assert len(service("GET", f"/sites/{site}/events").json()["data"]) == 24

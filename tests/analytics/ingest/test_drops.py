@@ -195,16 +195,16 @@ def test_batches_at_once_lose_no_count_and_do_not_wait_in_a_cycle(site):
     assert len(counts()) == len(dropped)
 
 
-def test_counts_hold_over_all_processes(live):
-    key = live.new_site()
+def test_counts_hold_over_all_processes(service):
+    key = service.new_site()
     event = {"site": key, "type": "pageview", "url": "/"}
 
     def collect_one(_):
-        return live("POST", "/collect", event, User_Agent="Googlebot/2.1").status
+        return service("POST", "/collect", event, User_Agent="Googlebot/2.1").status
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(collect_one, range(80))) == {202}
-    told = live("GET", f"/sites/{key}/drops").json()["data"]["drops"]
+    told = service("GET", f"/sites/{key}/drops").json()["data"]["drops"]
     assert {row["rule"]: row["count"] for row in told if row["count"]} == {
         "crawler": 80
     }

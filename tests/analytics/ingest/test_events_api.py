@@ -236,34 +236,36 @@ def test_visitor_by_address_is_the_trackers(send, track):
     assert len(set(Event.objects.values_list("visitor", flat=True))) == 1
 
 
-def test_each_of_many_at_once_is_stored_once(live):
+def test_each_of_many_at_once_is_stored_once(service):
     """Over several processes, in commits that they share; each is sent twice."""
-    site = live.new_site()
+    site = service.new_site()
     sent = [{**SIGNUP, "id": f"e-{number % 100}"} for number in range(200)]
     with ThreadPoolExecutor(16) as pool:
         answers = list(
-            pool.map(lambda event: live("POST", f"/sites/{site}/events", event), sent)
+            pool.map(
+                lambda event: service("POST", f"/sites/{site}/events", event), sent
+            )
         )
     assert {answer.status for answer in answers} == {200}
     outcomes = Counter(answer.json()["data"][0]["status"] for answer in answers)
     assert outcomes == {"accepted": 100, "duplicate": 100}
-    stored = live("GET", f"/sites/{site}/events?limit=1000").json()["data"]
+    stored = service("GET", f"/sites/{site}/events?limit=1000").json()["data"]
     assert Counter(event["id"] for event in stored) == {f"e-{n}": 1 for n in range(100)}
 
 
-def test_wrong_event_among_many_at_once_fails_alone(live):
-    site = live.new_site()
+def test_wrong_event_among_many_at_once_fails_alone(service):
+    site = service.new_site()
     wrong = {"type": "event", "visitor_id": "a"}
     with ThreadPoolExecutor(16) as pool:
         answers = pool.map(
-            lambda number: live(
+            lambda number: service(
                 "POST", f"/sites/{site}/events", SIGNUP if number % 3 else wrong
             ),
             range(60),
         )
         statuses = [answer.status for answer in answers]
     assert statuses == [200 if number % 3 else 422 for number in range(60)]
-    assert len(live("GET", f"/sites/{site}/events").json()["data"]) == 40
+    assert len(service("GET", f"/sites/{site}/events").json()["data"]) == 40
 
 
 def test_event_for_which_there_is_no_room_is_answered_503(send, monkeypatch):

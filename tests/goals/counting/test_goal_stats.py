@@ -120,7 +120,7 @@ def test_work_does_not_grow_with_the_events(owner, site, goal):
     for number in range(30):
         store(site, "goal", "purchase", visitor=number)
         store(site, "goal", f"other {number}", visitor=number)
-    # Key, site, goal; versions and closed days; two live days and their names.
+    # Key, site, goal; versions and closed days; two open days and their names.
     assert queries() == before <= 8
 
 

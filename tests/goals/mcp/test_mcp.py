@@ -385,11 +385,11 @@ def test_hostile_argument_is_no_500(call, site, goal, name):
 # The official client, over HTTP
 
 
-def converse(live, talk, **options):
+def converse(service, talk, **options):
     async def run():
-        headers = {"Authorization": f"Bearer {live.secret}"}
+        headers = {"Authorization": f"Bearer {service.secret}"}
         async with httpx2.AsyncClient(headers=headers) as http:
-            transport = streamable_http_client(f"{live.url}/mcp", http_client=http)
+            transport = streamable_http_client(f"{service.url}/mcp", http_client=http)
             async with Client(transport, **options) as client:
                 return await talk(client)
 
@@ -399,11 +399,11 @@ def converse(live, talk, **options):
 @pytest.mark.parametrize(
     ("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")]
 )
-def test_official_client_finds_and_calls_every_tool(live, mode, version):
-    site = live.new_site()
-    goal = live("POST", f"/sites/{site}/goals", GOAL).json()["data"]["id"]
+def test_official_client_finds_and_calls_every_tool(service, mode, version):
+    site = service.new_site()
+    goal = service("POST", f"/sites/{site}/goals", GOAL).json()["data"]["id"]
     event = {"type": "event", "name": "signup", "visitor_id": "a"}
-    live("POST", f"/sites/{site}/events", event)
+    service("POST", f"/sites/{site}/events", event)
     of_goal = {"site_key": site, "goal_id": goal}
     arguments = {
         "list_sites": {},
@@ -422,7 +422,7 @@ def test_official_client_finds_and_calls_every_tool(live, mode, version):
             for name, given in arguments.items()
         }
 
-    agreed, results = converse(live, talk, mode=mode)
+    agreed, results = converse(service, talk, mode=mode)
     assert agreed == version
     assert not any(result.is_error for result in results.values())
     data = {name: result.structured_content["data"] for name, result in results.items()}
@@ -433,12 +433,12 @@ def test_official_client_finds_and_calls_every_tool(live, mode, version):
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_official_client_is_told_what_is_wrong(live, mode):
+def test_official_client_is_told_what_is_wrong(service, mode):
     async def talk(client):
         with pytest.raises(MCPError):
             await client.call_tool("delete_everything", {})
         return await client.call_tool("list_goals", {"site_key": "sk_none"})
 
-    result = converse(live, talk, mode=mode)
+    result = converse(service, talk, mode=mode)
     assert result.is_error
     assert result.structured_content == {"error": "Not found"}

@@ -280,18 +280,20 @@ def test_site_holds_a_thousand_goals_and_no_more(apply, site):
     )
 
 
-def test_many_at_once_make_no_goal_twice(live):
-    site = live.new_site()
+def test_many_at_once_make_no_goal_twice(service):
+    site = service.new_site()
     lists = [[SIGNUP, PURCHASE], [PURCHASE], [SIGNUP]]
 
     def change(number):
         path = f"/sites/{site}/goals"
         if number % 4 == 3:
-            return live("POST", path, {**SIGNUP, "name": f"Other {number}"}).status
-        return live("POST", f"{path}/apply", {"goals": lists[number % 4]}).status
+            return service("POST", path, {**SIGNUP, "name": f"Other {number}"}).status
+        return service("POST", f"{path}/apply", {"goals": lists[number % 4]}).status
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(change, range(24))) == {200, 201}
-    assert live("POST", f"/sites/{site}/goals/apply", {"goals": lists[0]}).status == 200
-    listed = live("GET", f"/sites/{site}/goals").json()["data"]
+    assert (
+        service("POST", f"/sites/{site}/goals/apply", {"goals": lists[0]}).status == 200
+    )
+    listed = service("GET", f"/sites/{site}/goals").json()["data"]
     assert sorted(names(listed)) == ["Purchase", "Signup"]
