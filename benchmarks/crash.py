@@ -26,7 +26,7 @@ from typing import Self
 import psycopg
 
 from benchmarks.ingest import COLLECT, MAKE_SITE, manage
-from benchmarks.servers import Server, serve
+from benchmarks.servers import Server, serve_service
 from tests import postgres
 
 CLIENTS = 16
@@ -137,8 +137,7 @@ def crash(database: Database, kills: int) -> dict[str, int]:
     manage("migrate", "--verbosity", "0", database=database.url)
     manage("shell", "-v0", "-c", MAKE_SITE, database=database.url)
     with (
-        serve(
-            "krafter.wsgi:application",
+        serve_service(
             workers=2,
             threads=16,
             DATABASE_URL=database.url,
@@ -147,7 +146,6 @@ def crash(database: Database, kills: int) -> dict[str, int]:
         Clients(service.url) as clients,
     ):
         for _ in range(kills):
-            # Granian gives up on a worker that ends twice in 5.5 seconds.
             time.sleep(random.uniform(6, 8))
             kill_a_worker(service)
         for _ in range(kills):

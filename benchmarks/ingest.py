@@ -22,7 +22,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.servers import ROOT, Server, serve
+from benchmarks.servers import ROOT, Server, serve_service, serve_trivial
 from tests.postgres import throwaway
 
 CONNECTIONS = 64
@@ -96,7 +96,7 @@ Site.objects.create(
 def service(url: str, **options: Any) -> Iterator[Server]:
     """The service with its limits counted as always, but never reached."""
     options |= {"RATE_LIMIT_COLLECT": str(10**9), "RATE_LIMIT_API": str(10**9)}
-    with serve("krafter.wsgi:application", DATABASE_URL=url, **options) as it:
+    with serve_service(DATABASE_URL=url, **options) as it:
         load(it.url + COLLECT, 2)
         yield it
 
@@ -112,8 +112,8 @@ def single_events(kind: str, *, seconds: int, rounds: int) -> dict[str, float]:
     tails: list[float] = []
     with (
         database(kind) as url,
-        serve("benchmarks.trivial:application") as trivial,
-        serve("benchmarks.trivial:django_application") as django,
+        serve_trivial("benchmarks.trivial:application") as trivial,
+        serve_trivial("benchmarks.trivial:django_application") as django,
         service(url) as ours,
     ):
         time.sleep(1)
@@ -190,7 +190,7 @@ def growth(*, seconds: int, rounds: int, millions: list[int]) -> dict[str, float
     """Rates of single events as the table grows, against the empty one's."""
     with (
         database("postgresql") as url,
-        serve("benchmarks.trivial:application") as trivial,
+        serve_trivial("benchmarks.trivial:application") as trivial,
         service(url) as ours,
     ):
         ratios = {}

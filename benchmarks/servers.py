@@ -37,23 +37,37 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(
-    target: str, *, workers: int = 1, threads: int = 64, **environment: str
+def serve_service(
+    *, workers: int = 1, threads: int = 16, **environment: str
 ) -> Iterator[Server]:
-    """Run a WSGI `module:application` under Granian as production does."""
+    """Run the service as production does."""
     port = free_port()
-    process = subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("granian")),
-            *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-            *("--workers", str(workers), "--blocking-threads", str(threads)),
-            *("--backpressure", "1024", "--respawn-failed-workers"),
-            *("--no-access-log", "--log-level", "error"),
-            target,
-        ],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-    )
+    command = [sys.executable, "-m", "krafter.server", "127.0.0.1", str(port)]
+    environment = {"THREADS": str(threads), **environment}
+    with _running([*command, str(workers)], port, environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serve_trivial(target: str, *, threads: int = 64) -> Iterator[Server]:
+    """Run a WSGI `module:application` to measure against."""
+    port = free_port()
+    command = [
+        str(Path(sys.executable).with_name("granian")),
+        *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", "1", "--blocking-threads", str(threads)),
+        *("--backpressure", "1024", "--no-access-log", "--log-level", "error"),
+        target,
+    ]
+    with _running(command, port, {}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str], port: int, environment: dict[str, str]
+) -> Iterator[Server]:
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process)

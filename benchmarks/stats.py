@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from benchmarks.ingest import COLLECT, MAKE_SITE, manage
-from benchmarks.servers import Server, serve
+from benchmarks.servers import Server, serve_service
 from tests.postgres import throwaway
 
 SITE = "/api/v1/analytics/sites/sk_abc123def456"
@@ -173,8 +173,7 @@ class Unfinished(Exception):
 def measure(url: str, *, requests: int, compare: bool) -> dict[str, float]:
     key = manage("create_token", "--name=bench", "--scopes=*", database=url)
     figures: dict[str, float] = {}
-    with serve(
-        "krafter.wsgi:application",
+    with serve_service(
         threads=8,
         DATABASE_URL=url,
         RATE_LIMIT_COLLECT=str(10**9),

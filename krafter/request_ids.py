@@ -16,20 +16,23 @@ _SANE = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
 _current: ContextVar[str] = ContextVar("request_id", default="-")
 
 
+def name(wanted: str) -> str:
+    """What a request is called: as its client wants, if that is sane."""
+    return wanted if _SANE.fullmatch(wanted) else str(uuid.uuid4())
+
+
 class RequestIdMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        name = request.headers.get(HEADER, "")
-        if not _SANE.fullmatch(name):
-            name = str(uuid.uuid4())
-        token = _current.set(name)
+        given = name(request.headers.get(HEADER, ""))
+        token = _current.set(given)
         try:
             response = self.get_response(request)
         finally:
             _current.reset(token)
-        response.headers[HEADER] = name
+        response.headers[HEADER] = given
         return response
 
 

@@ -51,8 +51,23 @@ CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 # Requests a minute; 0 turns a limit off.
 RATE_LIMIT_API = env.integer("RATE_LIMIT_API", 100)
 RATE_LIMIT_COLLECT = env.integer("RATE_LIMIT_COLLECT", 200)
-# Only these may say in X-Forwarded-For who the client is.
+# Only these may say in X-Forwarded-For or Forwarded who the client is.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+# How many bits of an IPv6 address stand for one client.
+IPV6_PREFIX = env.integer("IPV6_PREFIX", 64, minimum=1)
+if IPV6_PREFIX > 128:
+    raise ImproperlyConfigured("IPV6_PREFIX must be at most 128")
+
+# Seconds that a client gets: for a request's head, or for doing nothing; for a
+# body; and to take a part of an answer. It is what a slow phone needs, and what
+# a stranger may keep us waiting.
+HEAD_SECONDS = env.integer("HEAD_SECONDS", 20, minimum=1)
+BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1)
+SEND_SECONDS = env.integer("SEND_SECONDS", 30, minimum=1)
+# How many bodies of one client may be unfinished; proxies are exempt.
+UNFINISHED_BODIES = env.integer("UNFINISHED_BODIES", 50, minimum=1)
+# Threads of a worker for all that is not the tracker's.
+THREADS = env.integer("THREADS", 16, minimum=1)
 
 # A country database in MaxMind's format, in place of the built-in table.
 GEOIP_DATABASE = env.text("GEOIP_DATABASE")
@@ -92,7 +107,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "krafter.urls"
-WSGI_APPLICATION = "krafter.wsgi.application"
+# Forms alone come here, and none has a file: what is sent as one is not kept.
+FILE_UPLOAD_HANDLERS: list[str] = []
 APPEND_SLASH = False
 TEMPLATES = [
     {

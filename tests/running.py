@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from benchmarks.servers import ROOT, serve
+from benchmarks.servers import ROOT, serve_service
 
 BASE = "/api/v1/analytics"
 
@@ -39,16 +39,22 @@ class Service:
     def __call__(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> Answer:
-        request = urllib.request.Request(
-            self.url + path,
+        return self.send(
+            method,
+            path,
             None if body is None else json.dumps(body).encode(),
             {
                 "Authorization": f"Bearer {self.secret}",
                 "Content-Type": "application/json",
                 **{name.replace("_", "-"): value for name, value in headers.items()},
             },
-            method=method,
         )
+
+    def send(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> Answer:
+        """Without the key, and with the body as it is."""
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return Answer(answer.status, answer.headers, answer.read())
@@ -56,8 +62,12 @@ class Service:
             with error:
                 return Answer(error.code, error.headers, error.read())
 
-    def new_site(self) -> str:
-        body = {"domain": f"{uuid.uuid4().hex}.example", "name": "Service"}
+    def new_site(self, domain: str | None = None) -> str:
+        """The key of a new one; of one that there may be, if a domain is given."""
+        for site in self("GET", "/sites").json()["data"] if domain else []:
+            if site["domain"] == domain:
+                return str(site["site_key"])
+        body = {"domain": domain or f"{uuid.uuid4().hex}.example", "name": "Service"}
         return str(self("POST", "/sites", body).json()["data"]["site_key"])
 
 
@@ -76,9 +86,7 @@ def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Serv
         secret = _manage(
             environment, "create_token", "--name", "tests", "--scopes", "*"
         )
-        with serve(
-            "krafter.wsgi:application", workers=workers, threads=8, **environment
-        ) as server:
+        with serve_service(workers=workers, threads=8, **environment) as server:
             yield Service(server.url, secret.strip())
 
 

@@ -6,7 +6,7 @@ cache configured (CACHE_URL) the count lives there instead.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -62,7 +62,14 @@ def spend_all(uses: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]
     if settings.SHARED_CACHE:
         return {key: _spend_in_cache(*key, amount) for key, amount in uses.items()}
     # Sorted, so that two batches cannot wait for each other.
-    return {key: _spend_in_table(*key, uses[key]) for key in sorted(uses)}
+    minutes = sorted({minute for _, minute in uses})
+    return {
+        (caller, minute): used
+        for minute in minutes
+        for caller, used in _spend_in_table(
+            minute, sorted((c, n) for (c, m), n in uses.items() if m == minute)
+        )
+    }
 
 
 def _spend_in_cache(caller: str, minute: int, amount: int) -> int:
@@ -71,10 +78,15 @@ def _spend_in_cache(caller: str, minute: int, amount: int) -> int:
     return cache.incr(key, amount)
 
 
-def _spend_in_table(caller: str, minute: int, amount: int) -> int:
+def _spend_in_table(
+    minute: int, uses: Sequence[tuple[str, int]]
+) -> list[tuple[str, int]]:
+    """By one statement for all callers: what each has used of the minute."""
+    rows = ", ".join(["(%s, %s, %s)"] * len(uses))
+    values = [value for caller, amount in uses for value in (caller, minute, amount)]
     with connection.cursor() as cursor:
-        cursor.execute(_SPEND, [caller, minute, amount])
-        return int(cursor.fetchone()[0])
+        cursor.execute(_SPEND.format(rows), values)
+        return list(cursor.fetchall())
 
 
 _TABLE = RateWindow._meta.db_table
@@ -82,10 +94,10 @@ _TABLE = RateWindow._meta.db_table
 # going back would forget what is used of it.
 _SPEND = (
     f"INSERT INTO {_TABLE} AS kept (caller, minute, used)"  # noqa: S608 - a constant
-    " VALUES (%s, %s, %s) ON CONFLICT (caller) DO UPDATE SET used = excluded.used"
+    " VALUES {} ON CONFLICT (caller) DO UPDATE SET used = excluded.used"
     " + CASE WHEN kept.minute < excluded.minute THEN 0 ELSE kept.used END, minute ="
     " CASE WHEN kept.minute < excluded.minute THEN excluded.minute ELSE kept.minute END"
-    " RETURNING used"
+    " RETURNING caller, used"
 )
 
 

@@ -33,7 +33,7 @@ from analytics.events.site_breakdown import (
 )
 from analytics.events.visitor_counts import visitors, visitors_of_both
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
-from analytics.events.writing import NewEvent, append
+from analytics.events.writing import NewEvent, append, take_locks
 from analytics.questions.labels import Labels, Where
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "refunds_by_name",
     "site_breakdown_by_label",
     "site_breakdown_by_path",
+    "take_locks",
     "to_amount",
     "top_names",
     "traffic_by_day",

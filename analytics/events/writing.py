@@ -1,13 +1,14 @@
 """The one way in: a batch of events, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import compress
 from typing import Any, NamedTuple
 
 import msgspec
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from analytics.events import day_versions
 from analytics.events.dictionaries import CONTEXTS, NAMES, Key
@@ -35,8 +36,10 @@ class NewEvent(NamedTuple):
     event_id: str | None = None
 
 
-def append(batch: Sequence[NewEvent]) -> list[bool]:
+def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
     """Store events in one transaction; whether each was new.
+
+    `is_locked`: in the caller's transaction, which has the locks of the sites.
 
     One that repeats an `event_id` of its site is not stored again. All
     writers of a site take its lock first, so that ids of its events, names
@@ -50,7 +53,8 @@ def append(batch: Sequence[NewEvent]) -> list[bool]:
     contexts = CONTEXTS.remembered(_contexts(batch))
     rows = _rows(batch, names, contexts) if names and contexts else None
     with transaction.atomic(savepoint=False):
-        lock_sites(sorted({event.site_id for event in batch}))
+        if not is_locked:
+            lock_sites(sorted({event.site_id for event in batch}))
         is_new = _are_new(batch)
         fresh = list(compress(batch, is_new))
         day_versions.note({(e.site_id, e.day) for e in fresh}, now=datetime.now(UTC))
@@ -107,6 +111,58 @@ def lock_sites(site_ids: list[int]) -> None:
             )
 
 
+def take_locks(
+    site_ids: list[int],
+    *,
+    wait_seconds: float | None,
+    lock_seconds: float,
+    statement_seconds: float,
+) -> Collection[int]:
+    """Begin a transaction that may write to those of the sites that are free.
+
+    Takes their locks: `wait_seconds` long for all of them, and none if one does
+    not come free; None: at once, without those that somebody holds. No later
+    statement takes longer than `statement_seconds`, nor waits longer than
+    `lock_seconds` for another lock. SQLite's one lock is taken by now.
+    """
+    if connection.vendor != "postgresql":
+        return site_ids
+    with connection.cursor() as cursor:
+        if wait_seconds is None:
+            free = (
+                "SELECT site FROM unnest(%s::int[]) site"
+                " WHERE pg_try_advisory_xact_lock(%s, site)"
+            )
+            cursor.execute(
+                f"SELECT {_SET_LIMITS}, array({free})",
+                [*_limits(statement_seconds, lock_seconds), site_ids, _LOCK_CLASS],
+            )
+            return set(cursor.fetchone()[2])
+        cursor.execute(
+            f"SELECT {_SET_LIMITS}", _limits(statement_seconds, wait_seconds)
+        )
+        try:
+            with transaction.atomic():
+                lock_sites(site_ids)
+        except OperationalError as error:
+            if isinstance(error.__cause__, LockNotAvailable):
+                return ()
+            raise
+        cursor.execute(
+            f"SELECT {_SET_LIMITS}", _limits(statement_seconds, lock_seconds)
+        )
+    return site_ids
+
+
+_SET_LIMITS = (
+    "set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
+)
+
+
+def _limits(statement_seconds: float, lock_seconds: float) -> list[str]:
+    return [f"{statement_seconds * 1_000:.0f}ms", f"{lock_seconds * 1_000:.0f}ms"]
+
+
 def _are_new(batch: Sequence[NewEvent]) -> list[bool]:
     wanted = defaultdict(set)
     for event in batch:
@@ -138,7 +194,11 @@ def _insert(rows: Iterable[Any]) -> None:
     table = Event._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN") as copy:
+            # COPY's errors come as psycopg's own: make them Django's, like all others.
+            with (
+                connection.wrap_database_errors,
+                cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN") as copy,
+            ):
                 copy.write("".join(rows))
             return
         cursor.executemany(

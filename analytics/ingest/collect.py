@@ -1,6 +1,6 @@
 """`POST /collect`: the tracker's public way in, from request to answer.
 
-The hot path of the service. It runs beneath Django (see `krafter.wsgi`), which
+The hot path of the service. It runs beneath Django (see `krafter.asgi`), which
 would cost more than all that is done here. From any origin and without a
 preflight; a 202 is sent after the commit that stored the event or counted its
 drop, and is the same for both, so that a page cannot probe the rules.
@@ -13,14 +13,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
-from analytics import events
 from analytics.access import throttling
-from analytics.ingest import payloads, pipeline, visitors
+from analytics.ingest import client_address, payloads, pipeline, visitors, writer
 from analytics.ingest.answers import CollectedAnswer
-from analytics.ingest.group_commit import Full
-from analytics.ingest.writer import Work, store
+from analytics.ingest.writer import Stored, Work
 from krafter.errors import ApiError, invalid, rate_limited
 from krafter.rendering import encode
 
@@ -50,68 +47,117 @@ _PREFLIGHT = Answer(
 _ACCEPTED = Answer(202, _JSON, encode(CollectedAnswer(ok=True)))
 
 
+async def answer(environ: Mapping[str, Any], body: bytes) -> Answer:
+    """The answer to a request, for the server; see `respond`."""
+    if (refusal := _refusal(environ, body)) is not None:
+        return refusal
+    request = _Request(environ, body)
+    try:
+        return request.answer(await writer.commits.post(request))
+    except Exception as error:
+        return _failure(error)
+
+
 def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
     """The answer to a request; `read(n)` gives up to n bytes of its body.
 
     Never raises: a failure is logged, without the request, and answered. One
     that no limit was counted for shows a whole one.
     """
-    answer = _respond(environ, read)
+    body = read(MAX_BYTES + 1) if environ["REQUEST_METHOD"] == "POST" else b""
+    if (refusal := _refusal(environ, body)) is not None:
+        return refusal
+    request = _Request(environ, body)
+    try:
+        return request.answer(writer.store(request))
+    except Exception as error:
+        return _failure(error)
+
+
+def _refusal(environ: Mapping[str, Any], body: bytes) -> Answer | None:
+    """The answer to what is no event, and costs no use of the limit."""
+    match environ["REQUEST_METHOD"]:
+        case "POST":
+            if len(body) <= MAX_BYTES:
+                return None
+            return refuse(413, "The body is too large")
+        case "OPTIONS":
+            return _with_whole_limit(_PREFLIGHT)
+    return refuse(405, "Method not allowed", Allow="POST, OPTIONS")
+
+
+def refuse(status: int, message: str, **headers: str) -> Answer:
+    """An error for which no limit was counted."""
+    return _with_whole_limit(_error(status, message, **headers))
+
+
+def _failure(error: Exception) -> Answer:
+    if isinstance(error, writer.UNAVAILABLE):
+        return refuse(503, "The event was not stored; retry", **{"Retry-After": "1"})
+    logger.error("An event could not be stored", exc_info=error)
+    return refuse(500, "Internal error")
+
+
+def _with_whole_limit(answer: Answer) -> Answer:
     limit: int = settings.RATE_LIMIT_COLLECT
-    if not limit or "x-ratelimit-limit" in answer.headers:
+    if not limit:
         return answer
     whole = throttling.quota(limit, 0, throttling.current_minute())
     return answer._replace(headers=whole.headers | answer.headers)
 
 
-def _respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
-    try:
-        match environ["REQUEST_METHOD"]:
-            case "POST":
-                return _collect(environ, read)
-            case "OPTIONS":
-                return _PREFLIGHT
-        return _error(405, "Method not allowed", Allow="POST, OPTIONS")
-    except (Full, OperationalError, InterfaceError):
-        return _error(503, "The event was not stored; retry", **{"Retry-After": "1"})
-    except Exception:
-        logger.exception("An event could not be stored")
-        return _error(500, "Internal error")
+class _Request:
+    """What the writing thread makes work of: decoded there, once."""
 
+    __slots__ = ("_answer", "_body", "_environ", "_work")
 
-def _collect(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
-    body = read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        return _error(413, "The body is too large")
-    outcome, answer = _take(body, environ)
-    minute = throttling.current_minute()
-    limit: int = settings.RATE_LIMIT_COLLECT
-    if not limit:
-        if outcome is not None:
-            store(Work(outcome))
-        return answer
-    who = visitors.caller(visitors.client_ip(environ), minute)
-    stored = store(Work(outcome, who, minute))
-    left = throttling.quota(limit, stored.used, minute)
-    if left.is_spent:
-        answer = _spent(left)
-    return answer._replace(headers=answer.headers | left.headers)
+    def __init__(self, environ: Mapping[str, Any], body: bytes) -> None:
+        self._environ = environ
+        self._body = body
+        self._work: Work | None = None
+        self._answer = _ACCEPTED
+
+    def work(self) -> Work:
+        if self._work is None:
+            outcomes, self._answer = _take(self._body, self._environ)
+            if settings.RATE_LIMIT_COLLECT:
+                minute = throttling.current_minute()
+                who = visitors.caller(
+                    client_address.client_address(self._environ), minute
+                )
+                self._work = Work(outcomes, who, minute)
+            else:
+                self._work = Work(outcomes)
+        return self._work
+
+    def answer(self, stored: Stored) -> Answer:
+        limit: int = settings.RATE_LIMIT_COLLECT
+        work = self.work()
+        if not limit or not work.caller:
+            return self._answer
+        left = throttling.quota(limit, stored.used, work.minute)
+        answer = _spent(left) if left.is_spent else self._answer
+        return answer._replace(headers=answer.headers | left.headers)
 
 
 def _take(
     body: bytes, environ: Mapping[str, Any]
-) -> tuple[events.NewEvent | pipeline.Dropped | None, Answer]:
-    """What to store or to count, if any, and what to answer once that is done."""
+) -> tuple[tuple[pipeline.Outcome, ...], Answer]:
+    """What to store or to count, if any, and what to answer once that is done.
+
+    All events of a body share one answer.
+    """
     try:
-        event, dropped = pipeline.from_tracker(body, environ, now=datetime.now(UTC))
+        outcome = pipeline.from_tracker(body, environ, now=datetime.now(UTC))
     except payloads.Malformed:
-        return None, _error(400, "Malformed JSON")
+        return (), _error(400, "Malformed JSON")
     except payloads.Rejected as rejected:
-        return None, Answer(422, _JSON, encode(invalid(rejected.details)))
+        return (), Answer(422, _JSON, encode(invalid(rejected.details)))
     if "debug=1" in environ.get("QUERY_STRING", "").split("&"):
-        told = encode(CollectedAnswer(ok=True, dropped=dropped and dropped.rule))
-        return event or dropped, _ACCEPTED._replace(body=told)
-    return event or dropped, _ACCEPTED
+        rule = outcome.rule if isinstance(outcome, pipeline.Dropped) else None
+        told = encode(CollectedAnswer(ok=True, dropped=rule))
+        return (outcome,), _ACCEPTED._replace(body=told)
+    return (outcome,), _ACCEPTED
 
 
 def _spent(left: throttling.Quota) -> Answer:

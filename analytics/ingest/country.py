@@ -26,7 +26,7 @@ import msgspec
 from django.conf import settings
 from django.core import checks
 
-from analytics.ingest import visitors
+from analytics.ingest import client_address
 
 # How often each process checks whether the file has changed.
 CHECK_SECONDS = 60
@@ -82,7 +82,7 @@ def of_request(address: str, environ: Mapping[str, Any]) -> str:
     said = environ.get(f"HTTP_{name}", "") if name else ""
     # From any other peer the header is the client's own claim.
     peer = environ.get("REMOTE_ADDR", "")
-    if said and visitors.is_within(peer, settings.TRUSTED_PROXIES):
+    if said and client_address.is_trusted(peer):
         return code(said) or of(address)
     return of(address)
 

@@ -1,126 +1,263 @@
-"""Group commit: requests that wait share the next transaction.
+"""Group commit: what is submitted while a commit is in flight shares the next one.
 
-Whoever comes while nobody writes becomes the leader: it takes all that is
-pending, writes it in one go, wakes the others with their answers and hands
-over to the first who came meanwhile. So the leader's own answer is never
-delayed by later arrivals, a single request waits for nobody, and there is no
-queue, thread or server of its own that could lose anything.
+One thread writes. It takes all that waits, writes it in one go and hands out the
+answers: a coroutine's by one call into its loop for all of a batch, a thread's by
+its own lock. What has to wait for somebody else's lock goes to a second thread,
+so that it delays nothing but itself.
 
 Pure threading: knows neither events nor databases.
 """
 
+import asyncio
 import threading
-from collections import deque
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic, sleep
+from typing import Any, Generic, TypeAlias, TypeVar
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
+
+# Between two attempts at a batch of which nothing could be written.
+_PAUSE_SECONDS = 0.01
+# Without work for so long, a thread gives back what it holds.
+_IDLE_SECONDS = 1.0
 
 
 class Full(Exception):
     """Too much is pending; nothing was taken."""
 
 
-class _Ticket(Generic[_Item, _Answer]):
-    __slots__ = ("answer", "error", "is_settled", "item", "woken")
+class Busy(Exception):
+    """Somebody else held what the item needs for longer than it may wait."""
 
-    def __init__(self, item: _Item) -> None:
+
+class Later:
+    """In place of an answer: not written, since it would have had to wait."""
+
+
+LATER = Later()
+
+
+class _Ticket(Generic[_Item, _Answer]):
+    """An item and who waits for its answer: a coroutine's future, or a thread."""
+
+    __slots__ = ("answer", "error", "item", "since", "waiter")
+
+    def __init__(self, item: _Item, waiter: Any) -> None:
         self.item = item
+        self.waiter = waiter
+        self.since = monotonic()
         self.answer: _Answer | None = None
         self.error: BaseException | None = None
-        self.is_settled = False
-        # A bare lock, taken at once: half the cost of an Event.
-        self.woken = threading.Lock()
-        self.woken.acquire()
 
-    def settle(self, answer: _Answer) -> None:
-        self.answer = answer
-        self.is_settled = True
+    @property
+    def is_settled(self) -> bool:
+        return self.answer is not None or self.error is not None
 
-    def fail(self, error: BaseException) -> None:
-        self.error = error
-        self.is_settled = True
+
+# None wakes the thread without work.
+_Queue: TypeAlias = "SimpleQueue[_Ticket[_Item, _Answer] | None]"
 
 
 class GroupCommit(Generic[_Item, _Answer]):
-    """Let concurrent callers of `submit` share calls of `write`.
+    """Let those who submit share calls of `write`.
 
-    `write` takes items and returns their answers in order, and stores either
-    all of them or, when it raises, none. `is_shared(error)` says that an error
-    concerns the whole batch (the store is away); any other is traced to the
-    items that cause it, and the rest is written without them.
+    `write(items, wait)` answers each item in order. It stores all that it
+    answers or, when it raises, nothing. With `wait` false it answers LATER for
+    what it would have to wait for; with `wait` true it may wait a moment first.
+
+    `apart(items)` are the parts that do not wait for each other where one has to
+    wait. `divide(error, items)` says which parts of a failed batch to try again,
+    each on its own; no parts: the error is the answer to all of them. `idle()`
+    is called in the writing thread when there is nothing to do.
     """
 
     def __init__(
         self,
-        write: Callable[[list[_Item]], Sequence[_Answer]],
+        write: Callable[[list[_Item], bool], Sequence[_Answer | Later]],
         *,
-        is_shared: Callable[[Exception], bool],
+        apart: Callable[[list[_Item]], list[list[_Item]]],
+        divide: Callable[[Exception, list[_Item]], list[list[_Item]]],
+        idle: Callable[[], None],
         max_pending: int,
         max_batch: int,
+        max_wait: float,
     ) -> None:
         self._write = write
-        self._is_shared = is_shared
+        self._apart = apart
+        self._divide = divide
+        self._idle = idle
         self._max_pending = max_pending
         self._max_batch = max_batch
-        # Appended to by everyone, taken from by the leader alone; each step
-        # is atomic, so that no request waits for a lock to be let in.
-        self._pending: deque[_Ticket[_Item, _Answer]] = deque()
-        self._leading = threading.Lock()
+        self._max_wait = max_wait
+        self._pending: _Queue[_Item, _Answer] = SimpleQueue()
+        self._waiting: _Queue[_Item, _Answer] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._is_stopping = False
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self._threads)
+
+    def start(self) -> None:
+        self._is_stopping = False
+        self._threads = [
+            threading.Thread(target=self._run, args=arguments, name=name, daemon=True)
+            for name, arguments in (
+                ("writer", (self._pending, False)),
+                ("patient writer", (self._waiting, True)),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Return once all that was submitted before is answered."""
+        self._is_stopping = True
+        # In this order: the second gets what the first could not write.
+        for queue, thread in zip(
+            (self._pending, self._waiting), self._threads, strict=True
+        ):
+            queue.put(None)
+            thread.join()
+        self._threads = []
 
     def submit(self, item: _Item) -> _Answer:
-        """The item's answer, once it is written. Raises Full, or its error."""
-        if len(self._pending) >= self._max_pending:
-            raise Full
-        ticket: _Ticket[_Item, _Answer] = _Ticket(item)
-        self._pending.append(ticket)
-        if self._leading.acquire(blocking=False):
-            self._lead()
-        ticket.woken.acquire()
-        if not ticket.is_settled:
-            # Woken by a leader that is done, to go on.
-            self._lead()
+        """For threads: the item's answer. Raises Full, Busy, or its error."""
+        woken = threading.Lock()
+        # A bare lock, taken at once: half the cost of an Event.
+        woken.acquire()
+        ticket = self._put(item, woken)
+        woken.acquire()
         if ticket.error is not None:
             raise ticket.error
         return ticket.answer  # type: ignore[return-value]
 
-    def _lead(self) -> None:
-        """Write what is pending, then pass the lead on."""
-        waiting = min(len(self._pending), self._max_batch)
-        batch = [self._pending.popleft() for _ in range(waiting)]
+    def post(self, item: _Item) -> "asyncio.Future[_Answer]":
+        """For coroutines: a future of the item's answer. Raises Full."""
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._put(item, future)
+        return future
+
+    def _put(self, item: _Item, waiter: Any) -> _Ticket[_Item, _Answer]:
+        if self._pending.qsize() >= self._max_pending:
+            raise Full
+        ticket: _Ticket[_Item, _Answer] = _Ticket(item, waiter)
+        self._pending.put(ticket)
+        return ticket
+
+    # What the two threads do
+
+    def _run(self, queue: "_Queue[_Item, _Answer]", wait: bool) -> None:
+        while not (self._is_stopping and queue.empty()):
+            if batch := self._take(queue):
+                self._write_and_answer(batch, wait)
+        self._idle()
+
+    def _take(self, queue: "_Queue[_Item, _Answer]") -> list[_Ticket[_Item, _Answer]]:
+        """What waits, at most a batch; nothing when the thread is to stop."""
         try:
-            self._settle(batch)
-        finally:
-            self._pass_on()
+            ticket = queue.get(timeout=_IDLE_SECONDS)
+        except Empty:
+            self._idle()
+            ticket = queue.get()
+        batch: list[_Ticket[_Item, _Answer]] = []
+        while ticket is not None:
+            batch.append(ticket)
+            if len(batch) >= self._max_batch:
+                break
+            try:
+                ticket = queue.get_nowait()
+            except Empty:
+                break
+        return batch
+
+    def _write_and_answer(
+        self, batch: list[_Ticket[_Item, _Answer]], wait: bool
+    ) -> None:
+        later: list[_Ticket[_Item, _Answer]] = []
+        try:
+            if wait:
+                parts = self._apart([ticket.item for ticket in batch])
+                self._settle_parts(parts, batch, wait, later)
+            else:
+                self._settle(batch, wait, later)
+        except BaseException as error:
+            # Not what `write` raised. Nobody may be left without an answer.
             for ticket in batch:
                 if not ticket.is_settled:
-                    ticket.fail(RuntimeError("the batch was interrupted"))
-                ticket.woken.release()
+                    ticket.error = error
+            later.clear()
+        overdue = monotonic() - self._max_wait
+        for ticket in later:
+            if self._waiting.qsize() >= self._max_pending:
+                ticket.error = Full()
+            elif wait and ticket.since < overdue:
+                ticket.error = Busy()
+            else:
+                self._waiting.put(ticket)
+        _wake([ticket for ticket in batch if ticket.is_settled])
+        if wait and len(later) == len(batch):
+            sleep(_PAUSE_SECONDS)
 
-    def _pass_on(self) -> None:
-        while True:
-            if self._pending:
-                self._pending[0].woken.release()
-                return
-            self._leading.release()
-            # Whoever came between the look and the release found a leader.
-            if not self._pending or not self._leading.acquire(blocking=False):
-                return
-
-    def _settle(self, batch: list[_Ticket[_Item, _Answer]]) -> None:
-        if not batch:
-            return
+    def _settle(
+        self,
+        batch: list[_Ticket[_Item, _Answer]],
+        wait: bool,
+        later: list[_Ticket[_Item, _Answer]],
+    ) -> None:
+        items = [ticket.item for ticket in batch]
         try:
-            answers = self._write([ticket.item for ticket in batch])
+            answers = self._write(items, wait)
         except Exception as error:
-            if len(batch) == 1 or self._is_shared(error):
+            parts = self._divide(error, items)
+            self._settle_parts(parts, batch, wait, later)
+            if not parts:
                 for ticket in batch:
-                    ticket.fail(error)
-                return
-            half = len(batch) // 2
-            self._settle(batch[:half])
-            self._settle(batch[half:])
+                    ticket.error = error
             return
         for ticket, answer in zip(batch, answers, strict=True):
-            ticket.settle(answer)
+            if isinstance(answer, Later):
+                later.append(ticket)
+            else:
+                ticket.answer = answer
+
+    def _settle_parts(
+        self,
+        parts: list[list[_Item]],
+        batch: list[_Ticket[_Item, _Answer]],
+        wait: bool,
+        later: list[_Ticket[_Item, _Answer]],
+    ) -> None:
+        tickets = {id(ticket.item): ticket for ticket in batch}
+        for part in parts:
+            self._settle([tickets[id(item)] for item in part], wait, later)
+
+
+def _wake(tickets: Sequence[_Ticket[Any, Any]]) -> None:
+    """Hand out the answers: to all coroutines of a loop by one call into it."""
+    by_loop = defaultdict(list)
+    for ticket in tickets:
+        if isinstance(ticket.waiter, asyncio.Future):
+            by_loop[ticket.waiter.get_loop()].append(ticket)
+        else:
+            ticket.waiter.release()
+    for loop, of_it in by_loop.items():
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, of_it)
+
+
+def _resolve(tickets: Sequence[_Ticket[Any, Any]]) -> None:
+    for ticket in tickets:
+        future: asyncio.Future[Any] = ticket.waiter
+        # Who waited may have been cancelled: the answer is nobody's then.
+        if future.done():
+            continue
+        if ticket.error is not None:
+            future.set_exception(ticket.error)
+        else:
+            future.set_result(ticket.answer)

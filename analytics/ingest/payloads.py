@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from analytics import events
 from analytics.currencies import EXPONENTS
-from analytics.ingest import visitors
+from analytics.ingest import client_address
 from krafter.errors import Details
 
 MAX_BATCH = 1_000
@@ -330,6 +330,6 @@ def wrong_origin(sent: ServerEvent, now: datetime) -> Details:
         details["visitor_id"] = [f"Must have 1 to {MAX_PROP} characters."]
     if "\0" in (sent.user_agent or ""):
         details["user_agent"] = ["Null characters are not allowed."]
-    if sent.ip and not visitors.is_address(sent.ip):
+    if sent.ip and not client_address.is_address(sent.ip):
         details["ip"] = ["Not an IP address."]
     return details

@@ -8,12 +8,13 @@ import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import re2
 
 from analytics import events
 from analytics.ingest import (
+    client_address,
     country,
     pages,
     payloads,
@@ -44,6 +45,10 @@ class Dropped(NamedTuple):
     rule: str
 
 
+# What becomes of a tracker's event.
+Outcome: TypeAlias = events.NewEvent | Dropped
+
+
 def _is_prefetch(hit: Hit) -> bool:
     headers = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
     purpose = " ".join(hit.environ.get(header, "") for header in headers)
@@ -66,7 +71,7 @@ def _is_foreign_host(hit: Hit) -> bool:
 
 def _is_excluded_ip(hit: Hit) -> bool:
     networks = _networks(tuple(_site(hit).excluded_ips))
-    return bool(networks) and visitors.is_within(hit.address, networks)
+    return bool(networks) and client_address.is_within(hit.address, networks)
 
 
 @lru_cache(maxsize=1_024)
@@ -106,10 +111,8 @@ DROP_RULES: tuple[tuple[str, Callable[[Hit], bool]], ...] = (
 )
 
 
-def from_tracker(
-    body: bytes, environ: Mapping[str, Any], *, now: datetime
-) -> tuple[events.NewEvent | None, Dropped | None]:
-    """The event in a tracker's request, or None and that a rule dropped it.
+def from_tracker(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> Outcome:
+    """The event in a tracker's request, or that a rule dropped it.
 
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
@@ -120,12 +123,12 @@ def from_tracker(
         sent=sent,
         site=site_lookup.by_key(sent.site),
         page=pages.parse(sent.url or ""),
-        address=visitors.client_ip(environ),
+        address=client_address.client_address(environ),
         user_agent=environ.get("HTTP_USER_AGENT", ""),
         environ=environ,
     )
     event, rule = resolve(hit, at=now)
-    return event, None if rule is None else _dropped(hit.site, rule, at=now)
+    return event or _dropped(hit.site, rule or "", at=now)
 
 
 def _dropped(site: Site | None, rule: str, *, at: datetime) -> Dropped:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from analytics import events
 from analytics.access.authentication import site_for
 from analytics.access.idempotency import HEADER, replayable
-from analytics.ingest import answers, collect, openapi, payloads, pipeline
+from analytics.ingest import answers, collect, openapi, payloads, pipeline, script
 from analytics.ingest.answers import EventOutcome
-from analytics.ingest.group_commit import Full
+from analytics.ingest.group_commit import Busy, Full
 from analytics.ingest.serializers import EventQuerySerializer
 from analytics.ingest.writer import Work, store
 from analytics.models import Event, Site
@@ -61,18 +61,21 @@ class EventViewSet(ContractViewSet[Event]):
         except payloads.Rejected as rejected:
             raise Invalid(rejected.details) from None
         # What is remembered for a key is part of that transaction.
-        shares_commit = not is_batch and HEADER not in request.headers
-        append = _append_with_others if shares_commit else events.append
-        outcomes = _store(items, site, append)
+        if is_batch or HEADER in request.headers:
+            with transaction.atomic():
+                outcomes = _store(items, site, events.append)
+        else:
+            outcomes = _store(items, site, _append_with_others)
         if not is_batch and outcomes[0].details:
             raise Invalid(outcomes[0].details)
         return Response(outcomes)
 
 
 def _append_with_others(batch: Sequence[events.NewEvent]) -> list[bool]:
+    """A single event's way, if it is one: in the next commit of all that wait."""
     try:
-        return [store(Work(event)).is_new for event in batch]
-    except Full:
+        return [is_new for e in batch for is_new in store(Work((e,))).are_new]
+    except (Full, Busy):
         raise Unavailable("The event was not stored; retry") from None
 
 
@@ -124,13 +127,6 @@ def collect_view(request: HttpRequest) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
-_TRACKER = Path(__file__).parents[1] / "static" / "analytics" / "a.js"
-
-
 def tracker(request: HttpRequest) -> HttpResponse:
-    """The script that sites put on their pages, at an address that stays."""
-    return HttpResponse(
-        _TRACKER.read_bytes(),
-        content_type="text/javascript; charset=utf-8",
-        headers={"Cache-Control": "public, max-age=86400"},
-    )
+    """The script where Django is asked first."""
+    return HttpResponse(script.content(), headers=script.HEADERS)

@@ -73,6 +73,7 @@ def test_salts_are_destroyed_48_hours_after_they_were_made_at_the_latest(db, rou
 
 
 WORKER = """
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 import django
@@ -82,7 +83,15 @@ from analytics.models import Salt
 call_command("migrate", verbosity=0)
 made = datetime.now(UTC) - timedelta(days=3)
 Salt.objects.create(timezone="UTC", day=made, value=b"salt", created_at=made)
-import krafter.wsgi
+from krafter.asgi import application
+async def receive():
+    return {"type": "lifespan.startup"}
+async def send(message):
+    raise EOFError
+try:
+    asyncio.run(application({"type": "lifespan"}, receive, send))
+except EOFError:
+    pass
 for _ in range(100):
     if not Salt.objects.exists():
         raise SystemExit(0)

@@ -11,17 +11,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from krafter import env
 
-# They wait for the database most of the time, and those that write share one
-# commit: more of them than processors pay.
-THREADS = 16
-# How long requests in progress get after SIGTERM.
-DRAIN_SECONDS = 30
-
 
 class Command(BaseCommand):
     help = (
         "Serve on HOST (127.0.0.1) and PORT (8000) with WORKERS (1) processes of"
-        f" THREADS ({THREADS}) threads. SIGTERM ends it after the requests in progress."
+        " THREADS (16) threads. SIGTERM ends it after the requests in progress, and"
+        " SIGHUP puts new workers in the place of the old."
     )
     requires_migrations_checks = True
 
@@ -30,7 +25,8 @@ class Command(BaseCommand):
             host = env.text("HOST", "127.0.0.1")
             port = env.integer("PORT", 8000, minimum=1)
             workers = env.integer("WORKERS", 1, minimum=1)
-            threads = env.integer("THREADS", THREADS, minimum=1)
+            # Read by the workers; here for the message.
+            env.integer("THREADS", settings.THREADS, minimum=1)
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
         if port > 65_535:
@@ -40,34 +36,19 @@ class Command(BaseCommand):
         self.stdout.write(f"Serving on http://{shown}:{port}, Ctrl-C ends it.")
         self.stdout.flush()
         # In place of this process, so that signals reach the server itself.
+        os.chdir(settings.BASE_DIR)
         os.execv(  # noqa: S606 - no shell is what is wanted
-            sys.executable, _command(address, port, workers, threads)
+            sys.executable, _command(address, port, workers)
         )
 
 
-def _command(address: str, port: int, workers: int, threads: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "granian", "krafter.wsgi:application"),
-        *("--interface", "wsgi", "--no-ws"),
-        *("--host", address, "--port", str(port)),
-        *("--workers", str(workers), "--blocking-threads", str(threads)),
-        "--respawn-failed-workers",
-        *("--workers-kill-timeout", str(DRAIN_SECONDS)),
-        # Said on the command line, which wins over Granian's own variables: an
-        # access log would hold addresses.
-        "--no-access-log",
-        # Below are remarks on each start, the number of threads among them.
-        *("--log-level", "error"),
-        *("--working-dir", str(settings.BASE_DIR)),
-    ]
+def _command(address: str, port: int, workers: int) -> list[str]:
+    server = (sys.executable, "-m", "krafter.server")
+    return [*server, address, str(port), str(workers)]
 
 
 def _check_free(host: str, port: int) -> str:
-    """The address to listen on, if this process may and nobody else does.
-
-    Granian lets several servers share a port, so that a second one would start
-    without a word and take half of the requests.
-    """
+    """The address to listen on, if this process may and nobody else does."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -134,7 +134,7 @@ def test_several_of_a_batch_are_one_statement_and_their_sum():
 
 
 def hit(outcome, caller=None):
-    return writer.Work(outcome, caller)
+    return writer.Work((outcome,), caller)
 
 
 def view(site):
@@ -146,7 +146,9 @@ def test_batch_counts_its_drops_last_and_in_order(site, settings):
     settings.RATE_LIMIT_COLLECT = 100
     two, one = (Dropped(number, TODAY, "crawler") for number in (2, 1))
     with captured_queries() as captured:
-        writer._write([hit(two, "a"), hit(view(site), "a"), hit(one, "a")])
+        writer._store(
+            [hit(two, "a"), hit(view(site), "a"), hit(one, "a")], wait_seconds=None
+        )
     tables = ("ratewindow", "eventname", "context", "dropcount")
     touched = [
         table
@@ -178,7 +180,7 @@ def test_batches_at_once_lose_no_count_and_do_not_wait_in_a_cycle(site):
     def write(batch):
         try:
             for _ in range(10):
-                writer._write(batch)
+                writer._store(batch, wait_seconds=10)
         except Exception as error:
             failures.append(error)
         finally:

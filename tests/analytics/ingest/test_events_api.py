@@ -269,8 +269,12 @@ def test_wrong_event_among_many_at_once_fails_alone(service):
 
 
 def test_event_for_which_there_is_no_room_is_answered_503(send, monkeypatch):
-    monkeypatch.setattr(writer._committer, "_max_pending", 0)
-    response = send(SIGNUP)
+    monkeypatch.setattr(writer.commits, "_max_pending", 0)
+    writer.commits.start()
+    try:
+        response = send(SIGNUP)
+    finally:
+        writer.commits.stop()
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
     assert not Event.objects.exists()
 

@@ -94,7 +94,7 @@ def test_dropped_and_refused_events_leave_no_trace(track, site, settings, caplog
 
 def test_failure_leaves_no_trace(track, monkeypatch, caplog):
     track({"type": "event", "name": "kept"})
-    monkeypatch.setattr("analytics.ingest.collect.events.append", lambda batch: 1 / 0)
+    monkeypatch.setattr("analytics.ingest.writer.events.append", lambda *_, **__: 1 / 0)
     headers = {"User-Agent": AGENT}
     answer = track({"type": "event", "name": "x"}, headers, REMOTE_ADDR=ADDRESS)
     assert answer.status_code == 500

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.db.models import QuerySet
 
-from analytics.ingest import visitors
+from analytics.ingest import client_address, visitors
 from analytics.models import Event, Salt
 from tests.conftest import BROWSER
 from tests.factories import SiteFactory
@@ -206,11 +206,17 @@ def test_next_days_visitor_destroys_old_salts(site, clock):
         ("10.0.0.1", "203.0.113.9,10.0.0.3,10.0.0.2", "203.0.113.9"),
         ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
         ("10.0.0.1", "  198.51.100.7  ", "198.51.100.7"),
-        ("10.0.0.1", "x", "10.0.0.1"),
-        ("10.0.0.1", "198.51.100.7, x", "10.0.0.1"),
+        # A proxy's name for a client tells clients apart; its address would not.
+        ("10.0.0.1", "x", "x"),
+        ("10.0.0.1", "198.51.100.7, x", "x"),
         ("10.0.0.1", "x, 198.51.100.7", "198.51.100.7"),
         ("10.0.0.1", ",,,", "10.0.0.1"),
-        ("10.0.0.1", "198.51.100.7:443", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.7:443", "198.51.100.7"),
+        ("10.0.0.1", '"198.51.100.7:443"', "198.51.100.7"),
+        ("10.0.0.1", "[2001:db8::7]:443", "2001:db8::7"),
+        ("10.0.0.1", "[2001:db8::7]", "2001:db8::7"),
+        ("10.0.0.1", "198.51.100.7:443, 10.0.0.2:51", "198.51.100.7"),
+        ("10.0.0.1", "198.51.100.7,", "198.51.100.7"),
         ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
         ("::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
         ("", "198.51.100.7", ""),
@@ -221,13 +227,13 @@ def test_forwarded_address_is_taken_from_trusted_proxies_only(
 ):
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
     environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
-    assert visitors.client_ip(environ) == client
+    assert client_address.client_address(environ) == client
 
 
 def test_forwarded_address_is_nothing_without_proxies(settings):
     settings.TRUSTED_PROXIES = []
     environ = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}
-    assert visitors.client_ip(environ) == "10.0.0.1"
+    assert client_address.client_address(environ) == "10.0.0.1"
 
 
 def test_caller_of_a_limit_cannot_be_told_again_next_minute():

@@ -1,0 +1,111 @@
+"""Where a request comes from: the address of the client, behind trusted proxies.
+
+Knows neither visitors nor events, and stores nothing.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from django.conf import settings
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# The longest that names an address, a port and a zone of it.
+_MAX_HOP = 64
+
+logger = logging.getLogger(__name__)
+
+
+def client_address(environ: Mapping[str, str]) -> str:
+    """The client's address, from a header only as far as its sender is trusted.
+
+    Of `X-Forwarded-For`, or where that is missing of `Forwarded` (RFC 7239). Read
+    from the right: each trusted proxy appended the peer it saw, and what stands
+    left of the first untrusted hop is the client's own claim. A hop that is no
+    address is the answer as it is: a name that a proxy gives instead of the
+    address tells clients apart, and the proxy's own address would not.
+    """
+    address = environ.get("REMOTE_ADDR", "")
+    if not is_within(address, settings.TRUSTED_PROXIES):
+        return address
+    hops = _hops(environ)
+    while hops and is_within(address, settings.TRUSTED_PROXIES):
+        hop = hops.pop()
+        if parse(hop) is None:
+            _tell(address)
+        address = hop
+    return address
+
+
+def is_trusted(address: str) -> bool:
+    """Whether it is one of the operator's own proxies."""
+    return is_within(address, settings.TRUSTED_PROXIES)
+
+
+def _hops(environ: Mapping[str, str]) -> list[str]:
+    """The addresses in the header, farthest first, without their ports."""
+    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR")
+    if forwarded_for is not None:
+        return [hop for part in forwarded_for.split(",") if (hop := _hop(part))]
+    hops = []
+    for element in environ.get("HTTP_FORWARDED", "").split(","):
+        for pair in element.split(";"):
+            name, _, value = pair.partition("=")
+            if name.strip().lower() == "for" and (hop := _hop(value)):
+                hops.append(hop)
+    return hops
+
+
+def _hop(text: str) -> str:
+    """`198.51.100.7`, `198.51.100.7:443`, `[2001:db8::1]:443`, each also in quotes."""
+    hop = text.strip().strip('"').strip()[:_MAX_HOP]
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    host, colon, port = hop.partition(":")
+    return host if colon and port.isdigit() else hop
+
+
+@lru_cache(maxsize=64)
+def _tell(proxy: str) -> None:
+    """Once for each proxy: the cache remembers whom it was said of."""
+    logger.warning("The proxy %s names a client by something that is no address", proxy)
+
+
+@lru_cache(maxsize=8_192)
+def parse(address: str) -> Address | None:
+    """An IPv4 address that a socket mapped into IPv6 is the IPv4 address."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def is_address(text: str) -> bool:
+    return parse(text) is not None
+
+
+def is_within(address: str, networks: Iterable[Network]) -> bool:
+    parsed = parse(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def household(address: str) -> str:
+    """What stands for all addresses of one client.
+
+    One spelling of an IPv4 address; the network of an IPv6 address, of which a
+    device has as many addresses as it likes (RFC 8981).
+    """
+    return _household(address, settings.IPV6_PREFIX)
+
+
+@lru_cache(maxsize=8_192)
+def _household(address: str, prefix: int) -> str:
+    parsed = parse(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        network = ipaddress.ip_network((int(parsed), prefix), strict=False)
+        return str(network.network_address)
+    return address if parsed is None else str(parsed)

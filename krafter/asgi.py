@@ -1,0 +1,165 @@
+"""The application that is served: what goes where, and with which limits.
+
+Django and what it serves is behind a number of threads. What must not wait for
+one of those is answered beside it: the tracker's events and its script, and
+whether the service is alive and ready.
+"""
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
+_django = get_wsgi_application()
+
+# They need Django set up.
+from django.conf import settings  # noqa: E402
+
+from analytics import housekeeping  # noqa: E402
+from analytics.access import throttling  # noqa: E402
+from analytics.ingest import (
+    client_address,
+    collect,
+    country,
+    script,
+    writer,
+)
+from krafter import health, request_ids  # noqa: E402
+from krafter.front.application import Front, Route  # noqa: E402
+from krafter.front.bodies import Bodies  # noqa: E402
+from krafter.front.http import (  # noqa: E402
+    Receive,
+    Refusal,
+    Response,
+    Scope,
+    environ,
+    header,
+)
+from krafter.front.threads import Threads  # noqa: E402
+from krafter.parsing import RawJSONParser, StrictJSONParser  # noqa: E402
+from krafter.rendering import API_PREFIX, encode  # noqa: E402
+
+READY_SECONDS = 1.0
+# Forms of the admin.
+_MAX_FORM_BYTES = 1024 * 1024
+# Requests that wait for a thread: what comes later would wait for seconds.
+_MAX_WAITING = 500
+
+
+# The tracker's way in
+
+
+async def _collect(scope: Scope, body: bytes, receive: Receive) -> Response:
+    return _named(scope, await collect.answer(environ(scope), body))
+
+
+def _refuse_collect(scope: Scope, refusal: Refusal) -> Response:
+    answer = collect.refuse(refusal.status, refusal.message, **refusal.headers)
+    return _named(scope, answer)
+
+
+def _named(scope: Scope, answer: collect.Answer) -> Response:
+    name = request_ids.name((header(scope, b"x-request-id") or b"").decode("latin-1"))
+    headers = [*answer.headers.items(), (request_ids.HEADER, name)]
+    return Response(answer.status, headers, answer.body)
+
+
+async def _script(scope: Scope, body: bytes, receive: Receive) -> Response:
+    if scope["method"] not in ("GET", "HEAD"):
+        return _json(405, {"error": "Method not allowed"}, Allow="GET, HEAD")
+    return Response(200, [*script.HEADERS.items()], script.content())
+
+
+# Whether it works
+
+
+async def _healthz(scope: Scope, body: bytes, receive: Receive) -> Response:
+    return _json(200, {"status": "alive"})
+
+
+class _Readiness:
+    """One look at a time, however many ask, and none waits longer than a second."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="readyz")
+        self._look: asyncio.Future[dict[str, list[str]]] | None = None
+
+    async def answer(self, scope: Scope, body: bytes, receive: Receive) -> Response:
+        if self._look is None or self._look.done():
+            loop = asyncio.get_running_loop()
+            self._look = loop.run_in_executor(self._thread, health.problems)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                found = await asyncio.shield(self._look)
+        except TimeoutError:
+            found = {"database": ["No answer within a second"]}
+        if not found:
+            return _json(200, {"status": "ready"})
+        return _json(503, {"error": "Not ready", "details": found})
+
+
+# Everything else
+
+
+def _max_bytes(scope: Scope) -> int:
+    path = scope["path"]
+    if not path.startswith(API_PREFIX):
+        return _MAX_FORM_BYTES
+    parser = RawJSONParser if path.endswith("/events") else StrictJSONParser
+    return parser.max_bytes
+
+
+def _refuse(scope: Scope, refusal: Refusal) -> Response:
+    """As the API does: nothing was counted, so that its limit shows as whole."""
+    headers = {request_ids.HEADER: request_ids.name(""), **refusal.headers}
+    limit = settings.RATE_LIMIT_API
+    if limit and scope["path"].startswith(API_PREFIX):
+        headers |= throttling.quota(limit, 0, throttling.current_minute()).headers
+    body: dict[str, object] = {"error": refusal.message}
+    if refusal.status == 429:
+        body["retry_after"] = int(refusal.headers["Retry-After"])
+    return _json(refusal.status, body, **headers)
+
+
+def _json(status: int, body: object, **headers: str) -> Response:
+    shown = {"Content-Type": "application/json", **headers}
+    return Response(status, [*shown.items()], encode(body))
+
+
+def _client(address: str) -> str | None:
+    """Who an address is; None for a proxy of ours, which is everybody."""
+    if client_address.is_trusted(address):
+        return None
+    return client_address.household(address)
+
+
+def _start() -> None:
+    # The first event would wait for it otherwise.
+    country.table()
+    writer.commits.start()
+    housekeeping.start()
+
+
+application = Front(
+    routes={
+        collect.PATH: Route(_collect, _refuse_collect, lambda _: collect.MAX_BYTES),
+        script.PATH: Route(_script, _refuse, lambda _: 0),
+        "/healthz": Route(_healthz, _refuse, lambda _: 0),
+        "/readyz": Route(_Readiness().answer, _refuse, lambda _: 0),
+    },
+    otherwise=Route(
+        Threads(_django, threads=settings.THREADS, max_waiting=_MAX_WAITING).answer,
+        _refuse,
+        _max_bytes,
+    ),
+    bodies=Bodies(
+        seconds=settings.BODY_SECONDS,
+        per_client=settings.UNFINISHED_BODIES,
+        client=_client,
+    ),
+    send_seconds=settings.SEND_SECONDS,
+    start=_start,
+    stop=writer.commits.stop,
+)

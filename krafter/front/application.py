@@ -1,0 +1,132 @@
+"""The ASGI application: finds the route, reads the body, sends the answer."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+
+from krafter.front.bodies import Bodies
+from krafter.front.http import (
+    Gone,
+    Message,
+    Parts,
+    Receive,
+    Refusal,
+    Response,
+    Scope,
+    Send,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Route(NamedTuple):
+    """What answers, how large its bodies may be, and how it says no.
+
+    `answer(scope, body, receive)` may see by `receive` that the client has gone.
+    """
+
+    answer: Callable[[Scope, bytes, Receive], Awaitable[Response]]
+    refuse: Callable[[Scope, Refusal], Response]
+    max_bytes: Callable[[Scope], int]
+
+
+class Front:
+    """One application on one port. Every other path goes to `otherwise`.
+
+    `start()` and `stop()` are called once in each process, in a thread: before
+    the first request, and after the last one is answered.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: Mapping[str, Route],
+        otherwise: Route,
+        bodies: Bodies,
+        send_seconds: float,
+        start: Callable[[], None],
+        stop: Callable[[], None],
+    ) -> None:
+        self._routes = routes
+        self._otherwise = otherwise
+        self._bodies = bodies
+        self._send_seconds = send_seconds
+        self._start = start
+        self._stop = stop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"], self._otherwise)
+        try:
+            body = await self._bodies.read(scope, receive, route.max_bytes(scope))
+            response = await route.answer(scope, body, receive)
+        except Gone:
+            return
+        except Refusal as refusal:
+            response = route.refuse(scope, refusal)
+            if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                # Its body is not read to the end: nothing can follow on it.
+                response.headers.append(("Connection", "close"))
+        except Exception:
+            logger.exception("A request failed")
+            error = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
+            response = route.refuse(scope, error)
+        start = {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in response.headers
+            ],
+        }
+        if isinstance(response.body, bytes):
+            await send(start)
+            await send({"type": "http.response.body", "body": response.body})
+        else:
+            await self._stream(start, response.body, receive, send)
+
+    async def _stream(
+        self, start: Message, parts: Parts, receive: Receive, send: Send
+    ) -> None:
+        """Send the parts while the client takes them.
+
+        An answer that is given up has no proper end: whoever reads it sees that
+        it is not whole.
+        """
+        left = asyncio.ensure_future(disconnected(receive))
+        try:
+            await send(start)
+            async for part in parts:
+                if left.done():
+                    return
+                async with asyncio.timeout(self._send_seconds):
+                    await send(
+                        {"type": "http.response.body", "body": part, "more_body": True}
+                    )
+            await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            logger.warning("An answer was given up: its client does not read it")
+        except Exception:
+            logger.exception("An answer broke off")
+        finally:
+            left.cancel()
+            parts.abandon()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        for kind, act in (("startup", self._start), ("shutdown", self._stop)):
+            await receive()
+            await asyncio.to_thread(act)
+            await send({"type": f"lifespan.{kind}.complete"})
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has gone, or everything was sent."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,104 @@
+"""Reading bodies: how long, how large, and how many at once for one client."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from http import HTTPStatus
+
+from krafter.front.http import Gone, Receive, Refusal, Scope, header
+
+# What a worker holds of large bodies together; smaller ones are too short-lived
+# to matter, and must get through beside them.
+_MAX_HELD = 64 * 1024 * 1024
+_LARGE = 64 * 1024
+
+
+class Bodies:
+    """Read bodies whole. Its counts are those of one process.
+
+    `client(address)` names who an address is, or None for one that may have any
+    number of unfinished bodies: a proxy that sends those of everybody.
+    """
+
+    def __init__(
+        self, *, seconds: float, per_client: int, client: Callable[[str], str | None]
+    ) -> None:
+        self._seconds = seconds
+        self._per_client = per_client
+        self._client = client
+        self._unfinished: Counter[str] = Counter()
+        self._held = 0
+
+    async def read(self, scope: Scope, receive: Receive, limit: int) -> bytes:
+        """The body; at most `limit` bytes. Raises Refusal, Gone."""
+        length = _length(scope)
+        if length == 0:
+            return b""
+        if length is not None and length > limit:
+            raise _too_large()
+        who = self._client(scope["client"][0] if scope["client"] else "")
+        if who is None:
+            return await self._within_time(receive, length, limit)
+        if self._unfinished[who] >= self._per_client:
+            raise Refusal(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "Too many unfinished requests",
+                {"Retry-After": "1"},
+            )
+        self._unfinished[who] += 1
+        try:
+            return await self._within_time(receive, length, limit)
+        finally:
+            self._unfinished[who] -= 1
+            if not self._unfinished[who]:
+                del self._unfinished[who]
+
+    async def _within_time(
+        self, receive: Receive, length: int | None, limit: int
+    ) -> bytes:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._read(receive, length, limit)
+        except TimeoutError:
+            raise Refusal(
+                HTTPStatus.REQUEST_TIMEOUT, "The body took too long"
+            ) from None
+
+    async def _read(self, receive: Receive, length: int | None, limit: int) -> bytes:
+        parts: list[bytes] = []
+        size = held = 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise Gone
+                parts.append(message["body"])
+                size += len(message["body"])
+                if size > limit:
+                    raise _too_large()
+                # The last part of a known length needs no look behind it.
+                if size == length or not message["more_body"]:
+                    return b"".join(parts)
+                if size > _LARGE:
+                    self._held += size - held
+                    held = size
+                    if self._held > _MAX_HELD:
+                        raise Refusal(
+                            HTTPStatus.SERVICE_UNAVAILABLE,
+                            "Too much is being sent, try again",
+                            {"Retry-After": "1"},
+                        )
+        finally:
+            self._held -= held
+
+
+def _length(scope: Scope) -> int | None:
+    """How long the body will be; None: it has parts, and ends when it ends."""
+    if header(scope, b"transfer-encoding") is not None:
+        return None
+    # The server refuses one that is no number.
+    return int(header(scope, b"content-length") or 0)
+
+
+def _too_large() -> Refusal:
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large")

@@ -1,0 +1,93 @@
+"""Requests and answers as the front and what stands behind it see them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, NamedTuple, Protocol, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+# As in the ASGI specification.
+Scope: TypeAlias = Mapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+class Parts(Protocol):
+    """Of an answer, as they are made; `abandon()` ends the making of more."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def abandon(self) -> None: ...
+
+
+class Response(NamedTuple):
+    """`body`: the whole, or its parts."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes | Parts = b""
+
+
+class Refusal(Exception):
+    """A request that is not worked on: a status, and a sentence that says why."""
+
+    def __init__(
+        self, status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+class Gone(Exception):
+    """The client has left: nobody waits for an answer."""
+
+
+def environ(scope: Scope, body_length: int = 0) -> dict[str, Any]:
+    """The request as WSGI names it, without what belongs to a body or a server.
+
+    A header whose name has an underscore is left out: WSGI's names cannot tell
+    `X_Forwarded_For` from `X-Forwarded-For`, which a proxy sets.
+    """
+    found: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "REMOTE_ADDR": scope["client"][0] if scope["client"] else "",
+        "CONTENT_LENGTH": str(body_length),
+    }
+    for name, value in scope["headers"]:
+        variable = _variable(name)
+        if variable is None:
+            continue
+        text = value.decode("latin-1")
+        if variable in found:
+            separator = "; " if variable == "HTTP_COOKIE" else ","
+            text = f"{found[variable]}{separator}{text}"
+        found[variable] = text
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _variable(name: bytes) -> str | None:
+    if b"_" in name:
+        return None
+    variable = name.decode("latin-1").upper().replace("-", "_")
+    match variable:
+        case "CONTENT_TYPE":
+            return variable
+        # They describe the body on its way; here it is whole.
+        case "CONTENT_LENGTH" | "TRANSFER_ENCODING":
+            return None
+    return f"HTTP_{variable}"
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that name, which is in lower case."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None

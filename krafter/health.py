@@ -1,0 +1,111 @@
+"""Whether the service can work: what `/readyz` asks, beside everything else.
+
+On a connection of its own, so that neither busy threads nor a used-up pool make
+it wait.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+# Within the second in which the whole must be told.
+_CONNECT_SECONDS = 1
+_STATEMENT_MILLISECONDS = 800
+MAX_SKEW_SECONDS = 2.0
+MIN_FREE_BYTES = 100 * 1024 * 1024
+
+
+def problems() -> dict[str, list[str]]:
+    """What keeps the service from working, by what it is of; empty: nothing."""
+    found = {"disk": _disk()}
+    try:
+        with _connection() as connection:
+            for name, check in _CHECKS.items():
+                found[name] = check(connection)
+    except (DatabaseError, InterfaceError) as error:
+        found["database"] = [str(error).partition("\n")[0]]
+    return {name: told for name, told in found.items() if told}
+
+
+@contextmanager
+def _connection() -> Iterator[BaseDatabaseWrapper]:
+    connection = connections["default"].copy()
+    options = connection.settings_dict["OPTIONS"]
+    if connection.vendor == "postgresql":
+        options.pop("pool", None)
+        options["connect_timeout"] = _CONNECT_SECONDS
+        options["options"] = f"-c statement_timeout={_STATEMENT_MILLISECONDS}"
+    else:
+        options["timeout"] = _STATEMENT_MILLISECONDS / 1_000
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _database(connection: BaseDatabaseWrapper) -> list[str]:
+    """Write a row, and take it back."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                cursor.execute(_WRITE)
+            finally:
+                cursor.execute("ROLLBACK")
+    except OperationalError as error:
+        # Somebody else writes: so it can be written.
+        if str(error) != "database is locked":
+            raise
+    return []
+
+
+_WRITE = (
+    "INSERT INTO analytics_ratewindow (caller, minute, used) VALUES ('readyz', 0, 0)"
+)
+
+
+def _migrations(connection: BaseDatabaseWrapper) -> list[str]:
+    applied = MigrationRecorder(connection).applied_migrations()
+    missing = sorted(".".join(key) for key in _known_migrations() - applied.keys())
+    return [f"Not applied: {', '.join(missing)}"] if missing else []
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations or ())
+
+
+def _clock(connection: BaseDatabaseWrapper) -> list[str]:
+    """The database's clock against this one; SQLite has none of its own."""
+    if connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        before = time.time()
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        theirs = float(cursor.fetchone()[0])
+        skew = theirs - (before + time.time()) / 2
+    if abs(skew) <= MAX_SKEW_SECONDS:
+        return []
+    return [f"The database's clock is {skew:+.1f} seconds off"]
+
+
+def _disk() -> list[str]:
+    free = shutil.disk_usage(
+        settings.DATA_DIR if settings.DATA_DIR.exists() else settings.BASE_DIR
+    ).free
+    return [] if free >= MIN_FREE_BYTES else [f"{free // 1024 // 1024} MB are free"]
+
+
+_CHECKS: dict[str, Callable[[BaseDatabaseWrapper], list[str]]] = {
+    "migrations": _migrations,
+    "clock": _clock,
+    "database": _database,
+}

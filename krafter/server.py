@@ -1,0 +1,151 @@
+"""The server process: Granian, with what it leaves to whoever runs it.
+
+    python -m krafter.server ADDRESS PORT WORKERS
+
+`manage.py serve` starts it. Apart from Granian's own command it
+
+- listens once, for all workers: what waits to be accepted outlives each of them,
+  so that a reload (SIGHUP) refuses nobody;
+- replaces a worker as often as it dies, with a pause, instead of giving up;
+- ends the workers when this process is killed, so that none holds the port.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+# How long requests in progress get after SIGTERM.
+DRAIN_SECONDS = 30
+# Between two starts of a worker that dies at once.
+_PAUSE_SECONDS = 1.0
+_BACKLOG = 4_096
+# Each needs a file; what is left is for the database and files.
+_MAX_CONNECTIONS = 10_000
+_OTHER_FILES = 200
+# How much of a body may be on its way to us, and of a head.
+_BUFFER_BYTES = 64 * 1024
+
+
+class _Server(MPServer):
+    """Its methods are Granian's: called by its loop, in the place of its own."""
+
+    def __init__(self, *, send_seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._send_seconds = send_seconds
+
+    def _init_shared_socket(self) -> None:
+        family = socket.AF_INET6 if ":" in self.bind_addr else socket.AF_INET
+        listener = socket.create_server(
+            (self.bind_addr, self.bind_port), family=family, backlog=self.backlog
+        )
+        # Connections inherit both. The second ends those of clients that take
+        # nothing of what is sent, which no code of ours would see.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(
+                socket.IPPROTO_TCP,
+                socket.TCP_USER_TIMEOUT,
+                int(self._send_seconds * 1_000),
+            )
+        self._sso = listener
+        self._sfd: Any = listener.fileno()
+        # Granian's stubs lack its parameters.
+        self._shd: Any = SocketHolder(self._sfd, False, self.backlog)  # type: ignore[call-arg]
+        self._ssp = None
+
+    def _respawn_workers(
+        self,
+        workers: Sequence[int],
+        spawn_target: Callable[..., Any],
+        target_loader: Callable[..., Any],
+        delay: float = 0,
+    ) -> None:
+        if not delay:
+            # They died. One that dies at once must not take all the processor.
+            time.sleep(_PAUSE_SECONDS)
+        super()._respawn_workers(workers, spawn_target, target_loader, delay)
+        # Granian would end the service at the second death.
+        self.respawned_wrks.clear()
+
+
+def _application() -> Any:
+    """Called in each worker, once."""
+    # Until Granian's handlers for a worker are set it would run those that it
+    # inherited, which tell the parent's loop, and the signal would be lost.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    from krafter.asgi import application
+
+    return application
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(DRAIN_SECONDS)
+    os._exit(1)
+
+
+def _connections() -> int:
+    """How many may be open at once, with as many files as this process may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_CONNECTIONS + _OTHER_FILES
+    files = wanted if most == resource.RLIM_INFINITY else min(most, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return max(files - _OTHER_FILES, files // 2)
+
+
+def main() -> None:
+    address, port, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
+    from django.conf import settings
+
+    # Workers get the socket by inheriting it.
+    multiprocessing.set_start_method("fork")
+    server = _Server(
+        target="krafter.asgi:application",
+        address=address,
+        port=port,
+        workers=workers,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        # HTTP/2 is the proxy's: what it can do without TLS is block.
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=_BACKLOG,
+        # Of connections, in spite of its name; an idle one counts.
+        backpressure=_connections(),
+        # The head of a request, and the time between two.
+        http1_settings=HTTP1Settings(
+            header_read_timeout=settings.HEAD_SECONDS * 1_000,
+            max_buffer_size=_BUFFER_BYTES,
+        ),
+        respawn_failed_workers=True,
+        workers_kill_timeout=DRAIN_SECONDS,
+        # An access log would hold addresses. Below are remarks on each start.
+        log_access=False,
+        log_level=LogLevels.error,
+        working_dir=Path(__file__).parent.parent,
+        send_seconds=settings.SEND_SECONDS,
+    )
+    server.serve(target_loader=_application, wrap_loader=False)
+
+
+if __name__ == "__main__":
+    main()
