@@ -37,6 +37,7 @@ def load(
     *,
     script: str = "collect.lua",
     connections: int = CONNECTIONS,
+    many_addresses: bool = False,
 ) -> dict[str, float]:
     """Send for some seconds; requests a second, p50 and p99 in ms, failures."""
     path = ROOT / "benchmarks" / script
@@ -46,6 +47,7 @@ def load(
     printed = subprocess.run(
         [*command, "--latency", url],
         cwd=ROOT,
+        env={**os.environ, "BENCHMARK_ADDRESSES": "many" if many_addresses else "one"},
         check=True,
         capture_output=True,
         text=True,
@@ -96,6 +98,8 @@ Site.objects.create(
 def service(url: str, **options: Any) -> Iterator[Server]:
     """The service with its limits counted as always, but never reached."""
     options |= {"RATE_LIMIT_COLLECT": str(10**9), "RATE_LIMIT_API": str(10**9)}
+    # The load is the proxy of all addresses that it names.
+    options |= {"TRUSTED_PROXIES": "127.0.0.1"}
     with serve_service(DATABASE_URL=url, **options) as it:
         load(it.url + COLLECT, 2)
         yield it
@@ -106,10 +110,16 @@ def stored(url: str) -> int:
     return int(manage("shell", "-v0", "-c", count, database=url))
 
 
-def single_events(kind: str, *, seconds: int, rounds: int) -> dict[str, float]:
-    """Ours against a trivial WSGI app and a constant Django view, in turns."""
+def single_events(
+    kind: str, *, seconds: int, rounds: int, many_addresses: bool = False
+) -> dict[str, float]:
+    """Ours against a trivial WSGI app and a constant Django view, in turns.
+
+    From one address, or each request from another, as it is in reality.
+    """
     rates: dict[str, list[float]] = {"trivial": [], "django": [], "ours": []}
     tails: list[float] = []
+    memory: list[float] = []
     with (
         database(kind) as url,
         serve_trivial("benchmarks.trivial:application") as trivial,
@@ -121,10 +131,11 @@ def single_events(kind: str, *, seconds: int, rounds: int) -> dict[str, float]:
         for _ in range(rounds):
             rates["trivial"].append(load(trivial.url, seconds)["rate"])
             rates["django"].append(load(django.url, seconds)["rate"])
-            told = load(ours.url + COLLECT, seconds)
+            told = load(ours.url + COLLECT, seconds, many_addresses=many_addresses)
             if told["failed"]:
                 raise RuntimeError(f"{told['failed']} requests failed")
             rates["ours"].append(told["rate"])
+            memory.append(ours.resident_kib() / 1024)
             tails.append(told["p99_ms"])
             sent += int(told["requests"])
         time.sleep(1)
@@ -137,6 +148,7 @@ def single_events(kind: str, *, seconds: int, rounds: int) -> dict[str, float]:
         "ours_per_s": statistics.median(rates["ours"]),
         "p99_ms": statistics.median(tails),
         "ratio_to_trivial": _ratio(rates["ours"], rates["trivial"]),
+        "memory_mib": max(memory),
         "ratio_to_django_view": _ratio(rates["ours"], rates["django"]),
     }
 
@@ -252,6 +264,12 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     ),
     "single_sqlite": lambda o: single_events(
         "sqlite", seconds=o.seconds, rounds=o.rounds
+    ),
+    "addresses_postgresql": lambda o: single_events(
+        "postgresql", seconds=o.seconds, rounds=o.rounds, many_addresses=True
+    ),
+    "addresses_sqlite": lambda o: single_events(
+        "sqlite", seconds=o.seconds, rounds=o.rounds, many_addresses=True
     ),
     "batches_postgresql": lambda o: batches(
         "postgresql", seconds=o.seconds, rounds=o.rounds

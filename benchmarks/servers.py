@@ -51,13 +51,25 @@ def serve_service(
 @contextlib.contextmanager
 def serve_trivial(target: str, *, threads: int = 64) -> Iterator[Server]:
     """Run a WSGI `module:application` to measure against."""
+    options = ("--blocking-threads", str(threads), "--backpressure", "1024")
+    with _granian(target, "wsgi", *options) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serve_application(target: str) -> Iterator[Server]:
+    """Run an ASGI `module:application` as the service runs its own."""
+    with _granian(target, "asgi", "--http", "1", "--loop", "uvloop") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _granian(target: str, interface: str, *options: str) -> Iterator[Server]:
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("granian")),
-        *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", str(threads)),
-        *("--backpressure", "1024", "--no-access-log", "--log-level", "error"),
-        target,
+        *("--interface", interface, "--host", "127.0.0.1", "--port", str(port)),
+        *("--no-access-log", "--log-level", "error", *options, target),
     ]
     with _running(command, port, {}) as server:
         yield server

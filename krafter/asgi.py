@@ -30,7 +30,7 @@ from krafter import health, request_ids  # noqa: E402
 from krafter.front.application import Front, Route  # noqa: E402
 from krafter.front.bodies import Bodies  # noqa: E402
 from krafter.front.http import (  # noqa: E402
-    Receive,
+    Client,
     Refusal,
     Response,
     Scope,
@@ -51,7 +51,7 @@ _MAX_WAITING = 500
 # The tracker's way in
 
 
-async def _collect(scope: Scope, body: bytes, receive: Receive) -> Response:
+async def _collect(scope: Scope, body: bytes, client: Client) -> Response:
     return _named(scope, await collect.answer(environ(scope), body))
 
 
@@ -66,7 +66,7 @@ def _named(scope: Scope, answer: collect.Answer) -> Response:
     return Response(answer.status, headers, answer.body)
 
 
-async def _script(scope: Scope, body: bytes, receive: Receive) -> Response:
+async def _script(scope: Scope, body: bytes, client: Client) -> Response:
     if scope["method"] not in ("GET", "HEAD"):
         return _json(405, {"error": "Method not allowed"}, Allow="GET, HEAD")
     return Response(200, [*script.HEADERS.items()], script.content())
@@ -75,7 +75,7 @@ async def _script(scope: Scope, body: bytes, receive: Receive) -> Response:
 # Whether it works
 
 
-async def _healthz(scope: Scope, body: bytes, receive: Receive) -> Response:
+async def _healthz(scope: Scope, body: bytes, client: Client) -> Response:
     return _json(200, {"status": "alive"})
 
 
@@ -86,7 +86,7 @@ class _Readiness:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="readyz")
         self._look: asyncio.Future[dict[str, list[str]]] | None = None
 
-    async def answer(self, scope: Scope, body: bytes, receive: Receive) -> Response:
+    async def answer(self, scope: Scope, body: bytes, client: Client) -> Response:
         if self._look is None or self._look.done():
             loop = asyncio.get_running_loop()
             self._look = loop.run_in_executor(self._thread, health.problems)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from benchmarks.servers import ROOT, serve_service
+from benchmarks.servers import ROOT, Server, serve_service
 
 BASE = "/api/v1/analytics"
 
@@ -29,11 +29,21 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+def _ask(request: urllib.request.Request) -> Answer:
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return Answer(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read())
+
+
 class Service:
     """A running service, and calls to it with a key that may do everything."""
 
-    def __init__(self, url: str, secret: str) -> None:
-        self.url = url + BASE
+    def __init__(self, server: Server, secret: str) -> None:
+        self.server = server
+        self.url = server.url + BASE
         self.secret = secret
 
     def __call__(
@@ -50,17 +60,17 @@ class Service:
             },
         )
 
+    def open(self, path: str, **headers: str) -> Answer:
+        """Without the key, from the root of the service."""
+        return _ask(urllib.request.Request(self.server.url + path, headers=headers))
+
     def send(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> Answer:
         """Without the key, and with the body as it is."""
-        request = urllib.request.Request(self.url + path, body, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return Answer(answer.status, answer.headers, answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read())
+        return _ask(
+            urllib.request.Request(self.url + path, body, headers, method=method)
+        )
 
     def new_site(self, domain: str | None = None) -> str:
         """The key of a new one; of one that there may be, if a domain is given."""
@@ -87,7 +97,7 @@ def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Serv
             environment, "create_token", "--name", "tests", "--scopes", "*"
         )
         with serve_service(workers=workers, threads=8, **environment) as server:
-            yield Service(server.url, secret.strip())
+            yield Service(server, secret.strip())
 
 
 def _manage(environment: dict[str, str], *arguments: str) -> str:

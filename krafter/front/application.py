@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from krafter.front.bodies import Bodies
 from krafter.front.http import (
+    Client,
     Gone,
     Message,
     Parts,
@@ -22,12 +23,9 @@ logger = logging.getLogger(__name__)
 
 
 class Route(NamedTuple):
-    """What answers, how large its bodies may be, and how it says no.
+    """What answers, how it says no, and how large its bodies may be."""
 
-    `answer(scope, body, receive)` may see by `receive` that the client has gone.
-    """
-
-    answer: Callable[[Scope, bytes, Receive], Awaitable[Response]]
+    answer: Callable[[Scope, bytes, Client], Awaitable[Response]]
     refuse: Callable[[Scope, Refusal], Response]
     max_bytes: Callable[[Scope], int]
 
@@ -64,59 +62,71 @@ class Front:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._routes.get(scope["path"], self._otherwise)
+        client = Client(receive)
         try:
-            body = await self._bodies.read(scope, receive, route.max_bytes(scope))
-            response = await route.answer(scope, body, receive)
+            response = await self._answer(route, scope, receive, client)
+            start = {
+                "type": "http.response.start",
+                "status": response.status,
+                "headers": [
+                    (name.lower().encode("latin-1"), value.encode("latin-1"))
+                    for name, value in response.headers
+                ],
+            }
+            if isinstance(response.body, bytes):
+                await send(start)
+                await send({"type": "http.response.body", "body": response.body})
+            else:
+                await self._stream(start, response.body, client, send)
         except Gone:
             return
+        finally:
+            client.forget()
+
+    async def _answer(
+        self, route: Route, scope: Scope, receive: Receive, client: Client
+    ) -> Response:
+        try:
+            body = await self._bodies.read(scope, receive, route.max_bytes(scope))
+            return await route.answer(scope, body, client)
+        except Gone:
+            raise
         except Refusal as refusal:
             response = route.refuse(scope, refusal)
             if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 # Its body is not read to the end: nothing can follow on it.
                 response.headers.append(("Connection", "close"))
+            return response
         except Exception:
             logger.exception("A request failed")
             error = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
-            response = route.refuse(scope, error)
-        start = {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": [
-                (name.lower().encode("latin-1"), value.encode("latin-1"))
-                for name, value in response.headers
-            ],
-        }
-        if isinstance(response.body, bytes):
-            await send(start)
-            await send({"type": "http.response.body", "body": response.body})
-        else:
-            await self._stream(start, response.body, receive, send)
+            return route.refuse(scope, error)
 
     async def _stream(
-        self, start: Message, parts: Parts, receive: Receive, send: Send
+        self, start: Message, parts: Parts, client: Client, send: Send
     ) -> None:
         """Send the parts while the client takes them.
 
         An answer that is given up has no proper end: whoever reads it sees that
         it is not whole.
         """
-        left = asyncio.ensure_future(disconnected(receive))
         try:
             await send(start)
             async for part in parts:
-                if left.done():
+                if client.gone.done():
                     return
                 async with asyncio.timeout(self._send_seconds):
                     await send(
                         {"type": "http.response.body", "body": part, "more_body": True}
                     )
             await send({"type": "http.response.body", "body": b""})
+        except Gone:
+            raise
         except TimeoutError:
             logger.warning("An answer was given up: its client does not read it")
         except Exception:
             logger.exception("An answer broke off")
         finally:
-            left.cancel()
             parts.abandon()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -124,9 +134,3 @@ class Front:
             await receive()
             await asyncio.to_thread(act)
             await send({"type": f"lifespan.{kind}.complete"})
-
-
-async def disconnected(receive: Receive) -> None:
-    """Return when the client has gone, or everything was sent."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

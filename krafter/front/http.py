@@ -1,5 +1,6 @@
 """Requests and answers as the front and what stands behind it see them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
@@ -43,6 +44,34 @@ class Refusal(Exception):
 
 class Gone(Exception):
     """The client has left: nobody waits for an answer."""
+
+
+class Client:
+    """Who waits for the answer to a request; `receive` gives what is left of it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def gone(self) -> "asyncio.Task[None]":
+        """Done when the client has gone.
+
+        One for all who ask: the server takes a wait that is cancelled, and begun
+        again, for a client that has gone.
+        """
+        if self._watch is None:
+            self._watch = asyncio.ensure_future(self._wait())
+        return self._watch
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def forget(self) -> None:
+        """To be called when nobody asks any more."""
+        if self._watch is not None:
+            self._watch.cancel()
 
 
 def environ(scope: Scope, body_length: int = 0) -> dict[str, Any]:

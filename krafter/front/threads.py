@@ -16,8 +16,7 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
-from krafter.front.application import disconnected
-from krafter.front.http import Gone, Receive, Refusal, Response, Scope, environ
+from krafter.front.http import Client, Gone, Refusal, Response, Scope, environ
 
 # Up to this size an answer is sent as a whole.
 _PART = 64 * 1024
@@ -40,7 +39,7 @@ class Threads:
         self._most = threads + max_waiting
         self._begun = 0
 
-    async def answer(self, scope: Scope, body: bytes, receive: Receive) -> Response:
+    async def answer(self, scope: Scope, body: bytes, client: Client) -> Response:
         """Raises Gone if the client leaves before a thread is free."""
         if self._begun >= self._most:
             raise Refusal(
@@ -49,14 +48,10 @@ class Threads:
                 {"Retry-After": "1"},
             )
         call = _Call(self._application, _full_environ(scope, body))
-        left = asyncio.ensure_future(disconnected(receive))
-        left.add_done_callback(call.notice)
+        client.gone.add_done_callback(call.notice)
         self._begun += 1
         self._pool.submit(call.run, self._end)
-        try:
-            return await call.head
-        finally:
-            left.cancel()
+        return await call.head
 
     def _end(self, _: object) -> None:
         self._begun -= 1
@@ -138,7 +133,7 @@ class _Call:
             # Until the client has taken what is before it, or is given up.
             self._room.acquire()
             if self._is_abandoned:
-                return
+                raise Gone
             self._tell(self._parts.put_nowait, part)
         self._tell(self._parts.put_nowait, None)
 

@@ -1,0 +1,183 @@
+"""What shares a commit with what: sites, limits and failures kept apart."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from django.db import close_old_connections, connection, transaction
+from django.db.utils import OperationalError
+
+from analytics import events
+from analytics.events import writing
+from analytics.ingest import writer
+from analytics.ingest.pipeline import Dropped
+from analytics.models import Event, RateWindow
+from tests.factories import SiteFactory
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+only_postgresql = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite has one lock for all"
+)
+
+
+def event(site, **values):
+    fields = {"type": "event", "name": "signup", "visitor": 1, **values}
+    return events.NewEvent(site.pk, NOW.date(), NOW, **fields)
+
+
+@pytest.fixture
+def commits(transactional_db, monkeypatch):
+    # Its threads have connections of their own, to be given back.
+    monkeypatch.setattr(writer, "close_old_connections", close_old_connections)
+    writer.commits.start()
+    writer.commits.submit(writer.Work())
+    yield writer.commits
+    writer.commits.stop()
+
+
+@pytest.fixture
+def hold(transactional_db):
+    """Hold a site's lock for some seconds from another connection."""
+    threads = []
+
+    def hold(site, seconds):
+        held = threading.Event()
+
+        def run():
+            try:
+                with transaction.atomic():
+                    writing.lock_sites([site.pk])
+                    held.set()
+                    time.sleep(seconds)
+            finally:
+                connection.close()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+        assert held.wait(10)
+
+    yield hold
+    for thread in threads:
+        thread.join()
+
+
+@only_postgresql
+def test_held_lock_delays_no_other_site(commits, hold):
+    busy, other = SiteFactory.create(), SiteFactory.create()
+    commits.submit(writer.Work((event(other),)))
+    hold(busy, 1.5)
+    with ThreadPoolExecutor(4) as pool:
+        begun = time.monotonic()
+        waiting = [
+            pool.submit(commits.submit, writer.Work((event(busy),))) for _ in range(3)
+        ]
+        slowest = 0.0
+        for _ in range(20):
+            at = time.monotonic()
+            commits.submit(writer.Work((event(other),)))
+            slowest = max(slowest, time.monotonic() - at)
+        assert time.monotonic() - begun < 1.5
+        # The goal is 0.1 s; other tests run beside this one.
+        assert slowest < 0.3
+        for future in waiting:
+            assert future.result().are_new == (True,)
+    assert Event.objects.filter(site_id=busy.pk).count() == 3
+
+
+@only_postgresql
+def test_lock_that_is_held_for_long_is_busy(commits, hold, monkeypatch):
+    monkeypatch.setattr(commits, "_max_wait", 0.5)
+    site = SiteFactory.create()
+    hold(site, 3)
+    with pytest.raises(writer.Busy):
+        commits.submit(writer.Work((event(site),)))
+    assert not Event.objects.exists()
+
+
+@only_postgresql
+def test_two_busy_sites_do_not_wait_for_each_other(commits, hold):
+    long, short = SiteFactory.create(), SiteFactory.create()
+    hold(long, 1.5)
+    hold(short, 0.3)
+    with ThreadPoolExecutor(2) as pool:
+        begun = time.monotonic()
+        first = pool.submit(commits.submit, writer.Work((event(long),)))
+        commits.submit(writer.Work((event(short),)))
+        assert time.monotonic() - begun < 1.2
+        assert not first.done()
+        first.result()
+
+
+@only_postgresql
+def test_error_of_a_site_concerns_its_own_items_alone(commits, monkeypatch):
+    good, bad = SiteFactory.create(), SiteFactory.create()
+    append = events.append
+
+    def failing(batch, **options):
+        if any(new.site_id == bad.pk for new in batch):
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = 10")
+                cursor.execute("SELECT pg_sleep(1)")
+        return append(batch, **options)
+
+    monkeypatch.setattr(events, "append", failing)
+    with ThreadPoolExecutor(8) as pool:
+        futures = {
+            number: pool.submit(
+                commits.submit, writer.Work((event(bad if number % 2 else good),))
+            )
+            for number in range(8)
+        }
+    for number, future in futures.items():
+        if number % 2:
+            assert isinstance(future.exception(), OperationalError)
+        else:
+            assert future.result().are_new == (True,)
+    assert Event.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_callers_of_a_batch_are_counted_by_one_statement(
+    settings, django_assert_max_num_queries
+):
+    settings.RATE_LIMIT_COLLECT = 2
+    drop = Dropped(0, NOW.date(), "unknown_site")
+    works = [writer.Work((drop,), f"ip:{number % 40}", 7) for number in range(100)]
+    # A savepoint and its release, the limits of statements, the limits of
+    # callers, the drops.
+    with django_assert_max_num_queries(5):
+        stored = writer._store(works, wait_seconds=None)
+    assert [s.used for s in stored] == [1 + number // 40 for number in range(100)]
+    assert RateWindow.objects.count() == 40
+
+
+@pytest.mark.django_db
+def test_events_of_one_request_share_its_use_of_the_limit(site, settings):
+    settings.RATE_LIMIT_COLLECT = 1
+    work = writer.Work((event(site), event(site, event_id="a")), "ip:a", 7)
+    again = writer.Work((event(site, event_id="a"), event(site)), "ip:b", 7)
+    stored = writer._store([work, again, work], wait_seconds=None)
+    assert [s.used for s in stored] == [1, 1, 2]
+    assert [s.are_new for s in stored] == [(True, True), (False, True), ()]
+    assert Event.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_of_all"),
+    [
+        (None, True),
+        (psycopg.errors.AdminShutdown(), True),
+        (psycopg.errors.TooManyConnections(), True),
+        (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.QueryCanceled(), False),
+        (psycopg.errors.LockNotAvailable(), False),
+        (psycopg.errors.DeadlockDetected(), False),
+    ],
+)
+def test_error_without_a_state_or_of_the_server_concerns_all(cause, is_of_all):
+    error = OperationalError("x")
+    error.__cause__ = cause
+    assert writer._concerns_all(error) is is_of_all

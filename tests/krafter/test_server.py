@@ -1,0 +1,93 @@
+"""The processes of the service: how they die, and what comes in their place."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.running import running
+
+
+@pytest.fixture
+def service(tmp_path):
+    with running(tmp_path, workers=1) as service:
+        yield service
+
+
+def wait_until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(pid):
+    path = Path(f"/proc/{pid}/stat")
+    try:
+        return path.read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_worker_ends_when_its_parent_is_killed(service):
+    [worker] = service.server.workers
+    service.server.process.kill()
+    service.server.process.wait()
+    wait_until(lambda: not is_alive(worker), seconds=5)
+
+
+def test_worker_that_dies_again_and_again_is_replaced(service):
+    for _ in range(3):
+        [worker] = service.server.workers
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda dead=worker: service.server.workers not in ([], [dead]))
+        # What comes meanwhile waits for the new one.
+        assert service("GET", "/sites").status == 200
+
+
+def test_reload_replaces_the_workers_and_refuses_nobody(service):
+    [old] = service.server.workers
+    failures, answered = [], []
+    is_over = threading.Event()
+
+    def ask():
+        while not is_over.is_set():
+            try:
+                with urllib.request.urlopen(service.server.url + "/healthz") as answer:
+                    answered.append(answer.status)
+            except OSError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    service.server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: not is_alive(old))
+    time.sleep(0.5)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    [new] = service.server.workers
+    assert new != old
+    assert failures == []
+    assert set(answered) == {200}
+    assert len(answered) > 100
+
+
+def test_second_server_on_the_port_does_not_start(service):
+    port = service.server.url.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "krafter.server", "127.0.0.1", port, "1"],
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.returncode != 0
+    assert b"in use" in done.stderr
+    assert service("GET", "/sites").status == 200
