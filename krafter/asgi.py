@@ -19,7 +19,7 @@ from django.conf import settings  # noqa: E402
 
 from analytics import housekeeping  # noqa: E402
 from analytics.access import throttling  # noqa: E402
-from analytics.ingest import (
+from analytics.ingest import (  # noqa: E402
     client_address,
     collect,
     country,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import OperationalError, connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -349,3 +349,20 @@ def test_revenue_equals_a_recount(orders):
     money = goal_money(goal, days)
     assert money is not None
     assert money.net == answer.revenue
+
+
+def test_batch_whose_refund_fails_stores_nothing(owner, site, order, monkeypatch):
+    def fail(*arguments):
+        raise OperationalError("the store went away")
+
+    monkeypatch.setattr(events, "refund", fail)
+    batch = [
+        {"type": "goal", "name": "purchase", "visitor_id": "a", "id": "order-2"},
+        {"refund_of": "order-1", "revenue": 1},
+    ]
+    path = f"/sites/{site.site_key}/events"
+    assert owner("POST", path, {"events": batch}).status_code == 503
+    assert Event.objects.get() == order
+    monkeypatch.undo()
+    answer = owner("POST", path, {"events": batch}).json()["data"]
+    assert [item["status"] for item in answer] == ["accepted", "accepted"]

@@ -1,10 +1,12 @@
 """Who is the same visitor: for a day, on a site, and never longer."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.db.models import QuerySet
 
 from analytics.ingest import client_address, visitors
@@ -243,3 +245,69 @@ def test_caller_of_a_limit_cannot_be_told_again_next_minute():
     assert one != visitors.caller("192.0.2.2", 1)
     assert "192.0.2.1" not in one
     assert len(one) <= 64
+
+
+def test_salt_that_is_rolled_back_is_not_remembered(site, db):
+    with suppress(ZeroDivisionError), transaction.atomic():
+        first = visitor(site)
+        assert visitor(site) == first
+        1 / 0  # noqa: B018 - so that it is rolled back
+    assert salts() == set()
+    again = visitor(site)
+    assert again != first
+    # What another process reads from the table is the same.
+    visitors.forget()
+    assert visitor(site) == again
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+def test_network_of_an_ipv6_address_is_one_client(db, site, one, other, is_same):
+    ids = {
+        visitors.visitor(site, TODAY, address=a, user_agent="x") for a in (one, other)
+    }
+    assert (len(ids) == 1) == is_same
+    assert (visitors.caller(one, 1) == visitors.caller(other, 1)) == is_same
+
+
+def test_size_of_a_clients_network_is_a_setting(settings):
+    settings.IPV6_PREFIX = 48
+    assert client_address.household("2001:db8:1:2::1") == "2001:db8:1::"
+
+
+@pytest.mark.parametrize(
+    ("header", "client"),
+    [
+        ("for=198.51.100.7", "198.51.100.7"),
+        ('for="198.51.100.7:443";proto=https', "198.51.100.7"),
+        ('For="[2001:db8::1]:443"', "2001:db8::1"),
+        ("for=203.0.113.9, for=198.51.100.7;by=10.0.0.1", "198.51.100.7"),
+        ("for=198.51.100.7, for=10.0.0.2", "198.51.100.7"),
+        ("for=_hidden", "_hidden"),
+        ("proto=https", "10.0.0.1"),
+    ],
+)
+def test_forwarded_is_read_where_the_other_header_is_missing(settings, header, client):
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+    environ = {"REMOTE_ADDR": "10.0.0.1", "HTTP_FORWARDED": header}
+    assert client_address.client_address(environ) == client
+    environ["HTTP_X_FORWARDED_FOR"] = "203.0.113.1"
+    assert client_address.client_address(environ) == "203.0.113.1"
+
+
+def test_hop_that_is_no_address_is_told_once_of_each_proxy(settings, caplog):
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+    client_address._tell.cache_clear()
+    for hop in ("secret-1", "secret-2"):
+        environ = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": hop}
+        client_address.client_address(environ)
+    [record] = caplog.records
+    assert "10.0.0.1" in record.message
+    assert "secret" not in record.message
