@@ -13,6 +13,7 @@ from django.db.utils import OperationalError
 from analytics import events
 from analytics.events import writing
 from analytics.ingest import writer
+from analytics.ingest.group_commit import Busy
 from analytics.ingest.pipeline import Dropped
 from analytics.models import Event, RateWindow
 from tests.factories import SiteFactory
@@ -21,6 +22,13 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 only_postgresql = pytest.mark.skipif(
     connection.vendor == "sqlite", reason="SQLite has one lock for all"
 )
+
+
+def write(works):
+    """Without waiting: each is stored, as no lock is held."""
+    stored = writer._store(works, wait_seconds=None)
+    assert all(isinstance(one, writer.Stored) for one in stored)
+    return [one for one in stored if isinstance(one, writer.Stored)]
 
 
 def event(site, **values):
@@ -92,7 +100,7 @@ def test_lock_that_is_held_for_long_is_busy(commits, hold, monkeypatch):
     monkeypatch.setattr(commits, "_max_wait", 0.5)
     site = SiteFactory.create()
     hold(site, 3)
-    with pytest.raises(writer.Busy):
+    with pytest.raises(Busy):
         commits.submit(writer.Work((event(site),)))
     assert not Event.objects.exists()
 
@@ -149,7 +157,7 @@ def test_callers_of_a_batch_are_counted_by_one_statement(
     # A savepoint and its release, the limits of statements, the limits of
     # callers, the drops.
     with django_assert_max_num_queries(5):
-        stored = writer._store(works, wait_seconds=None)
+        stored = write(works)
     assert [s.used for s in stored] == [1 + number // 40 for number in range(100)]
     assert RateWindow.objects.count() == 40
 
@@ -159,7 +167,7 @@ def test_events_of_one_request_share_its_use_of_the_limit(site, settings):
     settings.RATE_LIMIT_COLLECT = 1
     work = writer.Work((event(site), event(site, event_id="a")), "ip:a", 7)
     again = writer.Work((event(site, event_id="a"), event(site)), "ip:b", 7)
-    stored = writer._store([work, again, work], wait_seconds=None)
+    stored = write([work, again, work])
     assert [s.used for s in stored] == [1, 1, 2]
     assert [s.are_new for s in stored] == [(True, True), (False, True), ()]
     assert Event.objects.count() == 3

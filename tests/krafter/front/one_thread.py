@@ -10,8 +10,8 @@ from krafter.front.threads import Threads
 SEND_SECONDS = 2
 PART = b"x" * 100_000
 
-closed = []
-called = []
+closed: list[int] = []
+called: list[str] = []
 
 
 class Parts:

@@ -14,28 +14,31 @@ from tests.krafter.front.one_thread import PART, SEND_SECONDS
 
 @pytest.fixture
 def ask():
-    """Ask a new server; `ask.port` is where it listens."""
+    """Ask a new server, or leave it with `ask.leave`."""
     with serve_application("tests.krafter.front.one_thread:application") as server:
         port = int(server.url.rpartition(":")[2])
 
-        def ask(path):
-            with closing(
-                http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-            ) as connection:
-                connection.request("GET", path, headers={"Connection": "close"})
-                with connection.getresponse() as response:
-                    return response.status, response.read(), response.headers
-
-        ask.port = port
-        yield ask
+        yield _Server(port)
 
 
-def leave(ask, path, *, after):
-    """Ask, and read nothing of the answer."""
-    client = socket.create_connection(("127.0.0.1", ask.port))
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    time.sleep(after)
-    return client
+class _Server:
+    def __init__(self, port):
+        self.port = port
+
+    def __call__(self, path):
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        ) as connection:
+            connection.request("GET", path, headers={"Connection": "close"})
+            with connection.getresponse() as response:
+                return response.status, response.read(), response.headers
+
+    def leave(self, path, *, after):
+        """Ask, and read nothing of the answer."""
+        client = socket.create_connection(("127.0.0.1", self.port))
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        time.sleep(after)
+        return client
 
 
 def test_short_answer_is_sent_as_a_whole(ask):
@@ -58,14 +61,14 @@ def test_answer_that_breaks_off_is_seen_to_be_incomplete(ask):
 
 
 def test_client_that_leaves_frees_the_thread(ask):
-    leave(ask, "/endless", after=0.5).close()
+    ask.leave("/endless", after=0.5).close()
     begun = time.monotonic()
     assert ask("/closed")[1] == b"1"
     assert time.monotonic() - begun < SEND_SECONDS
 
 
 def test_client_that_does_not_read_frees_the_thread_at_the_deadline(ask):
-    client = leave(ask, "/endless", after=0.5)
+    client = ask.leave("/endless", after=0.5)
     begun = time.monotonic()
     assert ask("/closed")[1] == b"1"
     assert time.monotonic() - begun < SEND_SECONDS + 1
@@ -73,8 +76,8 @@ def test_client_that_does_not_read_frees_the_thread_at_the_deadline(ask):
 
 
 def test_request_whose_client_left_is_never_begun(ask):
-    first = leave(ask, "/slow", after=0.3)
-    leave(ask, "/unwanted", after=0.2).close()
+    first = ask.leave("/slow", after=0.3)
+    ask.leave("/unwanted", after=0.2).close()
     assert ask("/called")[1] == b"/,/slow,/called"
     first.close()
 
