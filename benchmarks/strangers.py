@@ -179,15 +179,18 @@ def huge_bodies(service: Service) -> Connections:
 
 
 def unread_answers(service: Service) -> Connections:
-    """64 long answers that nobody reads: the API's document."""
-    return [
-        _send(
-            service,
-            "GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20,
-            number,
+    """64 long answers of which nobody reads more than a few kilobytes."""
+    clients = []
+    for number in range(64):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.bind((f"127.0.0.{10 + number % 50}", 0))
+        client.connect(("127.0.0.1", service.port))
+        client.sendall(
+            b"GET /static/admin/css/base.css HTTP/1.1\r\nHost: x\r\n\r\n" * 9
         )
-        for number in range(64)
-    ]
+        clients.append(client)
+    return clients
 
 
 def _pour(client: socket.socket) -> None:
@@ -235,7 +238,7 @@ def measure(checkout: Path, attack: Callable[[Service], Connections]) -> dict[st
         except OSError as failure:
             error = str(failure)
         during = _slowest(service, SECONDS)
-        time.sleep(25 if connections else 0)
+        time.sleep(30 if connections else 0)
         still_open = sum(_is_open(client) for client in connections)
         after = _slowest(service, 0.5)
         for client in connections:
