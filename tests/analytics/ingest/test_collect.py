@@ -452,16 +452,16 @@ def test_name_is_kept_as_sent(track):
         ("PUT", VIEW, 405),
     ],
 )
-def test_server_and_django_answer_alike(live, site, method, body, status):
+def test_server_and_django_answer_alike(service, site, method, body, status):
     def sent(key):
         if isinstance(body, dict):
             return json.dumps({"site": key, **body}).encode()
         return body
 
-    by_server = live.send(
+    by_server = service.send(
         method,
         "/collect?debug=1",
-        sent(live.new_site(domain=site.domain)),
+        sent(service.new_site(domain=site.domain)),
         {"User-Agent": BROWSER},
     )
     by_django = Client(headers={"User-Agent": BROWSER}).generic(
