@@ -18,20 +18,19 @@ from krafter.errors import Invalid
 from krafter.fields import DayField, Fields, StrictSerializer
 
 
-class DaysQuerySerializer(StrictSerializer):
-    """The days `from` and `to`, both inclusive."""
-
-    to = DayField(required=False)
+class FromQuerySerializer(StrictSerializer):
+    """`from`, for a serializer that has a field `to`: days, both inclusive."""
 
     def get_fields(self) -> Fields:
         # `from` is a Python keyword and cannot be a class attribute.
         return {**super().get_fields(), "from": DayField(required=False)}
 
 
-class PeriodQuerySerializer(DaysQuerySerializer):
+class PeriodQuerySerializer(FromQuerySerializer):
     """`period`; for `custom` also the days `from` and `to`, both inclusive."""
 
     period = serializers.ChoiceField(periods.NAMES, default=periods.DEFAULT)
+    to = DayField(required=False)
 
 
 class DaysAnswer(msgspec.Struct):
