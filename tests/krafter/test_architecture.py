@@ -56,7 +56,7 @@ def test_import_contracts_are_kept():
     assert int(kept[1]) >= 2
 
 
-def test_krafter_names_an_app_in_its_settings_urls_and_wsgi_only():
+def test_krafter_names_an_app_in_its_settings_urls_and_asgi_only():
     """Not by a string either, such as one that is imported when it is needed."""
     named = {
         path.name
@@ -66,7 +66,7 @@ def test_krafter_names_an_app_in_its_settings_urls_and_wsgi_only():
         if re.match(r"(analytics|goals)(\.\w+)*$", node.value)
     }
     imported = modules_that_import_from("analytics", "goals")
-    root = {"settings.py", "urls.py", "wsgi.py"}
+    root = {"settings.py", "urls.py", "asgi.py"}
     assert "settings.py" in named
     assert named <= root
     assert {Path(path).name for path in imported if path.startswith("krafter/")} <= root
