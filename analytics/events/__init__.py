@@ -33,7 +33,7 @@ from analytics.events.site_breakdown import (
 )
 from analytics.events.visitor_counts import visitors, visitors_of_both
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
-from analytics.events.writing import NewEvent, append, take_locks
+from analytics.events.writing import NewEvent, append, known_ids, take_locks
 from analytics.questions.labels import Labels, Where
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "funnel_visitors",
     "hourly",
     "hourly_amounts",
+    "known_ids",
     "last_closed",
     "listing",
     "named",

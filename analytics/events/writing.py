@@ -163,17 +163,21 @@ def _limits(statement_seconds: float, lock_seconds: float) -> list[str]:
     return [f"{statement_seconds * 1_000:.0f}ms", f"{lock_seconds * 1_000:.0f}ms"]
 
 
+def known_ids(site_id: int, event_ids: Iterable[str]) -> set[str]:
+    """Those of the ids that events of the site already have."""
+    found = Event.objects.filter(site_id=site_id, event_id__in=event_ids)
+    return {event_id or "" for event_id in found.values_list("event_id", flat=True)}
+
+
 def _are_new(batch: Sequence[NewEvent]) -> list[bool]:
     wanted = defaultdict(set)
     for event in batch:
         if event.event_id is not None:
             wanted[event.site_id].add(event.event_id)
-    seen = {
+    seen: set[tuple[int, str | None]] = {
         (site_id, event_id)
         for site_id, event_ids in wanted.items()
-        for event_id in Event.objects.filter(
-            site_id=site_id, event_id__in=event_ids
-        ).values_list("event_id", flat=True)
+        for event_id in known_ids(site_id, event_ids)
     }
     is_new = []
     for event in batch:

@@ -97,8 +97,10 @@ def _site(hit: Hit) -> Site:
     return cast(Site, hit.site)
 
 
+Rules = Sequence[tuple[str, Callable[[Hit], bool]]]
+
 # In this order; the first that holds names the reason.
-DROP_RULES: tuple[tuple[str, Callable[[Hit], bool]], ...] = (
+DROP_RULES: Rules = (
     ("unknown_site", lambda hit: hit.site is None),
     ("crawler", lambda hit: user_agents.parse(hit.user_agent).is_crawler),
     ("prefetch", _is_prefetch),
@@ -141,18 +143,27 @@ def resolve(
     hit: Hit,
     *,
     at: datetime,
-    rules: Sequence[tuple[str, Callable[[Hit], bool]]] = DROP_RULES,
+    rules: Rules = DROP_RULES,
 ) -> tuple[events.NewEvent | None, str | None]:
     """The event of a hit, or None and the first of the rules that dropped it."""
-    for reason, drops in rules:
-        if drops(hit):
-            return None, reason
+    if reason := dropped_by(hit, rules):
+        return None, reason
     sent, site = hit.sent, _site(hit)
     day = at.astimezone(site.zone).date()
     who = visitors.visitor(site, day, address=hit.address, user_agent=hit.user_agent)
+    event = _new_event(sent, site, at=at, day=day, visitor=who, labels=labels(hit))
+    return event, None
+
+
+def dropped_by(hit: Hit, rules: Rules = DROP_RULES) -> str | None:
+    """The first of the rules that drops a hit."""
+    return next((reason for reason, drops in rules if drops(hit)), None)
+
+
+def labels(hit: Hit) -> events.Labels:
+    """What is kept of who it was and whence; makes no visitor, and so no salt."""
     where = country.of_request(hit.address, hit.environ)
-    labels = _labels(sent, site, where=where, user_agent=hit.user_agent)
-    return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels), None
+    return _labels(hit.sent, _site(hit), where=where, user_agent=hit.user_agent)
 
 
 def read(

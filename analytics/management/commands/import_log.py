@@ -1,181 +1,203 @@
-"""Import the page views of a web server's access log."""
+"""Import the page views of a web server's access logs."""
 
-import gzip
-import hashlib
-import hmac
 import io
 import os
+import signal
 import sys
-import zlib
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
-from itertools import islice
+from datetime import UTC, tzinfo
 from typing import Any, BinaryIO, cast
+from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from analytics import events
-from analytics.ingest import access_log, pages, payloads, pipeline
+from analytics.ingest.access_log import reading
+from analytics.ingest.access_log.formats import FORMATS, Read
+from analytics.ingest.access_log.patterns import BadPattern, compile_pattern
+from analytics.ingest.log_import import DryRun, Import, Refused, Run
 from analytics.models import Site
 
-BATCH = 1_000
-# Malformed lines whose number and reason are shown.
-SHOWN = 5
-
-_GZIP = b"\x1f\x8b"
-_BUFFER = 1 << 16
-# The common format has no user agent: what nobody wrote down is no crawler's.
-_RULES_WITHOUT_AGENT = [rule for rule in pipeline.DROP_RULES if rule[0] != "crawler"]
+# Always shown, in this order; what else dropped a line follows.
+_ROWS = (
+    *("duplicate", "malformed", "not GET", "status"),
+    *("asset", "feed", "too long", "crawler"),
+)
 
 
 class Command(BaseCommand):
     help = (
-        "Import the page views of an access log in the common or combined format,"
-        " plain or gzip. A log that is imported again adds nothing."
+        "Import the page views of access logs, plain or packed by gzip, bzip2, xz or"
+        " zstd. A log that is imported again adds nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="the log; - reads standard input")
+        parser.add_argument("files", nargs="+", metavar="file", help="- is stdin")
         parser.add_argument("--site", required=True, help="the site's key, sk_…")
+        parser.add_argument(
+            "--format",
+            choices=["auto", *FORMATS],
+            default="auto",
+            help="of the logs; by default told by their first lines",
+        )
+        parser.add_argument(
+            "--pattern", help="a format in the words of Apache's LogFormat"
+        )
+        parser.add_argument(
+            "--timezone",
+            type=_zone,
+            default=UTC,
+            help="of times without an offset, as Europe/Berlin; UTC if left out",
+        )
+        parser.add_argument(
+            "--max-malformed",
+            type=_percent,
+            default=50,
+            metavar="PERCENT",
+            help="a log with more malformed lines fails; 50 if left out",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="store nothing, show what would be"
+        )
+        parser.add_argument(
+            "--follow",
+            action="store_true",
+            help="go on with what is written to the last file, until it is stopped",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         site = Site.objects.undeleted().filter(site_key=options["site"]).first()
         if site is None:
             raise CommandError(f"There is no site with the key {options['site']}.")
-        self.tally: Counter[str] = Counter()
-        self.broken: Exception | None = None
+        self.errors: list[str] = []
+        run = (DryRun if options["dry_run"] else Import)(
+            site,
+            makers=_makers(options["format"], options["pattern"]),
+            zone=options["timezone"],
+            max_malformed=options["max_malformed"] / 100,
+            say=self._say,
+        )
+        *files, last = options["files"]
+        self.has_several = bool(files)
         try:
-            with _open(options["file"]) as stream:
-                self._store(self._page_views(stream, site))
+            with _stopped_by_sigterm():
+                for name in files:
+                    self._take(run, name)
+                (self._follow if options["follow"] else self._take)(run, last)
+        except KeyboardInterrupt:
+            run.flush()
+            if not options["follow"]:
+                self.errors.append("Stopped before the end.")
+        self._report(run)
+        if self.errors:
+            raise CommandError("\n".join(self.errors))
+
+    def _take(self, run: Run, name: str) -> None:
+        """Import one log. What is wrong with it is left for the end."""
+        try:
+            with _open(name) as stream:
+                self._take_lines(run, name, reading.lines(stream))
         except OSError as error:
-            raise CommandError(f"{options['file']}: {error.strerror}") from None
-        self._report()
-        if self.broken:
-            raise CommandError(f"{options['file']} ends here: {self.broken}")
+            self.errors.append(f"{name}: {error.strerror or error}")
 
-    def _store(self, page_views: Iterator[events.NewEvent]) -> None:
-        while batch := list(islice(page_views, BATCH)):
-            stored = sum(events.append(batch))
-            self.tally["stored"] += stored
-            self.tally["duplicate"] += len(batch) - stored
-
-    def _page_views(self, stream: BinaryIO, site: Site) -> Iterator[events.NewEvent]:
-        ids = EventIds()
-        now = datetime.now(UTC)
-        for number, text in enumerate(self._lines(stream), start=1):
-            self.tally["read"] += 1
-            try:
-                line = _parse(text, now)
-            except access_log.Malformed as error:
-                self._note_malformed(number, error)
-                continue
-            reason = access_log.why_no_page(line)
-            if reason is None:
-                event, reason = _resolve(line, site, ids)
-                if event is not None:
-                    self.tally["without user agent"] += line.user_agent is None
-                    yield event
-                    continue
-            self.tally[str(reason)] += 1
-
-    def _lines(self, stream: BinaryIO) -> Iterator[str]:
-        """The lines up to where the file breaks off, if it does."""
+    def _follow(self, run: Run, name: str) -> None:
         try:
-            yield from access_log.lines(stream)
-        except (OSError, EOFError, zlib.error) as error:
-            self.broken = error
+            if name == "-" or reading.is_packed(name):
+                raise CommandError(f"{name}: only a plain file can be followed.")
+            # Each round is one file of that name.
+            while not self.errors:
+                self._take_lines(run, name, reading.follow(name))
+        except OSError as error:
+            self.errors.append(f"{name}: {error.strerror or error}")
 
-    def _note_malformed(self, number: int, error: access_log.Malformed) -> None:
-        """By number and reason only: the line itself holds an address."""
-        self.tally["malformed"] += 1
-        if self.tally["malformed"] <= SHOWN:
-            with tqdm.external_write_mode():
-                self.stderr.write(f"line {number:,}: {error}")
+    def _take_lines(self, run: Run, name: str, lines: Iterator[str | None]) -> None:
+        def until_broken() -> Iterator[str | None]:
+            try:
+                yield from lines
+            except reading.BROKEN as error:
+                self.errors.append(f"{name} ends here: {error}")
 
-    def _report(self) -> None:
-        unnamed = self.tally.pop("without user agent", 0)
-        rows = {name: self.tally.pop(name, 0) for name in _ROWS} | self.tally
-        for name, count in rows.items():
+        def say_format(log_format: str) -> None:
+            self.stdout.write(f"{name}: {log_format}")
+
+        try:
+            where = f"{name}, " if self.has_several else ""
+            run.take(until_broken(), say_format=say_format, where=where)
+        except Refused as error:
+            self.errors.append(f"{name}: {error}.")
+
+    def _say(self, sentence: str) -> None:
+        with tqdm.external_write_mode():
+            self.stderr.write(sentence)
+
+    def _report(self, run: Run) -> None:
+        rows = {name: run.tally.pop(name, 0) for name in ("read", run.kept, *_ROWS)}
+        for name, count in (rows | run.tally).items():
             self.stdout.write(f"{name.replace('_', ' '):<15}{count:>12,}")
-        if unnamed:
+        for reason, count in run.malformed.most_common():
+            self.stdout.write(f"{count:,} malformed: {reason}")
+        if run.unnamed:
             self.stdout.write(
-                f"{unnamed:,} page views came without a user agent, which the common"
+                f"{run.unnamed:,} page views came without a user agent, which their"
                 " format leaves out: crawlers among them are counted."
             )
+        if isinstance(run, DryRun):
+            self._show(run)
+
+    def _show(self, run: DryRun) -> None:
+        self.stdout.write("\nNothing was stored. The first page views:")
+        for page_view in run.page_views:
+            self.stdout.write(f"  {page_view}")
+        for reason, lines in run.lines.items():
+            self.stdout.write(f"\n{reason.replace('_', ' ')}:")
+            for line in lines:
+                self.stdout.write(f"  {line}")
 
 
-# Always shown, in this order; what else dropped a line follows.
-_ROWS = (
-    *("read", "stored", "duplicate", "malformed", "not GET", "status"),
-    *("asset", "feed", "too long", "crawler"),
-)
+def _zone(text: str) -> tzinfo:
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise CommandError(f"--timezone: there is no zone {text}.") from None
 
 
-class EventIds:
-    """Names each request, so that one already stored is known again.
-
-    The same request can stand in a log twice, so equal ones are numbered. Two
-    visitors may make equal requests in one second; 16 bits of a hash of address
-    and user agent tell which is which, also where they stand in the logs of
-    different servers, or in a log that has grown since. 16 bits only: tens of
-    thousands of addresses share them, so that the id leads back to none. Keyed,
-    so that without the installation's secret it does not even link two days.
-    """
-
-    # Equal requests carry the same second, so that only recent ones matter.
-    _MAX_REMEMBERED = 100_000
-
-    def __init__(self) -> None:
-        self._key = settings.SECRET_KEY.encode()
-        self._recent: dict[str, int] = {}
-        self._older: dict[str, int] = {}
-
-    def next(self, line: access_log.Line) -> str:
-        visitor = f"{line.address}\0{line.user_agent}".encode()
-        who = hashlib.sha256(visitor).digest()[:2]
-        message = line.identity.encode() + who
-        name = hmac.digest(self._key, message, "sha256").hex()[:32]
-        seen = self._recent.get(name) or self._older.get(name, 0)
-        if len(self._recent) >= self._MAX_REMEMBERED:
-            self._older, self._recent = self._recent, {}
-        self._recent[name] = seen + 1
-        return f"{name}-{seen}" if seen else name
+def _percent(text: str) -> float:
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = -1
+    if not 0 <= percent <= 100:
+        raise CommandError("--max-malformed takes a number from 0 to 100.")
+    return percent
 
 
-def _parse(text: str, now: datetime) -> access_log.Line:
-    line = access_log.parse(text)
-    if line.at.year < payloads.EARLIEST_YEAR or line.at > now + payloads.MAX_AHEAD:
-        raise access_log.Malformed("a time before 1990 or in the future")
-    return line
+def _makers(name: str, pattern: str | None) -> dict[str, Callable[[tzinfo], Read]]:
+    """The formats to look for."""
+    if pattern is not None:
+        if name != "auto":
+            raise CommandError("Give --format or --pattern, not both.")
+        try:
+            compile_pattern(pattern, UTC)
+        except BadPattern as error:
+            raise CommandError(str(error)) from None
+        return {"pattern": lambda zone: compile_pattern(pattern, zone)}
+    return FORMATS if name == "auto" else {name: FORMATS[name]}
 
 
-def _resolve(
-    line: access_log.Line, site: Site, ids: EventIds
-) -> tuple[events.NewEvent | None, str | None]:
-    """The page view, or None and the rule of the site that dropped it."""
-    # Cut, or the rules would drop it as too long: the path ends before, and of
-    # a referrer only the host counts.
-    url = line.target[: payloads.MAX_URL]
-    hit = pipeline.Hit(
-        sent=payloads.TrackedEvent(
-            type="pageview",
-            site=site.site_key,
-            url=url,
-            referrer=line.referrer[: payloads.MAX_URL],
-            id=ids.next(line),
-        ),
-        site=site,
-        page=pages.parse(url),
-        address=line.address,
-        user_agent=line.user_agent or "",
-        environ={},
-    )
-    rules = pipeline.DROP_RULES if line.user_agent is not None else _RULES_WITHOUT_AGENT
-    return pipeline.resolve(hit, at=line.at, rules=rules)
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """A supervisor's signal ends the command as Ctrl-C does."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:
+        # Not in the main thread, which signals reach.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -190,11 +212,7 @@ def _open(name: str) -> Iterator[BinaryIO]:
         bar = stack.enter_context(
             tqdm(total=total, unit="B", unit_scale=True, disable=None)
         )
-        packed = io.BufferedReader(_Counted(source, bar), _BUFFER)
-        if packed.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
-            yield io.BufferedReader(gzip.GzipFile(fileobj=packed), _BUFFER)
-        else:
-            yield packed
+        yield reading.unpacked(_Counted(source, bar))
 
 
 class _Counted(io.RawIOBase):
