@@ -104,7 +104,7 @@ class Command(BaseCommand):
     def _follow(self, run: Run, name: str) -> None:
         try:
             if name == "-" or reading.is_packed(name):
-                raise CommandError(f"{name}: only a plain file can be followed.")
+                self.errors.append(f"{name}: only a plain file can be followed.")
             # Each round is one file of that name.
             while not self.errors:
                 self._take_lines(run, name, reading.follow(name))
