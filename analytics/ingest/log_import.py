@@ -24,7 +24,7 @@ from analytics.ingest.access_log.requests import Line, Malformed
 from analytics.models import Site
 
 BATCH = 1_000
-# The lines by which a log's format is told, and whether it is worth reading.
+# The lines by which a log's format is told.
 SAMPLE = 100
 # Malformed lines whose number and reason are said, and page views and lines of
 # each reason that a dry run shows.
@@ -129,7 +129,7 @@ class Run(ABC):
         before the numbers of lines.
         """
         self._where = where
-        sample, is_all = self._sample(lines)
+        sample, rest = self._sample(lines)
         if not sample:
             return
         found = recognise(sample, self._makers, self._zone)
@@ -141,12 +141,11 @@ class Run(ABC):
             )
         reader, readable = found
         say_format(str(reader))
-        if is_all and self._are_too_many(len(sample) - readable, of=len(sample)):
+        if rest is None and self._are_too_many(len(sample) - readable, of=len(sample)):
             self._refuse(sample, reader)
             raise Refused(_too_many(len(sample) - readable, of=len(sample)))
         number, malformed, ids = 0, -self.tally["malformed"], EventIds()
-        # The log that is followed has no more for now: the sample is to be kept.
-        for text in chain(sample, () if is_all else (None,), lines):
+        for text in chain(sample, rest or ()):
             if text is None:
                 self.flush()
                 continue
@@ -166,21 +165,23 @@ class Run(ABC):
             self.tally["duplicate"] += len(is_new) - sum(is_new)
             self._waiting = []
 
-    def _sample(self, lines: Iterator[str | None]) -> tuple[list[str], bool]:
-        """The first lines, and whether they are enough to judge the log by.
+    def _sample(
+        self, lines: Iterator[str | None]
+    ) -> tuple[list[str], Iterator[str | None] | None]:
+        """The lines by which a log's format is told, and what follows.
 
-        They are few where a log that is followed has only begun.
+        None follows a log that ends with them, which can be judged as a whole.
         """
         sample: list[str] = []
         for text in lines:
-            if text is None:
-                if recognise(sample, self._makers, self._zone):
-                    return sample, False
-                continue
-            sample.append(text if sample else text.removeprefix(_BYTE_ORDER_MARK))
-            if len(sample) == SAMPLE:
-                break
-        return sample, True
+            if text is not None:
+                sample.append(text if sample else text.removeprefix(_BYTE_ORDER_MARK))
+                if len(sample) == SAMPLE:
+                    return sample, lines
+            elif recognise(sample, self._makers, self._zone):
+                # There is no more for now: what there is should not wait.
+                return sample, chain([None], lines)
+        return sample, None
 
     def _are_too_many(self, malformed: int, *, of: int) -> bool:
         return malformed > of * self._max_malformed

@@ -30,7 +30,7 @@ from analytics.ingest.access_log.requests import (
 _MAX_LENGTH = 2_048
 
 _TOKEN = re.compile(
-    r"%[!\d,<>]*(?:\{([^}]*)\})?[!\d,<>]*(\^[a-z]{2}|[A-Za-z%])|([^%]+)|(%)"
+    r"%[!\d,<>]*(?:\{([^}]*)\})?[!\d,<>]*(\^[A-Za-z]{2}|[A-Za-z%])|([^%]+)|(%)"
 )
 # Every letter that Apache knows; those that are no part below are passed over.
 _LETTERS = set("aAbBCDefhHiIklLmnoOpPqrRsStTuUvVXcx") | {"^FB", "^ti", "^to"}

@@ -414,11 +414,18 @@ def test_log_of_which_more_than_half_is_malformed_fails(import_lines, number):
     done = import_lines(*[line()] * number, *["x\n"] * (number + 1))
     assert f"{number + 1:,} of {2 * number + 1:,} lines are malformed" in done.error
     assert f"{number + 1} malformed: not in the format of the log" in done.out
-    # What its first lines show is not begun at all.
+    # A short log is judged before anything of it is stored.
     expected = {"refused": 3} if number == 3 else {"stored": 300}
     assert expected.items() <= done.table.items()
     assert sum(done.table.values()) == 2 * done.table["read"]
     assert Event.objects.count() == expected.get("stored", 0)
+
+
+def test_malformed_lines_at_its_start_are_no_more_than_others(import_lines):
+    log = [*["x\n"] * 90, *(line(f"/{n}") for n in range(200))]
+    done = import_lines(*log)
+    assert done.error is None
+    assert (done.table["stored"], done.table["malformed"]) == (200, 90)
 
 
 def test_half_malformed_is_not_too_much(import_lines):

@@ -57,8 +57,8 @@ def test_known_formats_can_be_written_as_patterns(pattern, name, text):
             "1771416000000 203.0.113.9:1 GET /a?b 200",
         ),
         (
-            "%{begin:usec}t %h %m %U%q %s %%",
-            "1771416000000000 203.0.113.9 GET /a?b 200 %",
+            "%{begin:usec}t %h %m %U%q %s %% %^FB %{Foo}^ti",
+            "1771416000000000 203.0.113.9 GET /a?b 200 % - bar",
         ),
         (
             "%{%F}t %{%H:%M:%S}t.%{msec_frac}t %h %m %U%q %s",
