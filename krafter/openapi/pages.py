@@ -1,6 +1,7 @@
-"""The OpenAPI document, and the page that shows it and tries it out."""
+"""The OpenAPI document, and the page that displays it."""
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
-# The page shows what visitors paste: nothing may come from, or go, elsewhere.
+# Users paste API keys into the page: it may not load or send anything elsewhere.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data:; base-uri 'none'; form-action 'none';"
@@ -34,11 +35,20 @@ def page(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@cache
 def document() -> dict[str, Any]:
-    """Made once: it says the same to everyone, and is not cheap to make."""
-    made: dict[str, Any] = SchemaGenerator().get_schema(public=True)
-    return made
+    """The OpenAPI document, generated once per process."""
+    # drf-spectacular is not thread-safe while it loads its extensions.
+    with _generating:
+        return _document()
+
+
+_generating = Lock()
+
+
+@cache
+def _document() -> dict[str, Any]:
+    generated: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+    return generated
 
 
 @cache

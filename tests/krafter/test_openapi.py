@@ -1,6 +1,7 @@
 """The OpenAPI document: equal to the committed one, and true of the code."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,19 @@ def test_page_takes_everything_from_its_own_host():
     assert len(addresses) >= 3
     for address in addresses:
         assert address.startswith(b"/static/")
+
+
+def test_concurrent_first_requests_generate_the_document_once(monkeypatch):
+    generated = []
+
+    class Generator(pages.SchemaGenerator):
+        def get_schema(self, *args, **kwargs):
+            generated.append(1)
+            return super().get_schema(*args, **kwargs)
+
+    monkeypatch.setattr(pages, "SchemaGenerator", Generator)
+    pages._document.cache_clear()
+    with ThreadPoolExecutor(8) as threads:
+        documents = list(threads.map(lambda _: pages.document(), range(8)))
+    assert len(generated) == 1
+    assert all(document is documents[0] for document in documents)
