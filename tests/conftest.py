@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import close_old_connections, connection
 from django.test import Client
 
 from analytics import events
@@ -45,6 +45,20 @@ def no_rate_limits(settings: Any) -> None:
 def no_walk_over_static_files(settings: Any) -> None:
     """WhiteNoise begins with one for each test client, of 25 ms."""
     settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
+def keep_connection_within_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's transaction lives on its connection: PostgreSQL's would be lost.
+
+    Where a test has none, and in other threads, it is released as in production.
+    """
+
+    def release() -> None:
+        if not connection.in_atomic_block:
+            close_old_connections()
+
+    monkeypatch.setattr("analytics.ingest.writer.close_old_connections", release)
 
 
 @pytest.fixture
