@@ -64,7 +64,8 @@ def test_parameters_of_an_operation_are_those_of_its_route(route):
         for parameter in OPERATIONS[place(route)].get("parameters", [])
         if parameter["in"] == "query"
     }
-    assert described >= route.params.keys()
+    # Those whose values only an answer or another goal can give have no row.
+    assert described - {"cursor", "of"} == route.params.keys()
 
 
 @pytest.mark.parametrize("extension", ["json", "yaml"])
