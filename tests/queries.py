@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-OF_ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "COPY"}
+# DECLARE begins the SELECT of a server-side cursor, on PostgreSQL.
+OF_ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "COPY", "DECLARE"}
 OTHERS = {
     # Limits of time, on PostgreSQL only.
     "SET",

@@ -90,7 +90,7 @@ def test_page_takes_everything_from_its_own_host():
 def test_concurrent_first_requests_generate_the_document_once(monkeypatch):
     generated = []
 
-    class Generator(pages.SchemaGenerator):
+    class Generator(SchemaGenerator):
         def get_schema(self, *args, **kwargs):
             generated.append(1)
             return super().get_schema(*args, **kwargs)
