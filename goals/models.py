@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from analytics.currencies import EXPONENTS
-from analytics.models import Site
+from analytics.models import OfOneSite, Site
 from goals.matching import Rule
 
 MAX_GOALS = 1_000
@@ -92,7 +92,7 @@ def lacks_room(site: Site) -> str | None:
     return f"A site holds at most {MAX_GOALS} goals."
 
 
-class GoalDay(models.Model):
+class GoalDay(OfOneSite):
     """What a rule counted on a closed day of a site: a cache, nothing more.
 
     Kept by the rule, not by the goal: an edit finds no rows under its new rule

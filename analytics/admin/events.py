@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from unfold.contrib.filters.admin import RadioFilter, RangeDateFilter
@@ -73,7 +73,7 @@ class TypeFilter(RadioFilter):
         newest = queryset.order_by("-at", "-pk").values_list("at", flat=True)
         if oldest := newest[MAX_SHOWN - 1 : MAX_SHOWN].first():
             queryset = queryset.filter(at__gte=oldest)
-        return queryset.filter(name__type=self.value(), name__site=F("site"))
+        return queryset.filter(name__type=self.value())
 
 
 @admin.register(Event)

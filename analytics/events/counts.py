@@ -61,7 +61,8 @@ def top_names(
         if len(top) == limit:
             break
         top.setdefault(name_id, 0)
-    texts = dict(EventName.objects.filter(pk__in=top).values_list("pk", "name"))
+    names = EventName.objects.filter(site_id=selection.site_id, pk__in=top)
+    texts = dict(names.values_list("pk", "name"))
     return [(texts[name_id], times) for name_id, times in top.items()]
 
 

@@ -47,7 +47,8 @@ def site_breakdown_by_label(
             for contexts, pageviews, visitors in cursor
         ]
     seen = {pk for group in groups for pk in group.contexts}
-    contexts = Context.objects.filter(pk__one_of=seen).values("pk", *labels)
+    own = Context.objects.filter(site_id=selection.site_id)
+    contexts = own.filter(pk__one_of=seen).values("pk", *labels)
     return {
         label: _largest(groups, {row["pk"]: row[label] for row in contexts}, limit)
         for label in labels

@@ -12,6 +12,7 @@ from analytics.models.facts import (
     EventType,
     Fact,
 )
+from analytics.models.of_one_site import OfOneSite
 
 __all__ = [
     "Adjustment",
@@ -24,6 +25,7 @@ __all__ = [
     "Fact",
     "IdempotencyKey",
     "LateDay",
+    "OfOneSite",
     "RateWindow",
     "Salt",
     "Site",

@@ -3,9 +3,10 @@
 from django.db import models
 
 from analytics.models.configuration import Site
+from analytics.models.of_one_site import OfOneSite
 
 
-class LateDay(models.Model):
+class LateDay(OfOneSite):
     """The version of a day: how often it changed after it had ended everywhere."""
 
     site = models.ForeignKey(
@@ -23,7 +24,7 @@ class LateDay(models.Model):
         return f"{self.day} {self.version}"
 
 
-class SiteDay(models.Model):
+class SiteDay(OfOneSite):
     """Cached traffic of a site on a closed day.
 
     Valid while `version` equals the version of the day (see

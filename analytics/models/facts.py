@@ -1,13 +1,15 @@
 """Events and their dictionaries. Append-only.
 
 Every unique key begins with the site, and there are no foreign key constraints to
-configuration tables, so that the tables can be distributed by site.
+configuration tables, so that the tables can be distributed by site (see
+`analytics.models.of_one_site`).
 """
 
 from django.db import models
 from django.db.models import Q
 
 from analytics.models.configuration import Site
+from analytics.models.of_one_site import OfOneSite, SameSiteForeignKey
 
 
 class EventType(models.TextChoices):
@@ -18,7 +20,7 @@ class EventType(models.TextChoices):
     GOAL = "goal"
 
 
-class EventName(models.Model):
+class EventName(OfOneSite):
     """Each distinct path, event name or goal name that a site has sent.
 
     Goals are matched against these rows, never against events. Ids of a site
@@ -49,7 +51,7 @@ class EventName(models.Model):
         return self.name
 
 
-class Context(models.Model):
+class Context(OfOneSite):
     """Each distinct combination of visitor labels of a site.
 
     Labels are `""` where unknown. IP addresses and raw user agents are not stored.
@@ -78,22 +80,25 @@ class Context(models.Model):
         return " · ".join(label for label in labels if label)
 
 
-class Fact(models.Model):
+class Fact(OfOneSite):
     """Columns shared by events and refunds."""
+
+    # With the day, the table can become a partition by days without a rewrite.
+    key = ("site_id", "day", "id")
 
     site = models.ForeignKey(
         Site, models.DO_NOTHING, db_constraint=False, db_index=False
     )
     day = models.DateField(help_text="The calendar day in the site's time zone.")
     at = models.DateTimeField()
-    name = models.ForeignKey(
+    name = SameSiteForeignKey(
         EventName, models.DO_NOTHING, db_constraint=False, db_index=False
     )
     visitor = models.BigIntegerField(help_text="64 bits of the day's visitor hash.")
-    context = models.ForeignKey(
+    context = SameSiteForeignKey(
         Context, models.DO_NOTHING, db_constraint=False, db_index=False
     )
-    page = models.ForeignKey(
+    page = SameSiteForeignKey(
         EventName,
         models.DO_NOTHING,
         db_constraint=False,
@@ -184,7 +189,7 @@ class Adjustment(Fact):
         return f"{self.refund_of} {self.at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-class DropCount(models.Model):
+class DropCount(OfOneSite):
     """How many events a rule dropped on a day of a site.
 
     A number is all that is kept of them: a visitor who asked not to be counted

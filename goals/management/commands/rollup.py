@@ -1,6 +1,7 @@
 """Count the closed days of sites and goals ahead of time."""
 
 from argparse import ArgumentParser
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,11 +49,16 @@ class Command(BaseCommand):
 
     def _drop_unasked(self) -> int:
         """Delete the counts of rules that no goal has."""
-        asked = {(goal.site_id, goal.rule.digest) for goal in Goal.objects.all()}
+        asked = defaultdict(set)
+        for goal in Goal.objects.all():
+            asked[goal.site_id].add(goal.rule.digest)
         dropped = 0
-        kept = GoalDay.objects.values_list("site_id", "rule").distinct().order_by()
-        for site_id, rule in list(kept):
-            if (site_id, bytes(rule)) not in asked:
-                rows = GoalDay.objects.filter(site_id=site_id, rule=rule)
-                dropped += rows.delete()[0]
+        # One site at a time, since sites may be on different machines.
+        for site_id in list(Site.objects.values_list("pk", flat=True)):
+            kept = GoalDay.objects.filter(site_id=site_id)
+            rules = {
+                bytes(rule) for rule in kept.values_list("rule", flat=True).distinct()
+            }
+            for rule in rules - asked[site_id]:
+                dropped += kept.filter(rule=rule).delete()[0]
         return dropped

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analytics.admin.read_only import MAX_SHOWN, InfinitePaginator
+from analytics.admin.read_only import MAX_SHOWN, InfinitePaginator, address
 from analytics.models import Event
 from tests.analytics.admin.client import superuser, url
 from tests.factories import SiteFactory, store
@@ -20,19 +20,56 @@ def operator(db):
 def test_events_are_read_only(operator, site):
     store(site, "event", "signup")
     event = Event.objects.get()
-    assert operator.get(url("event", "change", event.pk)).status_code == 200
+    at = address(event)
+    assert operator.get(url("event", "change", at)).status_code == 200
     assert operator.get(url("event", "add")).status_code == 403
-    assert operator.post(url("event", "change", event.pk), {}).status_code == 403
-    assert operator.post(url("event", "delete", event.pk)).status_code == 403
+    assert operator.post(url("event", "change", at), {}).status_code == 403
+    assert operator.post(url("event", "delete", at)).status_code == 403
     assert Event.objects.count() == 1
 
 
 def test_event_shows_what_was_stored(operator, site):
     values = {"page": "/buy", "amount": 499_900, "currency": "USD"}
     store(site, "goal", "purchase", props={"plan": "pro"}, **values)
-    page = operator.get(url("event", "change", Event.objects.get().pk))
+    page = operator.get(url("event", "change", address(Event.objects.get())))
     for text in ("purchase", "/buy", "49.99 USD", "plan", "0000000000000001"):
         assert text in page.content.decode()
+
+
+def test_list_links_to_the_page_of_an_event_by_its_site(operator, site):
+    store(site, "event", "signup", at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    event = Event.objects.get()
+    query = {"site__id__exact": site.pk}
+    shown = operator.get(url("event", "changelist"), query).content.decode()
+    page = url("event", "change", f"{site.pk}.2026-03-01.{event.pk}")
+    assert f'href="{page}?' in shown
+    with captured_queries() as captured:
+        assert operator.get(page).status_code == 200
+    touching = [sql for sql in captured if 'FROM "analytics_event"' in sql]
+    assert len(touching) == 1
+    assert f'"site_id" = {site.pk}' in touching[0]
+    assert '"day" = ' in touching[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(
+            "{pk}",
+            "{site}.2026-03-02.{pk}",
+            "{other}.2026-03-01.{pk}",
+            "x.2026-03-01.1",
+        ),
+        *("{site}.2026-03-99.{pk}", "{site}.2026-03-01.{pk}.1", "1.2026-03-01.1e3"),
+        "{site}.2026-03-01.99999999999999999999",
+    ],
+)
+def test_event_has_no_other_address(operator, site, strangers_site, wrong):
+    store(site, "event", "signup", at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    pk = Event.objects.get().pk
+    at = wrong.format(pk=pk, site=site.pk, other=strangers_site.pk)
+    # Django's admin leads back to its first page from a row that is not there.
+    assert operator.get(url("event", "change", at)).status_code == 302
 
 
 def test_events_of_the_first_site_are_shown_at_first(operator, site, strangers_site):
