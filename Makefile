@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 # The two halves of the tests would fight over the processors under make -j.
 .NOTPARALLEL:
-.PHONY: help setup run test test-sqlite test-postgres coverage format lint fmt
+.PHONY: help setup run test test-sqlite test-postgres test-partitioned coverage format lint fmt
 .PHONY: types imports django schema contract gates check lock clean
 
 help: ## list the targets
@@ -29,11 +29,13 @@ run: setup ## serve on PORT (8000)
 	$(MANAGE) first_run
 	$(MANAGE) serve $(ARGS)
 
-test: test-sqlite test-postgres ## all tests, on SQLite and on a throw-away PostgreSQL
+test: test-sqlite test-postgres test-partitioned ## all tests, on SQLite, on a throw-away PostgreSQL, and there by site
 test-sqlite: setup
 	$(ON_SQLITE) $(PYTEST) $(ARGS)
 test-postgres: setup
 	$(ON_POSTGRES) $(PYTEST) $(ARGS)
+test-partitioned: setup ## each statement needs one site's partition: tests/partitions.py
+	$(ON_POSTGRES) $(PYTEST) --partitioned $(ARGS)
 
 coverage: setup ## branches covered by both halves together; the floor is in pyproject.toml
 	$(ON_SQLITE) $(PYTEST) --cov --cov-report= --cov-fail-under=0 $(ARGS)

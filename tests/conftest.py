@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -14,6 +15,7 @@ from analytics import events
 from analytics.ingest import country, site_lookup, visitors
 from analytics.models import ApiToken, Site, Team
 from goals.counting import stats
+from tests import partitions
 from tests.contract.responses import CheckedClient
 from tests.factories import GoalFactory, SiteFactory
 from tests.queries import assert_queries
@@ -21,6 +23,42 @@ from tests.running import Service, running
 
 BASE = "/api/v1/analytics"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--partitioned",
+        action="store_true",
+        help="on PostgreSQL: keep facts in partitions by site (tests/partitions.py)",
+    )
+
+
+WATCH = partitions.Watch()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
+) -> None:
+    """The test database of pytest-django, in partitions with `--partitioned`.
+
+    With CITUS=1 it is distributed, on the one machine that DATABASE_URL names.
+    """
+    with django_db_blocker.unblock():
+        if request.config.getoption("--partitioned"):
+            partitions.rebuild()
+            WATCH.start()
+        elif os.environ.get("CITUS") == "1":
+            partitions.distribute()
+
+
+@pytest.fixture(autouse=True)
+def statements_need_one_site() -> Iterator[None]:
+    """Fail the test whose statements need more, with `--partitioned`."""
+    yield
+    found, WATCH.found = WATCH.found, []
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
 
 
 @pytest.fixture(autouse=True)
