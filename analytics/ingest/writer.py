@@ -184,8 +184,10 @@ def _divide(error: Exception, submissions: list[Submission]) -> list[list[Submis
     return []
 
 
-# Connections, resources, an administrator's intervention, a read-only database.
-_OF_ALL = ("08", "53", "57P", "25006")
+# A connection pooler, resources, an administrator's intervention, a read-only
+# database. Not 08006: our own lost connection has no state, so this is another
+# machine's, which a distributed PostgreSQL has for some of the sites.
+_OF_ALL = ("08P", "53", "57P", "25006")
 
 
 def _concerns_all(error: Exception) -> bool:

@@ -179,6 +179,8 @@ def test_events_of_one_request_share_its_use_of_the_limit(site, settings):
         (None, True),
         (psycopg.errors.AdminShutdown(), True),
         (psycopg.errors.TooManyConnections(), True),
+        (psycopg.errors.ProtocolViolation(), True),
+        (psycopg.errors.ConnectionFailure(), False),
         (psycopg.errors.DiskFull(), True),
         (psycopg.errors.QueryCanceled(), False),
         (psycopg.errors.LockNotAvailable(), False),
