@@ -29,12 +29,12 @@ run: setup ## serve on PORT (8000)
 	$(MANAGE) first_run
 	$(MANAGE) serve $(ARGS)
 
-test: test-sqlite test-postgres test-partitioned ## all tests, on SQLite, on a throw-away PostgreSQL, and there by site
+test: test-sqlite test-postgres ## all tests, on SQLite and on a throw-away PostgreSQL
 test-sqlite: setup
 	$(ON_SQLITE) $(PYTEST) $(ARGS)
 test-postgres: setup
 	$(ON_POSTGRES) $(PYTEST) $(ARGS)
-test-partitioned: setup ## each statement needs one site's partition: tests/partitions.py
+test-partitioned: setup ## check that each statement needs one site's partition
 	$(ON_POSTGRES) $(PYTEST) --partitioned $(ARGS)
 
 coverage: setup ## branches covered by both halves together; the floor is in pyproject.toml
