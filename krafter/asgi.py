@@ -24,10 +24,11 @@ from analytics.ingest import (  # noqa: E402
     client_address,
     collect,
     country,
-    script,
+    scripts,
     writer,
 )
 from krafter import health, request_ids  # noqa: E402
+from krafter.caching import accepts_gzip  # noqa: E402
 from krafter.front.application import Front, Route  # noqa: E402
 from krafter.front.bodies import Bodies  # noqa: E402
 from krafter.front.http import (  # noqa: E402
@@ -70,7 +71,9 @@ def _named(scope: Scope, answer: collect.Answer) -> Response:
 async def _script(scope: Scope, body: bytes, client: Client) -> Response:
     if scope["method"] not in ("GET", "HEAD"):
         return _json(405, {"error": "Method not allowed"}, Allow="GET, HEAD")
-    return Response(200, [*script.HEADERS.items()], script.content())
+    packed = accepts_gzip((header(scope, b"accept-encoding") or b"").decode("latin-1"))
+    headers, content = scripts.script(scope["path"], accepts_gzip=packed)
+    return Response(200, [*headers.items()], content)
 
 
 # Whether it works
@@ -148,8 +151,11 @@ def _start() -> None:
 
 application = Front(
     routes={
-        collect.PATH: Route(_collect, _refuse_collect, lambda _: collect.MAX_BYTES),
-        script.PATH: Route(_script, _refuse, lambda _: 0),
+        **dict.fromkeys(
+            collect.PATHS,
+            Route(_collect, _refuse_collect, lambda _: collect.MAX_BYTES),
+        ),
+        **dict.fromkeys(scripts.PATHS, Route(_script, _refuse, lambda _: 0)),
         "/healthz": Route(_healthz, _refuse, lambda _: 0),
         "/readyz": Route(_Readiness().answer, _refuse, lambda _: 0),
     },

@@ -99,7 +99,7 @@ def _compress(request: HttpRequest, response: HttpResponse) -> None:
     if len(response.content) < MIN_COMPRESSED:
         return
     patch_vary_headers(response, ("Accept-Encoding",))
-    if not _accepts_gzip(request):
+    if not accepts_gzip(request.headers.get("Accept-Encoding")):
         return
     response.content = gzip.compress(response.content, _LEVEL, mtime=0)
     response.headers["Content-Length"] = str(len(response.content))
@@ -112,15 +112,16 @@ def _compress_stream(
     request: HttpRequest, response: StreamingHttpResponse
 ) -> StreamingHttpResponse:
     patch_vary_headers(response, ("Accept-Encoding",))
-    if _accepts_gzip(request):
+    if accepts_gzip(request.headers.get("Accept-Encoding")):
         blocks = cast(Iterator[bytes], response.streaming_content)
         response.streaming_content = compress_sequence(blocks)
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
-def _accepts_gzip(request: HttpRequest) -> bool:
-    for accepted in request.headers.get("Accept-Encoding", "").split(","):
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether a client takes gzip, by its `Accept-Encoding`."""
+    for accepted in (accept_encoding or "").split(","):
         coding, _, weight = accepted.partition(";")
         if coding.strip().lower() == "gzip":
             return not _REFUSED.fullmatch(weight)

@@ -15,7 +15,6 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
 from analytics.admin.serializer_forms import LinesField, SerializerForm, acting_for
 from analytics.ingest import site_lookup
-from analytics.ingest.views import tracker
 from analytics.models import Site
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
 
@@ -98,7 +97,7 @@ class SiteAdmin(SoftDeleteAdmin):
         self, request: HttpRequest, context: Any, *args: Any, **options: Any
     ) -> HttpResponse:
         if site := context["original"]:
-            script = request.build_absolute_uri(reverse(tracker))
+            script = request.build_absolute_uri(reverse("a.js"))
             context["tag"] = (
                 f'<script defer data-site="{site.site_key}" src="{script}"></script>'
             )

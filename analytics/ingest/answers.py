@@ -14,12 +14,43 @@ Outcome = Literal["accepted", "duplicate", "rejected"]
 OUTCOMES = get_args(Outcome)
 
 
+class CallOutcome(msgspec.Struct):
+    """What became of one of the tracker's calls."""
+
+    dropped: Annotated[
+        str | None,
+        Meta(description="As of an event, or `invalid`: the call makes no event."),
+    ]
+    left_out: Annotated[
+        Details | UnsetType,
+        Meta(description="Parts that were left out of the event: messages by name."),
+    ] = UNSET
+    details: Annotated[
+        Details | UnsetType,
+        Meta(description="Of an invalid one: messages by field."),
+    ] = UNSET
+
+
 class CollectedAnswer(Whole):
     ok: bool
     dropped: Annotated[
         str | UnsetType | None,
         Meta(
-            description="With `debug=1`: the rule that dropped the event, if one did."
+            description="With `debug=1`: the rule that dropped the event, if one did,"
+            " or `repeated_id`."
+        ),
+    ] = UNSET
+    at: Annotated[
+        int | UnsetType,
+        Meta(
+            description="Of the tracker's calls: the time of the last one, in"
+            " milliseconds since 1970."
+        ),
+    ] = UNSET
+    calls: Annotated[
+        list[CallOutcome] | UnsetType,
+        Meta(
+            description="Of the tracker's calls, with `debug=1`: what became of each."
         ),
     ] = UNSET
 

@@ -39,7 +39,7 @@ def add_bodies(result: Schema, **_: object) -> Schema:
     """drf-spectacular's hook: what no struct says of the bodies of events."""
     schemas = result["components"]["schemas"]
     schemas["Sent"] = {"anyOf": [reference(struct.__name__) for struct in _SENT]}
-    # Of the tracker's event, what is too long is dropped, not refused.
+    # Of the tracker's event, what is too long is cut, not refused.
     schemas["TrackedEvent"] = _unbounded(schemas["TrackedEvent"])
     return result
 
@@ -69,7 +69,9 @@ class CollectViewSet(ContractViewSet[Event]):
             summary="Take an event from a page",
             description="What the tracker calls: from any origin, without a key. The"
             " answer is the same whether the event is kept or dropped by a rule, and"
-            " is sent once it is stored. A body is at most 8 KiB.",
+            " is sent once it is stored. A body is at most 8 KiB. `POST /a` does the"
+            " same; there the tracker sends its calls, in a form described in"
+            " docs/tracker.md.",
             parameters=(
                 OpenApiParameter(
                     "debug", description="`1`: name the rule that dropped it."

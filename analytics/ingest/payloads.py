@@ -1,9 +1,10 @@
 """Events as they are sent: their shapes, and what may be wrong with them."""
 
+import hashlib
 import io
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
@@ -14,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from analytics import events
-from analytics.currencies import EXPONENTS
+from analytics.currencies import is_currency
 from analytics.ingest import client_address
 from krafter.errors import Details
 
@@ -227,8 +228,34 @@ def _explain(message: str) -> Details:
     return {"non_field_errors": [message + "."]}
 
 
-def wrong(sent: Sent, raw: bytes) -> Details:
-    """What no event may have, over-long values apart; `raw` is what was sent."""
+_PLAIN_AMOUNT = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_TEXT_AS_REVENUE = re.compile(rb'"revenue"\s*:\s*"')
+
+
+def is_plain_amount(text: str) -> bool:
+    """Whether a text is an amount beyond doubt: digits, a point and digits.
+
+    Python's Decimal also takes `1e3`, `1_000` and the digits of every script.
+    """
+    return _PLAIN_AMOUNT.fullmatch(text) is not None
+
+
+def _has_doubtful_amount(raw: bytes) -> bool:
+    # Most amounts are numbers: only a text is decoded twice.
+    if not _TEXT_AS_REVENUE.search(raw):
+        return False
+    revenue = msgspec.json.decode(raw).get("revenue")
+    return isinstance(revenue, str) and not is_plain_amount(revenue)
+
+
+_DOUBTFUL_AMOUNT = "A text must be digits with at most a point, such as 49.99."
+
+
+def wrong(sent: Sent, raw: bytes, day: date) -> Details:
+    """What no event may have, over-long values apart.
+
+    `raw` is what was sent, `day` when the event happened.
+    """
     details: Details = {}
     if sent.type == "pageview":
         if not (sent.url or sent.name):
@@ -239,8 +266,10 @@ def wrong(sent: Sent, raw: bytes) -> Details:
         sent.revenue.is_finite() and 0 <= sent.revenue <= events.MAX_AMOUNT
     ):
         details["revenue"] = [f"Must be from 0 to {events.MAX_AMOUNT}."]
+    elif _has_doubtful_amount(raw):
+        details["revenue"] = [_DOUBTFUL_AMOUNT]
     if sent.currency is not None:
-        if sent.currency not in EXPONENTS:
+        if not is_currency(sent.currency, day):
             details["currency"] = ["Not an active ISO 4217 code in capitals."]
         elif sent.revenue is None:
             details["currency"] = ["Needs revenue."]
@@ -291,7 +320,23 @@ def over_long(sent: Sent, *, size: int | None = None) -> Details:
     return details
 
 
-def wrong_refund(sent: Refund) -> Details:
+def cut(sent: Sent) -> None:
+    """Shorten what a page sent too long; URLs are cut where their parts are read.
+
+    An id is replaced by a digest: a part of it could be that of another event.
+    """
+    if sent.name:
+        sent.name = sent.name[:MAX_NAME]
+    if sent.id and len(sent.id) > MAX_EVENT_ID:
+        sent.id = hashlib.sha256(sent.id.encode()).hexdigest()
+    if sent.props:
+        sent.props = {
+            key[:MAX_PROP]: value[:MAX_PROP] if isinstance(value, str) else value
+            for key, value in sent.props.items()
+        }
+
+
+def wrong_refund(sent: Refund, raw: bytes) -> Details:
     details: Details = {}
     # Ids and names are only compared with stored ones, so that their length
     # and words need no check; PostgreSQL compares no NUL.
@@ -306,6 +351,8 @@ def wrong_refund(sent: Refund) -> Details:
         and events.to_amount(sent.revenue)
     ):
         details["revenue"] = [f"Must be more than 0, at most {events.MAX_AMOUNT}."]
+    elif _has_doubtful_amount(raw):
+        details["revenue"] = [_DOUBTFUL_AMOUNT]
     return details
 
 

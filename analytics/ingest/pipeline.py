@@ -5,6 +5,7 @@ normalise, append. Knows nothing of goals.
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -60,9 +61,16 @@ def _asks_not_to_be_tracked(hit: Hit) -> bool:
     return asks and _site(hit).honour_dnt
 
 
+# file:, about:, blob:, data: and the like.
+_NOT_OF_THE_WEB = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+
 def _is_foreign_host(hit: Hit) -> bool:
-    """A page of another site that carries this one's public key."""
+    """A page of another site that carries this one's public key, or of none."""
     host, site = hit.page.host, _site(hit)
+    # Such a path holds the name of whoever looked at a saved page.
+    if _NOT_OF_THE_WEB.match(hit.sent.url or ""):
+        return True
     own = (site.domain, *site.allowed_hosts)
     return bool(host) and not any(
         host == name or host.endswith(f".{name}") for name in own
@@ -109,7 +117,6 @@ DROP_RULES: Rules = (
     ("referrer_spam", lambda hit: referrer_spam.is_spam(hit.sent.referrer or "")),
     ("excluded_ip", _is_excluded_ip),
     ("excluded_path", _is_excluded_path),
-    ("too_long", lambda hit: bool(payloads.over_long(hit.sent))),
 )
 
 
@@ -119,8 +126,15 @@ def from_tracker(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> O
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
     sent = payloads.decode_body(body, payloads.TrackedEvent)
-    if details := payloads.wrong(sent, body):
+    if details := payloads.wrong(sent, body, now.date()):
         raise payloads.Rejected(details)
+    return judge(sent, environ, at=now)
+
+
+def judge(
+    sent: payloads.TrackedEvent, environ: Mapping[str, Any], *, at: datetime
+) -> Outcome:
+    """The event that a page sent, or that a rule dropped it."""
     hit = Hit(
         sent=sent,
         site=site_lookup.by_key(sent.site),
@@ -129,8 +143,8 @@ def from_tracker(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> O
         user_agent=environ.get("HTTP_USER_AGENT", ""),
         environ=environ,
     )
-    event, rule = resolve(hit, at=now)
-    return event or _dropped(hit.site, rule or "", at=now)
+    event, rule = resolve(hit, at=at)
+    return event or _dropped(hit.site, rule or "", at=at)
 
 
 def _dropped(site: Site | None, rule: str, *, at: datetime) -> Dropped:
@@ -149,6 +163,7 @@ def resolve(
     if reason := dropped_by(hit, rules):
         return None, reason
     sent, site = hit.sent, _site(hit)
+    payloads.cut(sent)
     day = at.astimezone(site.zone).date()
     who = visitors.visitor(site, day, address=hit.address, user_agent=hit.user_agent)
     event = _new_event(sent, site, at=at, day=day, visitor=who, labels=labels(hit))
@@ -184,7 +199,8 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
     Raises Malformed, Rejected.
     """
     sent = payloads.decode(raw, payloads.ServerEvent)
-    details = payloads.wrong(sent, raw) | payloads.over_long(sent, size=len(raw))
+    on = (sent.timestamp or now).date()
+    details = payloads.wrong(sent, raw, on) | payloads.over_long(sent, size=len(raw))
     if details := details | payloads.wrong_origin(sent, now):
         raise payloads.Rejected(details)
     at = (sent.timestamp or now).astimezone(UTC)
@@ -201,7 +217,7 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
 def refund_from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewRefund:
     """Raises Malformed, Rejected; whether the event exists is not asked here."""
     sent = payloads.decode(raw, payloads.Refund)
-    if details := payloads.wrong_refund(sent) | payloads.wrong_time(
+    if details := payloads.wrong_refund(sent, raw) | payloads.wrong_time(
         sent.timestamp, now
     ):
         raise payloads.Rejected(details)
@@ -224,7 +240,9 @@ def identify(raw: bytes) -> tuple[str, str]:
     Takes what either way in takes. Raises Malformed, Rejected.
     """
     sent = payloads.decode_body(raw, payloads.AnyEvent)
-    if details := payloads.wrong(sent, raw) | payloads.over_long(sent, size=len(raw)):
+    on = (sent.timestamp or datetime.now(UTC)).date()
+    details = payloads.wrong(sent, raw, on) | payloads.over_long(sent, size=len(raw))
+    if details:
         raise payloads.Rejected(details)
     return sent.type, _name(sent)
 
@@ -240,7 +258,7 @@ def _new_event(
 ) -> events.NewEvent:
     page: str | None = None
     if sent.type != "pageview":
-        page = pages.parse(sent.url).path if sent.url else None
+        page = _path(sent.url) if sent.url else None
     return events.NewEvent(
         site_id=site.pk,
         day=day,
@@ -260,8 +278,12 @@ def _new_event(
 def _name(sent: payloads.Sent) -> str:
     """What goals are matched against."""
     if sent.type == "pageview":
-        return pages.parse(sent.url or sent.name or "").path
+        return _path(sent.url or sent.name or "")
     return sent.name or ""
+
+
+def _path(url: str) -> str:
+    return pages.parse(url).path[: payloads.MAX_URL]
 
 
 def _labels(

@@ -14,13 +14,14 @@ from rest_framework.response import Response
 from analytics import events
 from analytics.access.authentication import site_for
 from analytics.access.idempotency import HEADER, replayable
-from analytics.ingest import answers, collect, openapi, payloads, pipeline, script
+from analytics.ingest import answers, collect, openapi, payloads, pipeline, scripts
 from analytics.ingest.answers import EventOutcome
 from analytics.ingest.group_commit import Busy, Full
 from analytics.ingest.serializers import EventQuerySerializer
 from analytics.ingest.writer import Work, store
 from analytics.models import Event, Site
 from analytics.questions.event_pages import event_page
+from krafter.caching import accepts_gzip
 from krafter.errors import Invalid, Unavailable, malformed
 from krafter.parsing import Lines, LinesParser, RawJSONParser
 from krafter.views import ContractViewSet, query, raw_body
@@ -127,6 +128,8 @@ def collect_view(request: HttpRequest) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
-def tracker(request: HttpRequest) -> HttpResponse:
-    """The script where Django is asked first."""
-    return HttpResponse(script.content(), headers=script.HEADERS)
+def script_view(request: HttpRequest) -> HttpResponse:
+    """A script where Django is asked first."""
+    packed = accepts_gzip(request.headers.get("Accept-Encoding"))
+    headers, body = scripts.script(request.path, accepts_gzip=packed)
+    return HttpResponse(body, headers=headers)

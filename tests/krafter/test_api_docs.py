@@ -3,13 +3,22 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from krafter.openapi import pages
-from tests.analytics.ingest.test_tracker import browser, chromium
+from tests.analytics.ingest import browsers
 from tests.running import Service
 
-__all__ = ["browser", "chromium"]
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # As in the tests of the tracker: Playwright keeps an event loop here.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        folder = tmp_path_factory.mktemp("browser")
+        browser = browsers.launch(playwright, "chromium", folder)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -54,7 +54,6 @@ def test_every_rule_is_tested_here():
         "referrer_spam",
         "excluded_ip",
         "excluded_path",
-        "too_long",
     ]
 
 
@@ -124,6 +123,10 @@ def test_do_not_track_is_honoured_unless_the_site_says_otherwise(dropped, site, 
         ("https://example.com.evil.test/", "foreign_host"),
         ("https://example.com@evil.test/", "foreign_host"),
         ("http://localhost:3000/", "foreign_host"),
+        ("file:///home/joe/saved.html", "foreign_host"),
+        ("about:blank", "foreign_host"),
+        ("blob:https://example.com/1", "foreign_host"),
+        ("data:text/html,x", "foreign_host"),
         ("http://127.0.0.1/", "foreign_host"),
     ],
 )
@@ -194,24 +197,48 @@ def test_excluded_path_holds_for_events_on_that_page(dropped, site):
 
 
 @pytest.mark.parametrize(
-    ("field", "longest"),
+    ("field", "longest", "cut"),
     [
-        ("name", "x" * 1_024),
-        ("url", "https://example.com/" + "x" * 2_028),
-        ("referrer", "https://example.net/" + "x" * 2_028),
-        ("id", "x" * 64),
-        ("props", {"k": "x" * 1_024}),
-        ("props", {"x" * 1_024: "v"}),
+        ("name", "x" * 1_024, lambda event: event.name.name),
+        ("props", {"k": "x" * 1_024}, lambda event: event.props),
+        ("props", {"x" * 1_024: "v"}, lambda event: event.props),
     ],
 )
-def test_over_long_value_is_dropped(dropped, field, longest):
-    assert dropped({**SIGNUP, field: longest}) is None
+def test_over_long_value_is_cut(dropped, field, longest, cut):
     longer = (
         {key + "x" * (key != "k"): value + "x" for key, value in longest.items()}
         if isinstance(longest, dict)
         else longest + "x"
     )
-    assert dropped({**SIGNUP, field: longer}) == "too_long"
+    if isinstance(longest, dict):
+        longest = {key: value if key == "k" else "vx" for key, value in longest.items()}
+    assert dropped({**SIGNUP, field: longer}) is None
+    assert cut(Event.objects.get()) == longest
+
+
+def test_over_long_addresses_keep_host_path_and_campaign(dropped):
+    url = f"https://example.com/thanks?token={'x' * 3_000}&utm_source=news"
+    referrer = f"https://example.net/{'x' * 3_000}"
+    sale = {"type": "goal", "name": "sale", "revenue": 99}
+    assert dropped({**sale, "url": url, "referrer": referrer}) is None
+    event = Event.objects.get()
+    assert event.page is not None
+    assert (event.page.name, event.amount) == ("/thanks", 99_0000)
+    assert event.context.utm_source == "news"
+    assert event.context.referrer == "example.net"
+
+
+def test_over_long_path_is_cut(dropped):
+    assert dropped({**VIEW, "url": "https://example.com/" + "x" * 3_000}) is None
+    assert Event.objects.get().name.name == "/" + "x" * 2_047
+
+
+def test_over_long_id_is_still_counted_once(dropped, track):
+    assert dropped({**SIGNUP, "id": "x" * 65}) is None
+    assert dropped({**SIGNUP, "id": "x" * 66}) is None
+    answer = track({**SIGNUP, "id": "x" * 65}).json()
+    assert answer == {"ok": True, "dropped": "repeated_id"}
+    assert Event.objects.count() == 2
 
 
 def test_first_rule_that_holds_names_the_reason(dropped, site):
@@ -319,6 +346,11 @@ def test_body_has_a_largest_size(track, site, size):
         ({**SIGNUP, "revenue": "NaN"}, "revenue"),
         ({**SIGNUP, "revenue": "Infinity"}, "revenue"),
         ({**SIGNUP, "revenue": "much"}, "revenue"),
+        ({**SIGNUP, "revenue": "1e3"}, "revenue"),
+        ({**SIGNUP, "revenue": "1_000"}, "revenue"),
+        ({**SIGNUP, "revenue": "\uff14\uff19"}, "revenue"),
+        ({**SIGNUP, "revenue": " 5"}, "revenue"),
+        ({**SIGNUP, "revenue": "0x1F"}, "revenue"),
         ({**SIGNUP, "revenue": True}, "revenue"),
         ({**SIGNUP, "revenue": [1]}, "revenue"),
         ({**SIGNUP, "revenue": 1, "currency": "usd"}, "currency"),
@@ -424,6 +456,7 @@ def test_goal_is_stored_with_its_amount(track, fields, amount, currency):
 def test_repeated_id_is_stored_once(track):
     for _ in range(3):
         assert track({**SIGNUP, "id": "same"}).status_code == 202
+    assert track({**SIGNUP, "id": "same"}).json()["dropped"] == "repeated_id"
     track({**SIGNUP, "id": "other"})
     assert Event.objects.count() == 2
 

@@ -1,0 +1,275 @@
+"""What the tracker sends: the calls of a page, in order, as they were made.
+
+One request has one call or several, `["goal", "purchase", 49.99]` behind the time
+of the call and the page's URL. Nobody reads the answer, and a page cannot mend
+what it sends: so a wrong part is left out, and the event stays. What was left out
+is told to those who ask (`data-debug`).
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from analytics import events
+from analytics.currencies import is_currency
+from analytics.ingest import payloads
+from krafter.errors import Details
+
+MAX_CALLS = 100
+# A call is not dated further back than this before its request.
+MAX_AGO = timedelta(hours=1)
+# Clocks of several servers differ by less.
+_MAX_AHEAD = timedelta(minutes=1)
+
+
+class Sent(msgspec.Struct, forbid_unknown_fields=True):
+    """`at`, and the time of each call: milliseconds by the page's own clock.
+
+    `last`: the beginning of the answer to the calls before these.
+    """
+
+    site: str
+    calls: list[Any]
+    at: float | None = None
+    referrer: str | None = None
+    last: str | None = None
+    debug: str | None = None
+
+
+class Call(NamedTuple):
+    """A call that makes an event, and what of it was left out."""
+
+    event: payloads.TrackedEvent
+    left_out: Details
+
+
+def read(body: bytes) -> Sent | None:
+    """The calls in a body; None if it is a single event. Raises as `decode_body`."""
+    if b'"calls"' not in body:
+        return None
+    body = _without_halves(body)
+    if "calls" not in payloads.decode_body(body, dict[str, msgspec.Raw]):
+        return None
+    sent = payloads.decode_body(body, Sent)
+    if not 0 < len(sent.calls) <= MAX_CALLS:
+        raise payloads.Rejected({"calls": [f"Must have 1 to {MAX_CALLS} calls."]})
+    return sent
+
+
+# JSON writes half a character that way, as is left when a page cuts an emoji.
+_HALF = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:"
+    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def _without_halves(body: bytes) -> bytes:
+    """The body with U+FFFD for each half of a character: no UTF-8 can hold one."""
+    if rb"\ud" not in body and rb"\uD" not in body:
+        return body
+    return _HALF.sub(lambda m: m[1] + (m[2] or rb"\ufffd"), body)
+
+
+# When
+
+
+def times(sent: Sent, now: datetime) -> list[datetime]:
+    """When each call was made: increasing, and after those before the request."""
+    before = _last(sent.last, now)
+    found = []
+    for call in sent.calls:
+        at = now - _ago(sent.at, call)
+        if before is not None:
+            at = max(at, before + timedelta(microseconds=1))
+        found.append(at)
+        before = at
+    return found
+
+
+def _ago(sent_at: float | None, call: Any) -> timedelta:
+    made_at = call[0] if isinstance(call, list) and call else None
+    if sent_at is None or made_at is None or not _is_number(made_at):
+        return timedelta()
+    milliseconds = min(max(sent_at - made_at, 0), MAX_AGO.total_seconds() * 1_000)
+    return timedelta(milliseconds=milliseconds)
+
+
+_LAST = re.compile(r'"at":(\d{1,16})')
+
+
+def _last(answer: str | None, now: datetime) -> datetime | None:
+    found = _LAST.search(answer or "")
+    if found is None:
+        return None
+    at = datetime.fromtimestamp(min(int(found[1]), 10**14) / 1_000, UTC)
+    return at if at <= now + _MAX_AHEAD else None
+
+
+# What
+
+
+def event(sent: Sent, call: Any, day: date) -> Call:
+    """The event of a call on that day. Raises Rejected if it makes none."""
+    match call:
+        case [_, str(url), str(method), *arguments] if method in _METHODS:
+            found = _METHODS[method](arguments, day)
+        case _:
+            raise payloads.Rejected({"call": [f"Not one of {', '.join(_METHODS)}."]})
+    fields, left_out = found
+    event = payloads.TrackedEvent(
+        site=sent.site,
+        url=_routed(_clean(url)),
+        referrer=_clean(sent.referrer) if sent.referrer else None,
+        **fields,
+    )
+    if details := payloads.wrong(event, b"", day):
+        raise payloads.Rejected(details)
+    return Call(event, left_out)
+
+
+def _routed(url: str) -> str:
+    """A URL with the route in its fragment, if there is one, as its path.
+
+    The tracker sends fragments only of pages that say so (`data-hash`). A route
+    is a path below the page's folder; both queries may hold labels.
+    """
+    page, _, fragment = url.partition("#")
+    route = fragment.removeprefix("!")
+    if not route.startswith("/"):
+        return page
+    page, _, query = page.partition("?")
+    path, _, route_query = route[1:].partition("?")
+    if path:
+        page = f"{page.rpartition('/')[0]}/{path}"
+    query = "&".join(filter(None, (query, route_query)))
+    return f"{page}?{query}" if query else page
+
+
+_Fields = tuple[dict[str, Any], Details]
+
+
+def _track(arguments: list[Any], day: date) -> _Fields:
+    left_out: Details = {}
+    name, props = _padded(arguments, 2)
+    fields = {"type": "event", "name": _name(name), "props": _props(props, left_out)}
+    return fields, left_out
+
+
+def _goal(arguments: list[Any], day: date) -> _Fields:
+    """`goal(name, amount?, options?)` or `goal(name, {amount, ...options}?)`."""
+    left_out: Details = {}
+    name, amount, options = _padded(arguments, 3)
+    if isinstance(amount, dict):
+        options, amount = amount, amount.get("amount")
+    elif options is not None and not isinstance(options, dict):
+        left_out["options"] = ["Must be an object."]
+        options = None
+    options = options or {}
+    for unknown in options.keys() - {"amount", "currency", "id", "props"}:
+        left_out[unknown] = ["Unknown option."]
+    fields = {
+        "type": "goal",
+        "name": _name(name),
+        "id": _id(options.get("id"), left_out),
+        "props": _props(options.get("props"), left_out),
+    }
+    return fields | _money(amount, options.get("currency"), day, left_out), left_out
+
+
+def _page(arguments: list[Any], day: date) -> _Fields:
+    # The tracker has put the URL that was given in the place of the page's.
+    return {"type": "pageview"}, {}
+
+
+_METHODS: dict[str, Callable[[list[Any], date], _Fields]] = {
+    "track": _track,
+    "goal": _goal,
+    "page": _page,
+}
+
+
+def _padded(arguments: list[Any], number: int) -> list[Any]:
+    return [*arguments, *[None] * number][:number]
+
+
+def _name(name: Any) -> str | None:
+    if _is_number(name) or isinstance(name, bool):
+        return msgspec.json.encode(name).decode()
+    return _clean(name) if isinstance(name, str) else None
+
+
+def _money(amount: Any, currency: Any, day: date, left_out: Details) -> dict[str, Any]:
+    """The amount and its currency, or neither: one without the other misleads."""
+    if amount is None:
+        return {}
+    revenue = _amount(amount)
+    if revenue is None:
+        left_out["amount"] = [
+            f"Not an amount from 0 to {events.MAX_AMOUNT}, such as 49.99."
+        ]
+        return {}
+    if currency is None:
+        return {"revenue": revenue}
+    code = currency.strip().upper() if isinstance(currency, str) else ""
+    if not is_currency(code, day):
+        left_out["amount"] = ["Left out with its currency."]
+        left_out["currency"] = ["Not an active ISO 4217 code."]
+        return {}
+    return {"revenue": revenue, "currency": code}
+
+
+# "1.299" may be a thousand and more, where the point parts thousands.
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}", re.ASCII)
+
+
+def _amount(value: Any) -> Decimal | None:
+    if isinstance(value, str):
+        value = value.strip()
+        if not payloads.is_plain_amount(value) or _THOUSANDS.fullmatch(value):
+            return None
+    elif not _is_number(value):
+        return None
+    amount = Decimal(str(value))
+    return amount if 0 <= amount <= events.MAX_AMOUNT else None
+
+
+def _id(value: Any, left_out: Details) -> str | None:
+    if value is None or value == "":
+        return None
+    if _is_number(value):
+        value = msgspec.json.encode(value).decode()
+    if not isinstance(value, str) or not (text := _clean(value)):
+        left_out["id"] = ["Must be a text or a number."]
+        return None
+    return text
+
+
+def _props(value: Any, left_out: Details) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        left_out["props"] = ["Must be an object."]
+        return None
+    props: dict[str, Any] = {}
+    for key, part in value.items():
+        if len(props) >= payloads.MAX_PROPS:
+            left_out[f"props.{key}"] = [f"At most {payloads.MAX_PROPS} keys."]
+        elif isinstance(part, dict | list):
+            left_out[f"props.{key}"] = ["Must be a text, a number, true or false."]
+        else:
+            props[_clean(key)] = _clean(part) if isinstance(part, str) else part
+    return props
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _clean(text: str) -> str:
+    # PostgreSQL stores no NUL in a text.
+    return text.replace("\0", "")
