@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
+COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --all-extras
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 # In place of a DATABASE_URL of the shell: the first half of the tests is SQLite's.
 ON_SQLITE := env -u DATABASE_URL
 ON_POSTGRES := $(BIN)/python -m tests.postgres --
@@ -12,19 +14,23 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 # The two halves of the tests would fight over the processors under make -j.
 .NOTPARALLEL:
 .PHONY: help setup run test test-sqlite test-postgres test-partitioned coverage format lint fmt
-.PHONY: types imports django schema contract gates check lock clean
+.PHONY: types imports django schema release contract package pythons gates check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
-setup: .venv/.installed ## make the virtual environment
-.venv/.installed: requirements.txt requirements-dev.txt
+# What running needs, and with it what developing needs: a stamp each.
+.venv/.runs: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(INSTALL) -r requirements.txt
+	@touch $@
+setup: .venv/.installed ## make the virtual environment, with the tools of developers
+.venv/.installed: .venv/.runs requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
-run: setup ## serve on PORT (8000)
+run: .venv/.runs ## serve on PORT (8000)
 	$(MANAGE) migrate --verbosity 0
 	$(MANAGE) first_run
 	$(MANAGE) serve $(ARGS)
@@ -59,15 +65,24 @@ types: setup ## mypy, strict
 schema: setup ## write docs/openapi.yaml; a test compares it with the code
 	$(MANAGE) spectacular --file docs/openapi.yaml --validate --fail-on-warn
 
+release: schema ## keep the contract of this version, for `make contract` to compare with
+	cp docs/openapi.yaml docs/contract-$$($(MANAGE) --version | cut -d' ' -f2).yaml
+
 contract: setup ## the API against its OpenAPI document: fuzzing, generated clients
 	$(BIN)/python -m tests.contract
+
+OTHER_PYTHONS ?= 3.12 3.13
+package: setup ## build the wheel; install and use it on each Python there is
+	$(BIN)/python -m tests.package
+pythons: setup ## the tests on SQLite with OTHER_PYTHONS (3.12 3.13)
+	$(BIN)/python -m tests.pythons $(OTHER_PYTHONS) -- $(ARGS)
 
 gates: format lint imports django types ## everything but the tests, fastest first
 check: gates test ## everything
 
-lock: setup ## pin what requirements*.in ask for
-	$(BIN)/uv pip compile --quiet $(ARGS) requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet $(ARGS) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+lock: setup ## pin what pyproject.toml and requirements-dev.in ask for
+	$(COMPILE) $(ARGS) -o requirements.txt
+	$(COMPILE) $(ARGS) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 clean: ## remove what can be made again; data/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
@@ -98,9 +99,10 @@ def _clock(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def _disk() -> list[str]:
-    free = shutil.disk_usage(
-        settings.DATA_DIR if settings.DATA_DIR.exists() else settings.BASE_DIR
-    ).free
+    folder: Path = settings.DATA_DIR
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
     return [] if free >= MIN_FREE_BYTES else [f"{free // 1024 // 1024} MB are free"]
 
 

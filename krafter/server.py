@@ -2,7 +2,7 @@
 
     python -m krafter.server ADDRESS PORT WORKERS
 
-`manage.py serve` starts it. Apart from Granian's own command it
+The command `serve` starts it. Apart from Granian's own command it
 
 - listens once, for all workers: what waits to be accepted outlives each of them,
   so that a reload (SIGHUP) refuses nobody;
@@ -19,7 +19,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from granian._granian import SocketHolder
@@ -141,7 +140,6 @@ def main() -> None:
         # An access log would hold addresses. Below are remarks on each start.
         log_access=False,
         log_level=LogLevels.error,
-        working_dir=Path(__file__).parent.parent,
         send_seconds=settings.SEND_SECONDS,
     )
     server.serve(target_loader=_application, wrap_loader=False)

@@ -4,17 +4,16 @@ docs/operations.md lists every variable with its meaning and default.
 """
 
 import secrets
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from krafter import env
+from krafter import env, installation
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data")))
+DATA_DIR = installation.data_dir()
 PRODUCTION = env.flag("PRODUCTION")
 DEBUG = env.flag("DEBUG")
 if DEBUG and PRODUCTION:
@@ -29,7 +28,7 @@ def _secret_key() -> str:
         return configured
     path = DATA_DIR / "secret_key"
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Exclusive creation: of two processes starting at once, one makes it.
         try:
             with path.open("x") as file:
@@ -113,7 +112,7 @@ APPEND_SLASH = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [installation.TEMPLATES],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -134,7 +133,7 @@ DATABASES = {
 }
 _engine = DATABASES["default"]["ENGINE"].rpartition(".")[2]
 if _engine == "sqlite3":
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
         # A write that begins as a read cannot be retried by SQLite's own
         # busy handler; IMMEDIATE queues writers instead of failing them.
@@ -145,6 +144,10 @@ if _engine == "sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 elif _engine == "postgresql":
+    if find_spec("psycopg_pool") is None:
+        raise ImproperlyConfigured(
+            "DATABASE_URL names PostgreSQL: install krafter[postgres]"
+        )
     # Threads share a few connections; most of them wait for a commit.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["OPTIONS"] = {
@@ -161,6 +164,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # what must be shared is kept in the database.
 SHARED_CACHE = bool(env.text("CACHE_URL"))
 if SHARED_CACHE:
+    if find_spec("redis") is None:
+        raise ImproperlyConfigured("CACHE_URL names a Redis: install krafter[redis]")
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",

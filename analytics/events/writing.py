@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db import OperationalError, connection, transaction
-from psycopg.errors import LockNotAvailable
 
 from analytics.events import day_versions
 from analytics.events.dictionaries import CONTEXTS, NAMES, Key
@@ -17,6 +16,7 @@ from analytics.questions.labels import Labels
 
 _PAGEVIEW = EventType.PAGEVIEW.value
 _LOCK_CLASS = 0x6B72  # "kr": apart from other users of advisory locks
+_LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's state
 
 
 class NewEvent(NamedTuple):
@@ -145,7 +145,7 @@ def take_locks(
             with transaction.atomic():
                 lock_sites(site_ids)
         except OperationalError as error:
-            if isinstance(error.__cause__, LockNotAvailable):
+            if getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
                 return ()
             raise
         cursor.execute(

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 
 import pytest
 import time_machine
-from django.conf import settings as project
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -22,6 +21,7 @@ from django.utils import timezone
 from analytics.access import throttling, tokens
 from analytics.ingest import visitors
 from analytics.models import ApiToken, RateWindow, Salt
+from krafter import installation
 from tests.factories import SiteFactory, TeamFactory
 from tests.postgres import free_port
 
@@ -187,9 +187,11 @@ def test_server_finishes_what_it_began_before_it_ends(tmp_path):
         "RATE_LIMIT_COLLECT": "0",
         "GRANIAN_LOG_ACCESS_ENABLED": "true",
     }
+    # A file of the current folder never stands in for a module.
+    (tmp_path / "random.py").write_text("raise SystemExit('imported')")
     server = subprocess.Popen(
-        [sys.executable, "manage.py", "serve"],
-        cwd=project.BASE_DIR,
+        [sys.executable, installation.ROOT / "manage.py", "serve"],
+        cwd=tmp_path,
         env={**os.environ, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from krafter import env
+from krafter import env, installation
 
 
 class Command(BaseCommand):
@@ -36,14 +36,18 @@ class Command(BaseCommand):
         self.stdout.write(f"Serving on http://{shown}:{port}, Ctrl-C ends it.")
         self.stdout.flush()
         # In place of this process, so that signals reach the server itself.
-        os.chdir(settings.BASE_DIR)
+        if installation.IS_CLONE:
+            # manage.py has its folder on the path, wherever it is called from.
+            paths = [str(installation.ROOT), os.environ.get("PYTHONPATH", "")]
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         os.execv(  # noqa: S606 - no shell is what is wanted
             sys.executable, _command(address, port, workers)
         )
 
 
 def _command(address: str, port: int, workers: int) -> list[str]:
-    server = (sys.executable, "-m", "krafter.server")
+    # -P: a file in the current folder must not stand in for a module.
+    server = (sys.executable, "-P", "-m", "krafter.server")
     return [*server, address, str(port), str(workers)]
 
 

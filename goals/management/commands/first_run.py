@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from analytics.models import ApiToken, Site, Team
 from goals.management.commands import demo
-from krafter import env
+from krafter import env, installation
 
 KEY_NAME = "First run"
-_NEW_KEY = ".venv/bin/python manage.py create_token --name laptop --scopes '*'"
+_NEW_KEY = f"{installation.COMMAND} create_token --name laptop --scopes '*'"
 
 
 class Command(BaseCommand):

@@ -1,0 +1,17 @@
+"""The command line: `krafter COMMAND`, or `manage.py COMMAND` in a clone."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from krafter import installation
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
+    # Django would tell its own.
+    if sys.argv[1:] in (["--version"], ["version"]):
+        sys.stdout.write(f"krafter {installation.version()}\n")
+        return
+    execute_from_command_line(sys.argv)
