@@ -1,12 +1,14 @@
 """What counts as a breaking change of the OpenAPI document."""
 
+import json
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from krafter import installation
 from krafter.openapi import pages
-from tests.contract.breaking import breaks
+from tests.contract.breaking import DOCS, breaks, since_last_release
 
 GOALS = "/api/v1/analytics/sites/{key}/goals"
 GOAL = f"{GOALS}/{{id}}"
@@ -131,3 +133,20 @@ def test_new_value_breaks_those_who_are_answered_with_it(after):
     problems = found(after)
     assert f"POST {GOALS}: 201.data.match_type: may now be glob" in problems
     assert not any("body" in problem for problem in problems)
+
+
+# The documents of releases
+
+
+def test_newest_release_is_compared_with(tmp_path, after):
+    (tmp_path / "openapi.yaml").write_text(json.dumps(after))
+    (tmp_path / "contract-0.10.0.yaml").write_text(json.dumps(after))
+    del after["paths"][GOAL]["delete"]
+    (tmp_path / "contract-0.9.1.yaml").write_text(json.dumps(after))
+    assert since_last_release(tmp_path) == []
+    (tmp_path / "openapi.yaml").write_text(json.dumps(after))
+    assert since_last_release(tmp_path) == [f"DELETE {GOAL}: is gone"]
+
+
+def test_document_of_this_version_is_kept():
+    assert (DOCS / f"contract-{installation.version()}.yaml").is_file()
