@@ -1,4 +1,4 @@
-"""Delete short-lived rows in time, without cron.
+"""Delete short-lived rows in time, and do what else is due, without cron.
 
 Each worker process runs it, since each also holds salts in its own memory. Running
 it in several processes is harmless.
@@ -6,6 +6,7 @@ it in several processes is harmless.
 
 import logging
 import threading
+from collections.abc import Callable
 from time import sleep
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ from analytics.access import idempotency, throttling
 from analytics.ingest import visitors
 
 INTERVAL_SECONDS = 60 * 60
+
+# What is done after the deletions: apps that build on this one add theirs.
+tasks: list[Callable[[], None]] = []
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +42,11 @@ def start() -> None:
 
 def _keep_tidy() -> None:
     while True:
-        try:
-            tidy()
-        except Exception:
-            # The database may be unavailable. The next run deletes what is overdue.
-            logger.exception("Housekeeping failed; it runs again in an hour")
-        finally:
-            connection.close()
+        for task in (tidy, *tasks):
+            try:
+                task()
+            except Exception:
+                # The database may be unavailable. The next run does what is overdue.
+                logger.exception("Housekeeping failed; it runs again in an hour")
+        connection.close()
         sleep(INTERVAL_SECONDS)

@@ -8,40 +8,49 @@ from typing import Generic, TypeVar
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value", bound=Sized)
 
+# An empty value takes memory too.
+_EMPTY = 64
+
 
 class Recent(Generic[_Key, _Value]):
     """The values asked for last, as many as their lengths together allow.
 
-    Values may grow after they were handed out; their lengths are looked at
-    again each time.
+    Values grow after they were handed out: `settle` tells that they did, and
+    drops those asked for longest ago.
     """
 
     def __init__(self, max_length: int, make: Callable[[_Key], _Value]) -> None:
         self.max_length = max_length
+        self.length = 0
         self._make = make
-        self._values: OrderedDict[_Key, _Value] = OrderedDict()
+        self._values: OrderedDict[_Key, tuple[_Value, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return sum(map(len, list(self._values.values())))
-
     def recall(self, keys: Iterable[_Key]) -> dict[_Key, _Value]:
-        """The value of each key, made where there is none.
-
-        The values asked for longest ago are dropped, never those of these keys.
-        """
+        """The value of each key, made where there is none."""
         with self._lock:
             found = {}
             for key in keys:
-                if key not in self._values:
-                    self._values[key] = self._make(key)
-                self._values.move_to_end(key)
-                found[key] = self._values[key]
-            total = len(self)
-            while total > self.max_length and len(self._values) > len(found):
-                total -= len(self._values.popitem(last=False)[1])
+                if key in self._values:
+                    self._values.move_to_end(key)
+                else:
+                    self._values[key] = (self._make(key), _EMPTY)
+                    self.length += _EMPTY
+                found[key] = self._values[key][0]
             return found
+
+    def settle(self, keys: Iterable[_Key]) -> None:
+        """Measure these again, then drop the oldest values until all fit."""
+        with self._lock:
+            for key in keys:
+                if key in self._values:
+                    value, length = self._values[key]
+                    self._values[key] = (value, _EMPTY + len(value))
+                    self.length += _EMPTY + len(value) - length
+            while self.length > self.max_length:
+                self.length -= self._values.popitem(last=False)[1][1]
 
     def forget(self) -> None:
         with self._lock:
             self._values.clear()
+            self.length = 0

@@ -40,6 +40,39 @@ def _django() -> WSGIHandler:
     return WSGIHandler()
 
 
+@cache
+def _drf() -> WSGIHandler:
+    settings.configure(
+        ALLOWED_HOSTS=["*"],
+        INSTALLED_APPS=["rest_framework"],
+        REST_FRAMEWORK={
+            "DEFAULT_AUTHENTICATION_CLASSES": [],
+            "DEFAULT_PERMISSION_CLASSES": [],
+            "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+            "UNAUTHENTICATED_USER": None,
+        },
+        ROOT_URLCONF=(urls := type("urls", (), {"urlpatterns": []})),
+        SECRET_KEY=secrets.token_hex(),
+    )
+    django.setup()
+    from rest_framework.decorators import api_view
+    from rest_framework.response import Response
+
+    @api_view(["GET"])
+    def constant(request: Any) -> Response:
+        return Response({"data": {"ok": True}})
+
+    urls.urlpatterns.append(path("", constant))  # type: ignore[attr-defined]
+    return WSGIHandler()
+
+
+def drf_application(
+    environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """A constant DRF view, without middleware, keys and limits."""
+    return _drf()(environ, start_response)
+
+
 def django_application(
     environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from analytics.currencies import EXPONENTS
-from analytics.models import OfOneSite, Site
+from analytics.models import KeptMonth, OfOneSite, Site
 from goals.matching import Rule
 
 MAX_GOALS = 1_000
@@ -92,21 +92,15 @@ def lacks_room(site: Site) -> str | None:
     return f"A site holds at most {MAX_GOALS} goals."
 
 
-class GoalDay(OfOneSite):
-    """What a rule counted on a closed day of a site: a cache, nothing more.
+class GoalMonth(KeptMonth):
+    """Cached counts of a rule on the closed days of a month of a site.
 
     Kept by the rule, not by the goal: an edit finds no rows under its new rule
     and leaves the old ones to whoever has that rule, so nothing need be
-    invalidated. A row counts while the day's `version` is still what it was
-    when it was made (see `analytics.events.day_versions`).
+    invalidated. The sums are those of all its days.
     """
 
-    site = models.ForeignKey(
-        Site, models.DO_NOTHING, db_constraint=False, db_index=False
-    )
     rule = models.BinaryField(max_length=16)
-    day = models.DateField()
-    version = models.IntegerField()
     conversions = models.BigIntegerField()
     uniques = models.BigIntegerField()
     # {currency or "": decimal as text}, net of refunds; null for no amounts.
@@ -115,12 +109,32 @@ class GoalDay(OfOneSite):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("site", "rule", "day"), name="goal_day_unique"
+                fields=("site", "rule", "month"), name="goal_month_unique"
             ),
         )
 
+
+class RuleNames(OfOneSite):
+    """Cached ids of the names of a site that a rule matches.
+
+    Names up to the id `seen` have been looked at (see
+    `goals.counting.matched_names`).
+    """
+
+    site = models.ForeignKey(
+        Site, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    rule = models.BinaryField(max_length=16)
+    seen = models.BigIntegerField()
+    ids = models.BinaryField(help_text="64 bits each, ascending, little-endian.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("site", "rule"), name="rule_names_unique"),
+        )
+
     def __str__(self) -> str:
-        return f"{self.day} {self.conversions}"
+        return f"{bytes(self.rule).hex()} {self.seen}"
 
 
 class ExchangeRate(models.Model):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 from rest_framework import serializers
 
-from goals.matching import PatternError, compile_pattern
+from goals.matching import PatternError, check_pattern
 from goals.models import Goal, MatchType
 from krafter.fields import StrictModelSerializer, TextField
 from krafter.openapi.operations import reference
@@ -40,7 +40,7 @@ class GoalSerializer(StrictModelSerializer):
         }
         if merged["match_type"] == MatchType.REGEX:
             try:
-                compile_pattern(merged["match_value"])
+                check_pattern(str(merged["match_value"]))
             except PatternError as error:
                 raise serializers.ValidationError(
                     {"match_value": [f"Not a valid RE2 pattern: {error}"]}

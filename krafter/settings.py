@@ -50,6 +50,8 @@ CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 # Requests a minute; 0 turns a limit off.
 RATE_LIMIT_API = env.integer("RATE_LIMIT_API", 100)
 RATE_LIMIT_COLLECT = env.integer("RATE_LIMIT_COLLECT", 200)
+# Whether workers count days that are over before somebody asks for them.
+COUNT_AHEAD = env.flag("COUNT_AHEAD", default=True)
 # Only these may say in X-Forwarded-For or Forwarded who the client is.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # How many bits of an IPv6 address stand for one client.

@@ -73,6 +73,12 @@ def forget_everything() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def nothing_counted_ahead(settings: Any) -> None:
+    """Tests of housekeeping look at its deletions; others turn it on."""
+    settings.COUNT_AHEAD = False
+
+
+@pytest.fixture(autouse=True)
 def no_rate_limits(settings: Any) -> None:
     """Tests of the limits set their own."""
     settings.RATE_LIMIT_API = 0

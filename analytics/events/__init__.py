@@ -5,7 +5,7 @@ events by value; what makes an event acceptable, and what counts as a
 conversion, is decided elsewhere.
 """
 
-from analytics.events import dictionaries, open_days
+from analytics.events import dictionaries
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import DIMENSIONS, PROPS, BreakdownRow, breakdown_rows
@@ -16,14 +16,13 @@ from analytics.events.counts import (
     amounts,
     received,
     refunded,
-    refunds_by_name,
     top_names,
 )
-from analytics.events.day_versions import last_closed, versions
-from analytics.events.dictionaries import named, names
+from analytics.events.day_versions import last_closed
+from analytics.events.dictionaries import last_name_id, named, names
 from analytics.events.event_lists import Entry, entries, listing, visitor_text
 from analytics.events.funnels import funnel_visitors
-from analytics.events.open_days import OpenDay, opened
+from analytics.events.open_days import Came, came
 from analytics.events.selection import Selection
 from analytics.events.series import hourly, hourly_amounts
 from analytics.events.site_breakdown import (
@@ -31,7 +30,8 @@ from analytics.events.site_breakdown import (
     site_breakdown_by_label,
     site_breakdown_by_path,
 )
-from analytics.events.visitor_counts import visitors, visitors_of_both
+from analytics.events.standing import Refund, Standing, kept_rows, standing
+from analytics.events.visitor_counts import visitors_by_day, visitors_of_both
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append, known_ids, take_locks
 from analytics.questions.labels import Labels, Where
@@ -42,21 +42,24 @@ __all__ = [
     "PROPS",
     "Amounts",
     "BreakdownRow",
+    "Came",
     "Counts",
     "Entry",
     "Labels",
     "NewEvent",
     "NewRefund",
-    "OpenDay",
     "Presence",
+    "Refund",
     "Selection",
     "SiteBreakdownRow",
+    "Standing",
     "Traffic",
     "Where",
     "amounts",
     "amounts_each",
     "append",
     "breakdown_rows",
+    "came",
     "daily",
     "daily_each",
     "entries",
@@ -65,26 +68,26 @@ __all__ = [
     "funnel_visitors",
     "hourly",
     "hourly_amounts",
+    "kept_rows",
     "known_ids",
     "last_closed",
+    "last_name_id",
     "listing",
     "named",
     "names",
-    "opened",
     "presence",
     "received",
     "refund",
     "refunded",
-    "refunds_by_name",
     "site_breakdown_by_label",
     "site_breakdown_by_path",
+    "standing",
     "take_locks",
     "to_amount",
     "top_names",
     "traffic_by_day",
-    "versions",
     "visitor_text",
-    "visitors",
+    "visitors_by_day",
     "visitors_of_both",
 ]
 
@@ -92,4 +95,3 @@ __all__ = [
 def forget() -> None:
     """Drop what this process remembers: after a database was emptied or restored."""
     dictionaries.forget()
-    open_days.forget()

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 from django.db import connection
@@ -116,8 +115,9 @@ def _pair_table() -> str:
     ) AS pairs"""
 
 
-def _pairs(wanted: Wanted) -> list[Any]:
+def _pairs(wanted: Wanted) -> list[str]:
+    """As texts: psycopg takes a microsecond for each number of a list."""
     pairs = [(number, name) for number, names in wanted.items() for name in names]
     if connection.vendor == "postgresql":
-        return [[number for number, _ in pairs], [name for _, name in pairs]]
+        return [f"{{{','.join(str(pair[i]) for pair in pairs)}}}" for i in range(2)]
     return [msgspec.json.encode(pairs).decode()]

@@ -7,6 +7,7 @@ in which order those that nobody has counted are; what is counted and where it
 is kept is the caller's affair.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -20,9 +21,10 @@ from krafter.errors import Unavailable
 
 # What a request may spend on days that nobody has counted yet.
 BUDGET_SECONDS = 5.0
-# Days counted in one statement: doubled while that takes less than this.
+# Days counted in one statement: doubled while that takes less than this, or
+# while most of its time is not that of its days.
 _QUICK_SECONDS = 0.25
-_MAX_DAYS_AT_ONCE = 64
+_MOSTLY = 1.5
 # Events may come 24 hours ahead, to a site 14 hours ahead of UTC.
 _AHEAD = timedelta(hours=24 + 14)
 _DAY = timedelta(days=1)
@@ -59,7 +61,7 @@ def stretches(
     """Stretches of missing days, the newest first, for a caller who counts each.
 
     A stretch grows with the speed of the one before: a small site's year is a
-    few statements, a large site's keeps its progress day by day. `progress`
+    few statements, a large site's keeps its progress. `progress`
     hears of each number of days counted.
 
     Raises Unavailable when this takes longer than the budget in seconds: what
@@ -67,10 +69,11 @@ def stretches(
     ends a statement that takes as long by itself.
     """
     left = sorted(missing)
-    deadline = None if budget is None else time.monotonic() + budget
-    wanted = 1
+    began = time.monotonic()
+    end = math.inf if budget is None else began + budget
+    wanted, took_before = 1, 0.0
     while left:
-        if deadline is not None and time.monotonic() > deadline:
+        if time.monotonic() > end:
             raise Unavailable(_UNFINISHED)
         last = first = left.pop()
         while left and left[-1] == first - _DAY and (last - first).days + 1 < wanted:
@@ -78,10 +81,15 @@ def stretches(
         began = time.monotonic()
         yield Days(first, last)
         progress((last - first).days + 1)
-        if time.monotonic() - began < _QUICK_SECONDS:
-            wanted = min(wanted * 2, _MAX_DAYS_AT_ONCE)
+        took = time.monotonic() - began
+        # A statement about many names has its price before it sees a day: what
+        # more days would add decides, and what time is left.
+        is_cheap = took < max(_QUICK_SECONDS, _MOSTLY * took_before)
+        if is_cheap and time.monotonic() + 2 * took < end:
+            wanted *= 2
         else:
             wanted = max(wanted // 2, 1)
+        took_before = took
 
 
 def in_budget(budget: float | None) -> AbstractContextManager[None]:

@@ -104,14 +104,6 @@ def refunded(
     return _amounts(halves(selection, list(name_ids), Adjustment))
 
 
-def refunds_by_name(
-    selection: Selection,
-) -> dict[tuple[int, date, str | None], Decimal]:
-    """The refunds of all of the site's events by name, day and currency."""
-    rows = by_halves(selection.of(Adjustment), "name", "day", "currency")
-    return {(name, day, code): whole(*parts).total for name, day, code, *parts in rows}
-
-
 def _amounts(statement: Compiled) -> dict[tuple[date, str | None], Amounts]:
     with connection.cursor() as cursor:
         cursor.execute(*statement)

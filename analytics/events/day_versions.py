@@ -46,9 +46,3 @@ _RAISE = (
     " VALUES (%s, %s, 1) ON CONFLICT (site_id, day)"
     " DO UPDATE SET version = kept.version + 1"
 )
-
-
-def versions(site_id: int, first: date, last: date) -> dict[date, int]:
-    """The versions of the days in between; 0 for those that are missing."""
-    found = LateDay.objects.filter(site_id=site_id, day__range=(first, last))
-    return dict(found.values_list("day", "version"))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -89,17 +89,21 @@ def forget() -> None:
     CONTEXTS.forget()
 
 
-def names(site_id: int, type: str, *, after: int = 0) -> Iterator[tuple[int, str]]:
-    """Every (id, name) of that type which the site has ever sent, oldest first.
+def names(
+    site_id: int, type: str, *, after: int = 0, limit: int
+) -> list[tuple[int, str]]:
+    """The oldest (id, name) of that type that the site has sent.
 
     `after`: only those with a higher id, which are newer.
     """
-    return (
-        EventName.objects.filter(site_id=site_id, type=type, pk__gt=after)
-        .order_by("pk")
-        .values_list("pk", "name")
-        .iterator(chunk_size=10_000)
-    )
+    found = EventName.objects.filter(site_id=site_id, type=type, pk__gt=after)
+    return list(found.order_by("pk").values_list("pk", "name")[:limit])
+
+
+def last_name_id(site_id: int) -> int:
+    """The id of the newest of the site's names, 0 without any."""
+    names = EventName.objects.filter(site_id=site_id)
+    return names.aggregate(last=models.Max("id"))["last"] or 0
 
 
 def named(

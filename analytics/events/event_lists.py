@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -61,7 +60,7 @@ def listing(
         ids = [pk for pk, _, _ in named(site_id, [(each, name) for each in types])]
         found = _of_names(found, site_id, ids)
     elif type is not None:
-        ids = [pk for pk, _ in islice(names(site_id, type), _MANY)]
+        ids = [pk for pk, _ in names(site_id, type, limit=_MANY)]
         if len(ids) < _MANY:
             found = _of_names(found, site_id, ids)
         else:

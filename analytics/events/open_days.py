@@ -1,82 +1,72 @@
-"""The events of a day that is not over, in memory, read once each.
+"""What came on a day that is not closed, from one event on.
 
-What was read is kept as a column each; a question reads only what came since.
-That is exact because ids of a site become visible in ascending order (see
-`writing.append`): whoever has seen one id has seen all before it.
+Ids of a site become visible in ascending order (see `writing.append`): whoever
+has seen one has seen all before it, and can go on from there.
 """
 
-import threading
-from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
 from datetime import date
-from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.db import connection
+from django.db.models import Min
+
+from analytics.events.selection import one_of
+from analytics.events.statements import as_day, stream
 from analytics.models import Event
-from analytics.recent import Recent
 
-# 16 bytes an event, of all days together; the day that is asked for always stays.
-_MAX_EVENTS = 4_000_000
-
-
-_FIRST = itemgetter(0)
+# More ids than this may be more events than should be held at once.
+_FEW = 10_000
 
 
-class Amount(NamedTuple):
-    """An amount of the day's event at `position`, in ten-thousandths."""
+class Came(NamedTuple):
+    """`amount` in ten-thousandths."""
 
-    position: int
+    id: int
+    day: date
+    name_id: int
+    visitor: int
+    amount: int | None
     currency: str | None
-    amount: int
 
 
-class OpenDay:
-    """One day of one site. Read it under `lock`, after `refresh`."""
+def came(
+    site_id: int,
+    days: Collection[date],
+    *,
+    after: int,
+    up_to: int,
+    name_ids: Collection[int] | None = None,
+) -> Iterator[Came]:
+    """The events of some days with an id in that range, in the order of their ids.
 
-    def __init__(self, site_id: int, day: date) -> None:
-        self.lock = threading.Lock()
-        self.names = array("q")
-        self.visitors = array("q")
-        self.amounts: list[Amount] = []
-        self._unread = Event.objects.filter(site_id=site_id, day=day).order_by()
-        self.last_id = 0
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def refresh(self, seen: int) -> int:
-        """Read the events that were committed since the last time; their number.
-
-        `seen`: the id of any event of the site that was read before. All up to
-        it are visible by now, so that the next reading may begin there and not
-        go through the events of later days again.
-        """
-        rows = self._unread.filter(pk__gt=self.last_id).values_list(
-            "pk", "name_id", "visitor", "amount", "currency"
-        )
-        # Sorted here: asked for the order, the database would read every
-        # event there is along its primary key to find the day's.
-        for pk, name_id, visitor, amount, currency in sorted(rows, key=_FIRST):
-            if amount is not None:
-                self.amounts.append(Amount(len(self), currency, amount))
-            self.names.append(name_id)
-            self.visitors.append(visitor)
-            self.last_id = pk
-        self.last_id = max(self.last_id, seen)
-        return len(self)
-
-
-_days: Recent[tuple[int, date], OpenDay] = Recent(
-    _MAX_EVENTS, lambda key: OpenDay(*key)
-)
-
-
-def opened(site_id: int, days: Iterable[date]) -> dict[date, OpenDay]:
-    """The days as this process remembers them."""
-    found = _days.recall((site_id, day) for day in days)
-    return {day: open_day for (_, day), open_day in found.items()}
-
-
-def forget() -> None:
-    """Drop the remembered days."""
-    _days.forget()
+    `after` out, `up_to` in; `name_ids` None: of all names.
+    """
+    table = Event._meta.db_table
+    if connection.vendor == "sqlite":
+        # SQLite's key is the id alone. Left to itself it would go through all
+        # of the days in an index that is in another order.
+        table += " NOT INDEXED"
+        if not after:
+            found = Event.objects.filter(site_id=site_id, day__in=days)
+            after = (found.aggregate(first=Min("pk"))["first"] or 1) - 1
+    sql = (
+        f"SELECT id, day, name_id, visitor, amount, currency FROM {table}"  # noqa: S608 - a constant
+        f" WHERE site_id = %s AND day IN ({', '.join(['%s'] * len(days))})"
+        " AND id > %s AND id <= %s"
+    )
+    params: list[Any] = [site_id, *(day.isoformat() for day in days), after, up_to]
+    if name_ids is not None:
+        named, ids = one_of("name_id", name_ids)
+        sql += f" AND {named}"
+        params.append(ids)
+    sql += " ORDER BY id"
+    with connection.cursor() if up_to - after <= _FEW else nullcontext() as cursor:
+        if cursor is None:
+            rows = stream(sql, params)
+        else:
+            cursor.execute(sql, params)
+            rows = iter(cursor.fetchall())
+        for id, day, *row in rows:
+            yield Came(id, as_day(day), *row)

@@ -1,13 +1,27 @@
 """How many visitors there were: the distinct ones of each day, summed."""
 
 from collections.abc import Iterable
+from datetime import date
+
+from django.db import connection
 
 from analytics.events.selection import Selection
+from analytics.events.statements import around, as_day, day_by_day
 
 
-def visitors(selection: Selection) -> int:
-    """Visitors with any event: whoever converted was there."""
-    return selection.events().values("day", "visitor").distinct().count()
+def visitors_by_day(selection: Selection) -> dict[date, int]:
+    """Visitors with any event, of the days that had any: whoever converted is in."""
+    # Twice as fast as COUNT(DISTINCT), which sorts.
+    statement = around(
+        day_by_day(
+            selection, lambda events: events.values("day", "visitor").distinct()
+        ),
+        ("day", "visitor"),
+        "SELECT day, COUNT(*) FROM selected GROUP BY day",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        return {as_day(day): count for day, count in cursor}
 
 
 def visitors_of_both(

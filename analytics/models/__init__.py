@@ -1,7 +1,7 @@
 """The models of sites, events, API keys and short-lived rows."""
 
 from analytics.models.configuration import ApiToken, Site, Team, new_site_key
-from analytics.models.derived import LateDay, SiteDay
+from analytics.models.derived import KeptMonth, LateDay, SiteMonth
 from analytics.models.expiring import IdempotencyKey, RateWindow, Salt
 from analytics.models.facts import (
     Adjustment,
@@ -24,12 +24,13 @@ __all__ = [
     "EventType",
     "Fact",
     "IdempotencyKey",
+    "KeptMonth",
     "LateDay",
     "OfOneSite",
     "RateWindow",
     "Salt",
     "Site",
-    "SiteDay",
+    "SiteMonth",
     "Team",
     "new_site_key",
 ]

@@ -24,26 +24,34 @@ class LateDay(OfOneSite):
         return f"{self.day} {self.version}"
 
 
-class SiteDay(OfOneSite):
-    """Cached traffic of a site on a closed day.
+class KeptMonth(OfOneSite):
+    """Cached counts of the closed days of a month (see `analytics.events.months`).
 
-    Valid while `version` equals the version of the day (see
-    `analytics.events.day_versions`).
+    All its days are valid while `version` is the sum of the versions of the
+    month's days; else each for which its own version still stands.
     """
 
     site = models.ForeignKey(
         Site, models.DO_NOTHING, db_constraint=False, db_index=False
     )
-    day = models.DateField()
-    version = models.IntegerField()
-    pageviews = models.BigIntegerField()
-    visitors = models.BigIntegerField()
-    visits = models.BigIntegerField()
+    month = models.DateField(help_text="Its first day.")
+    version = models.BigIntegerField()
+    counted = models.IntegerField(help_text="The days counted: a bit each.")
+    days = models.BinaryField(
+        help_text="Version and numbers of each day that had events."
+    )
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.counted:b}"
+
+
+class SiteMonth(KeptMonth):
+    """Cached traffic of a site."""
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("site", "day"), name="site_day_unique"),
+            models.UniqueConstraint(fields=("site", "month"), name="site_month_unique"),
         )
-
-    def __str__(self) -> str:
-        return f"{self.day} {self.visits}"

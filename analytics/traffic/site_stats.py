@@ -8,10 +8,10 @@ from msgspec import UNSET, UnsetType
 
 from analytics import events
 from analytics.events import Selection, Traffic, closed_days
-from analytics.models import SiteDay
 from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
+from analytics.traffic.site_months import SiteMonths
 
 DIMENSIONS = (
     "path",
@@ -86,64 +86,64 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
     if selection.where:
         with in_time():
             return events.traffic_by_day(selection)
+    site_id = selection.site_id
     closed, current = closed_days.parted(Days(selection.first, selection.last))
     found: dict[date, Traffic] = {}
     if closed is not None:
-        budget = closed_days.BUDGET_SECONDS
-        found = closed_traffic(selection.site_id, closed, budget=budget)
+        past = SiteMonths(site_id, closed)
+        count_missing(past, closed, budget=closed_days.BUDGET_SECONDS)
+        found = past.traffic()
     if current is not None:
         with in_time():
-            found |= events.traffic_by_day(Selection(selection.site_id, *current))
+            found |= events.traffic_by_day(Selection(site_id, *current))
     return found
 
 
-def closed_traffic(
-    site_id: int,
+def visitors(selection: Selection) -> int:
+    """The site's visitors, each once a day. Raises Unavailable as `traffic`."""
+    if selection.where:
+        with in_time():
+            return sum(events.visitors_by_day(selection).values())
+    site_id = selection.site_id
+    closed, current = closed_days.parted(Days(selection.first, selection.last))
+    found = 0
+    if closed is not None:
+        past = SiteMonths(site_id, closed)
+        count_missing(past, closed, budget=closed_days.BUDGET_SECONDS, visits=False)
+        found = past.visitors()
+    if current is not None:
+        with in_time():
+            by_day = events.visitors_by_day(Selection(site_id, *current))
+            found += sum(by_day.values())
+    return found
+
+
+def count_missing(
+    past: SiteMonths,
     days: Days,
     *,
     budget: float | None = None,
+    visits: bool = True,
     progress: Callable[[int], object] = lambda counted: None,
-) -> dict[date, Traffic]:
-    """The traffic of each of these days, which must be closed, kept as SiteDay.
+) -> None:
+    """Count and keep what is missing of these days, which must be closed.
 
-    Raises Unavailable when the days that are not kept yet take longer than the
-    budget in seconds; the next try goes on from there. `progress` hears of each
-    number of days counted.
+    Raises Unavailable when that takes longer than the budget in seconds; the
+    next try goes on from there. `progress` hears of each number of days counted.
     """
-    # Read before the events: what a count misses then raises a version that
-    # was already read.
-    versions = events.versions(site_id, *days)
-    rows = SiteDay.objects.filter(site_id=site_id, day__range=days)
-    found = {
-        day: Traffic(*counts)
-        for day, version, *counts in rows.values_list(
-            "day", "version", *Traffic._fields
-        )
-        if version == versions.get(day, 0)
-    }
-    missing = [day for day in each_day(days) if day not in found]
+    standing = events.standing(past.site_id, closed=days, kept=past.statement())
+    missing = past.read(standing, visits=visits)
     if not missing:
-        return found
+        return
     with closed_days.in_budget(budget):
         for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
-            by_day = events.traffic_by_day(Selection(site_id, *stretch))
-            counted = {day: by_day.get(day, _QUIET) for day in each_day(stretch)}
-            SiteDay.objects.bulk_create(
-                [
-                    SiteDay(
-                        site_id=site_id,
-                        day=day,
-                        version=versions.get(day, 0),
-                        **of_day._asdict(),
-                    )
-                    for day, of_day in counted.items()
-                ],
-                update_conflicts=True,
-                unique_fields=["site", "day"],
-                update_fields=["version", *Traffic._fields],
-            )
-            found |= counted
-    return found
+            selection = Selection(past.site_id, *stretch)
+            if visits:
+                traffic = events.traffic_by_day(selection)
+                past.keep(stretch, {day: [*found] for day, found in traffic.items()})
+            else:
+                counts = events.visitors_by_day(selection)
+                past.keep(stretch, {day: [found] for day, found in counts.items()})
 
 
 def total(by_day: Mapping[date, Traffic]) -> Traffic:

@@ -1,78 +1,190 @@
 """Which of a site's names a rule matches, each looked at once.
 
-A process remembers for a rule how far in the site's dictionary it has looked,
-and goes on from there: ids of names become visible in ascending order.
+How far a rule has looked in the site's dictionary is remembered by each process
+and kept in the database: nobody begins anew. Ids of names become visible in
+ascending order, so that a rule can go on from where it stopped.
 """
 
+import sys
 import threading
-from collections.abc import Iterable, Sequence
-from itertools import islice
+import time
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from analytics import events
+from analytics.events.closed_days import BUDGET_SECONDS
 from analytics.recent import Recent
-from goals.matching import Rule
+from goals.matching import Rule, matching_rules
+from goals.models import RuleNames
+from krafter.errors import Unavailable
 
-# Ids remembered for all rules together, about 100 bytes each.
-_MAX_IDS = 1_000_000
+# Ids remembered for all rules together, 8 bytes each.
+_MAX_IDS = 4_000_000
 # Names held at once on the way: a site may have millions.
 _CHUNK = 10_000
+# A row is written again when this many names, and this share of those it has
+# seen, were looked at since: a large one not for each new name.
+_WORTH_KEEPING = 1_000
+_SHARE = 10
+_UNFINISHED = "The names of events are still being matched; retry"
 
 
-class _Matched:
+class Names(Sequence[int]):
+    """Ids of names, ascending, 8 bytes each; `seen`: up to which id it looked."""
+
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.ids: frozenset[int] = frozenset()
-        self.last_id = 0
+        self.seen = 0
+        self.kept_names = 0
+        self.looked_at = 0
+        self._ids = array("q")
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._ids)
 
-    def look_at(self, names: Sequence[tuple[int, str]], rule: Rule) -> None:
-        """Go on to the end of these, which begin no later than it has looked."""
-        matches = rule.matcher()
+    def __getitem__(self, position: int) -> int:  # type: ignore[override]  # no slices
+        return self._ids[position]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ids)
+
+    def __contains__(self, name_id: Any) -> bool:
+        position = bisect_left(self._ids, name_id)
+        return position < len(self._ids) and bool(self._ids[position] == name_id)
+
+    def add(self, ids: Iterable[int], *, seen: int, names: int) -> None:
+        """Those that match of `names` names up to the id `seen`, in their order."""
         with self.lock:
-            fresh = {pk for pk, name in names if pk > self.last_id and matches(name)}
-            self.last_id = max(self.last_id, names[-1][0])
-            if fresh:
-                self.ids |= fresh
+            if seen > self.seen:
+                self._ids.extend(id for id in ids if id > self.seen)
+                self.seen = seen
+                self.looked_at += names
+
+    def load(self, seen: int, ids: bytes) -> None:
+        loaded = array("q", ids)
+        if sys.byteorder == "big":
+            loaded.byteswap()
+        with self.lock:
+            if seen > self.seen:
+                self._ids, self.seen = loaded, seen
+
+    def dump(self) -> bytes:
+        dumped = self._ids[:]
+        if sys.byteorder == "big":
+            dumped.byteswap()
+        return dumped.tobytes()
 
 
-_matched: Recent[tuple[int, Rule], _Matched] = Recent(_MAX_IDS, lambda key: _Matched())
+_names: Recent[tuple[int, Rule], Names] = Recent(_MAX_IDS, lambda key: Names())
 
 
-def matching_names(site_id: int, rule: Rule) -> frozenset[int]:
+def remembered(site_id: int, rules: Iterable[Rule]) -> dict[Rule, Names] | None:
+    """What these rules matched when this process last looked; None if one never has."""
+    known = _names.recall((site_id, rule) for rule in rules)
+    if not all(names.seen for names in known.values()):
+        return None
+    return {rule: names for (_, rule), names in known.items()}
+
+
+def look_at(
+    site_id: int, known: Mapping[Rule, Names], fresh: Sequence[tuple[int, str, str]]
+) -> None:
+    """Compare rules with all names (id, type, name) after those they have seen."""
+    if fresh:
+        for event_type in {rule.event_type for rule in known}:
+            own = [(id, name) for id, type, name in fresh if type == event_type]
+            _compare(known, event_type, own, seen=fresh[-1][0])
+        _names.settle((site_id, rule) for rule in known)
+
+
+def matching_names(site_id: int, rule: Rule) -> Names:
     """The ids of the names that the rule matches, of all the site ever sent."""
     return matching_names_of_each(site_id, [rule])[rule]
 
 
 def matching_names_of_each(
-    site_id: int, rules: Iterable[Rule]
-) -> dict[Rule, frozenset[int]]:
-    """The same for many rules, in one look at the names of each type."""
-    rules = set(rules)
-    exact = [rule for rule in rules if rule.match_type == "exact"]
-    # By the index: a name that is given need not be searched for.
-    sent = (
-        events.named(site_id, [(rule.event_type, rule.match_value) for rule in exact])
-        if exact
-        else []
-    )
-    found = {
-        rule: frozenset(pk for pk, type, name in sent if rule.matches(type, name))
-        for rule in exact
-    }
-    searched = rules.difference(exact)
+    site_id: int, rules: Iterable[Rule], *, budget: float | None = BUDGET_SECONDS
+) -> dict[Rule, Names]:
+    """The same for many rules, in one look at the names of each type.
+
+    Raises Unavailable when this takes longer than the budget in seconds; the
+    next try goes on from where it stopped.
+    """
+    end = None if budget is None else time.monotonic() + budget
+    recalled = _names.recall((site_id, rule) for rule in rules)
+    known = {rule: names for (_, rule), names in recalled.items()}
+    unknown = {rule: names for rule, names in known.items() if not names.seen}
+    last_id = events.last_name_id(site_id) if unknown else 0
+    searched = dict(known)
+    if exact := [rule for rule in unknown if rule.match_type == "exact"]:
+        # By the index: a name that is given need not be searched for.
+        sent = events.named(site_id, [(r.event_type, r.match_value) for r in exact])
+        for rule in exact:
+            ids = [id for id, type, name in sent if rule.matches(type, name)]
+            unknown[rule].add(ids, seen=max([last_id, *ids]), names=0)
+            del searched[rule], unknown[rule]
+    if unknown:
+        by_digest = {rule.digest: names for rule, names in unknown.items()}
+        rows = RuleNames.objects.filter(site_id=site_id, rule__in=list(by_digest))
+        for digest, up_to, packed in rows.values_list("rule", "seen", "ids"):
+            by_digest[bytes(digest)].load(up_to, bytes(packed))
     for event_type in sorted({rule.event_type for rule in searched}):
-        own = {rule for rule in searched if rule.event_type == event_type}
-        known = _matched.recall((site_id, rule) for rule in own)
-        after = min(matched.last_id for matched in known.values())
-        names = events.names(site_id, event_type, after=after)
-        while some := list(islice(names, _CHUNK)):
-            for (_, rule), matched in known.items():
-                matched.look_at(some, rule)
-        found |= {rule: matched.ids for (_, rule), matched in known.items()}
-    return found
+        own = {rule: n for rule, n in searched.items() if rule.event_type == event_type}
+        after = min(names.seen for names in own.values())
+        while some := events.names(site_id, event_type, after=after, limit=_CHUNK):
+            after = some[-1][0]
+            _compare(own, event_type, some, seen=after)
+            if end is not None and time.monotonic() > end:
+                _keep(site_id, own)
+                raise Unavailable(_UNFINISHED)
+        for names in own.values():
+            # Names of other types are none of its own.
+            names.add((), seen=last_id, names=0)
+        _keep(site_id, own)
+    _names.settle(recalled)
+    return known
+
+
+def _compare(
+    known: Mapping[Rule, Names],
+    event_type: str,
+    some: Sequence[tuple[int, str]],
+    *,
+    seen: int,
+) -> None:
+    behind = [
+        (rule, names)
+        for rule, names in known.items()
+        if rule.event_type == event_type and names.seen < seen
+    ]
+    found = matching_rules([rule for rule, _ in behind], [name for _, name in some])
+    for position, numbers in found:
+        ids = [some[number][0] for number in numbers]
+        behind[position][1].add(ids, seen=seen, names=len(some))
+
+
+def _keep(site_id: int, known: Mapping[Rule, Names]) -> None:
+    """Write down what took long to find."""
+    worth = []
+    for rule, names in known.items():
+        since = names.looked_at - names.kept_names
+        if since >= max(_WORTH_KEEPING, names.kept_names // _SHARE):
+            with names.lock:
+                row = RuleNames(
+                    site_id=site_id, rule=rule.digest, seen=names.seen, ids=names.dump()
+                )
+                names.kept_names = names.looked_at
+            worth.append(row)
+    RuleNames.objects.bulk_create(
+        sorted(worth, key=lambda row: bytes(row.rule)),
+        batch_size=100,
+        update_conflicts=True,
+        unique_fields=["site", "rule"],
+        update_fields=["seen", "ids"],
+    )
 
 
 def forget() -> None:
-    _matched.forget()
+    _names.forget()

@@ -1,115 +1,201 @@
 """What rules have counted so far on days that are not closed.
 
-Beside the day itself (see `analytics.events.open_days`) a tally of each rule is
-remembered: how far it has looked, and whom it has seen. A question looks at
-what came since, however large the day is.
+A process remembers of each rule and day how far in the site's events it has
+looked, and the visitors it counted; a question looks at what came since. What
+is forgotten is counted again.
 """
 
+import threading
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from itertools import islice
 
 from analytics import events
-from analytics.events import Counts, OpenDay, Selection
-from analytics.questions.periods import Days, each_day
+from analytics.events import Came, Counts, Refund
 from analytics.recent import Recent
-from goals.counting.rule_days import DayCount, DayCounts
+from goals.counting.rule_months import NOTHING, ByDay, DayCount
 from goals.matching import Rule
+from krafter.errors import Unavailable
 
-# Visitors remembered for all tallies together, about 60 bytes each.
-_MAX_VISITORS = 2_000_000
+# Visitors remembered for all sites, rules and days together: 8 bytes each, and
+# 100 for one in eight, those that came last.
+_MAX_VISITORS = 4_000_000
+# Events held at once on the way.
+_CHUNK = 2_000
+# Names that the database is asked to look for, and of which it is remembered, on
+# the way, which rules they concern.
+_MAX_NAMES = 10_000
+# How long a question waits for another about the same site.
+_WAIT_SECONDS = 20.0
 
 
-class _Tally:
-    def __init__(self, day: OpenDay) -> None:
-        self.day = day
+class Visitors:
+    """Distinct numbers of 64 bits: those that came last, and the sorted others."""
+
+    def __init__(self) -> None:
+        self._sorted = array("q")
+        self._last: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._sorted) + len(self._last)
+
+    def add(self, visitor: int) -> None:
+        known = self._sorted
+        position = bisect_left(known, visitor)
+        if position == len(known) or known[position] != visitor:
+            self._last.add(visitor)
+            if len(self._last) > max(1_000, len(known) // 8):
+                self._merge()
+
+    def _merge(self) -> None:
+        # In slices: a list of all would take five times the memory.
+        known, merged, start = self._sorted, array("q"), 0
+        for visitor in sorted(self._last):
+            end = bisect_left(known, visitor, start)
+            merged.extend(known[start:end])
+            merged.append(visitor)
+            start = end
+        merged.extend(known[start:])
+        self._sorted, self._last = merged, set()
+
+
+class Tally:
+    """What a rule has counted on a day up to the event with the id `position`."""
+
+    def __init__(self) -> None:
         self.position = 0
-        self.amounts_seen = 0
         self.conversions = 0
-        self.visitors: set[int] = set()
+        self.visitors = Visitors()
         self.sums: defaultdict[str | None, int] = defaultdict(int)
 
     def __len__(self) -> int:
         return len(self.visitors)
 
+    def add(self, event: Came) -> None:
+        """Count an event. Its position is noted once its neighbours are counted."""
+        self.conversions += 1
+        self.visitors.add(event.visitor)
+        if event.amount is not None:
+            self.sums[event.currency] += event.amount
+
     def result(self) -> DayCount:
         amounts = {code: events.from_amount(sum) for code, sum in self.sums.items()}
         return DayCount(Counts(self.conversions, len(self.visitors)), amounts)
 
-    def catch_up(self, names: Collection[int], end: int) -> None:
-        """Count the day's events from where it stopped up to position `end`.
 
-        Call it within the day's lock.
-        """
-        day, start = self.day, self.position
-        if start < end:
-            came = zip(day.names[start:end], day.visitors[start:end], strict=True)
-            converters = [visitor for name, visitor in came if name in names]
-            self.conversions += len(converters)
-            self.visitors.update(converters)
-            self.position = end
-        for position, currency, amount in day.amounts[self.amounts_seen :]:
-            if position >= end:
-                break
-            self.amounts_seen += 1
-            if day.names[position] in names:
-                self.sums[currency] += amount
+_Tallies = Mapping[tuple[int, Rule, date], Tally]
 
-
-_tallies: Recent[tuple[int, Rule, OpenDay], _Tally] = Recent(
-    _MAX_VISITORS, lambda key: _Tally(key[2])
+_tallies: Recent[tuple[int, Rule, date], Tally] = Recent(
+    _MAX_VISITORS, lambda key: Tally()
 )
+# Some sites share a lock. One holds a site's tallies while it looks at events,
+# which whoever asks about the same site would have to look at as well.
+_locks = [threading.Lock() for _ in range(64)]
 
 
-class Seen(NamedTuple):
-    """Open days of a site, and up to which event of each it has been read."""
+class OpenDays:
+    """The tallies of some rules up to the last event of each of some days."""
 
-    days: dict[date, OpenDay]
-    ends: dict[date, int]
+    def __init__(
+        self, site_id: int, rules: Collection[Rule], ends: Mapping[date, int]
+    ) -> None:
+        self.site_id = site_id
+        self._ends = ends
+        self._tallies = _tallies.recall(
+            (site_id, rule, day) for rule in rules for day in ends
+        )
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether events came that a rule has not looked at."""
+        return any(
+            tally.position < self._ends[day]
+            for (_, _, day), tally in self._tallies.items()
+        )
 
-def read(site_id: int, days: Days) -> Seen:
-    """Read what came on these days since this process last did."""
-    opened = events.opened(site_id, each_day(days))
-    seen = max(open_day.last_id for open_day in opened.values())
-    ends = {}
-    for day, open_day in opened.items():
-        with open_day.lock:
-            ends[day] = open_day.refresh(seen)
-    return Seen(opened, ends)
-
-
-def count(
-    site_id: int,
-    seen: Seen,
-    names: Mapping[Rule, Collection[int]],
-    *,
-    with_amounts: Collection[Rule],
-) -> dict[date, DayCounts]:
-    """What each rule has counted on these days up to where they were read.
-
-    What others read of a day meanwhile may have names that are not in these.
-    """
-    found: dict[date, DayCounts] = {}
-    for day, open_day in seen.days.items():
-        tallies = _tallies.recall((site_id, rule, open_day) for rule in names)
-        with open_day.lock:
-            for (_, rule, _), tally in tallies.items():
-                tally.catch_up(names[rule], seen.ends[day])
-            found[day] = {
-                rule: tally.result() for (_, rule, _), tally in tallies.items()
+    def catch_up(self, names: Mapping[Rule, Collection[int]]) -> None:
+        """Look at what came. `names` must have been looked up after the ends."""
+        lock = _locks[self.site_id % len(_locks)]
+        if not lock.acquire(timeout=_WAIT_SECONDS):
+            raise Unavailable("Today's events are still being counted; retry")
+        try:
+            behind = {
+                key: tally
+                for key, tally in self._tallies.items()
+                if tally.position < self._ends[key[2]]
             }
-    if with_amounts:
-        selection = Selection(site_id, min(seen.days), max(seen.days))
-        for (name, day, code), total in events.refunds_by_name(selection).items():
-            for rule in with_amounts:
-                if name in names[rule]:
-                    amounts = dict(found[day][rule].amounts)
-                    amounts[code] = amounts.get(code, Decimal()) + total
-                    found[day][rule] = found[day][rule]._replace(amounts=amounts)
-    return found
+            started = {key: tally for key, tally in behind.items() if tally.position}
+            if started:
+                self._read(started, names)
+            for day in self._ends:
+                # They have all of the day to read, the others what came since.
+                fresh = {
+                    key: tally
+                    for key, tally in behind.items()
+                    if key[2] == day and not tally.position
+                }
+                if fresh:
+                    self._read(fresh, names)
+        finally:
+            lock.release()
+            _tallies.settle(self._tallies)
+
+    def _read(self, tallies: _Tallies, names: Mapping[Rule, Collection[int]]) -> None:
+        days = {day for _, _, day in tallies}
+        rules = {rule for _, rule, _ in tallies}
+        wanted = {id for rule in rules for id in islice(names[rule], _MAX_NAMES)}
+        is_some = all(len(names[rule]) < _MAX_NAMES for rule in rules)
+        came = events.came(
+            self.site_id,
+            days,
+            after=min(tally.position for tally in tallies.values()),
+            up_to=max(self._ends[day] for day in days),
+            name_ids=wanted if is_some else None,
+        )
+        concerned: dict[tuple[date, int], list[Tally]] = {}
+        while chunk := list(islice(came, _CHUNK)):
+            if len(concerned) > _MAX_NAMES:
+                concerned.clear()
+            for event in chunk:
+                key = (event.day, event.name_id)
+                if key not in concerned:
+                    concerned[key] = [
+                        tally
+                        for (_, rule, day), tally in tallies.items()
+                        if day == event.day and event.name_id in names[rule]
+                    ]
+                for tally in concerned[key]:
+                    if tally.position < event.id <= self._ends[event.day]:
+                        tally.add(event)
+            for (_, _, day), tally in tallies.items():
+                position = min(chunk[-1].id, self._ends[day])
+                tally.position = max(tally.position, position)
+        for (_, _, day), tally in tallies.items():
+            tally.position = max(tally.position, self._ends[day])
+
+    def by_day(
+        self,
+        rule: Rule,
+        refunds: Collection[Refund] = (),
+        names: Collection[int] = (),
+    ) -> ByDay:
+        """What the rule has counted on each of the days, refunds taken off."""
+        found = {
+            day: tally.result()
+            for (_, its_rule, day), tally in self._tallies.items()
+            if its_rule == rule
+        }
+        for refund in refunds:
+            if refund.name_id in names:
+                before = found.get(refund.day, NOTHING)
+                total = before.amounts.get(refund.currency, Decimal()) + refund.total
+                amounts = {**before.amounts, refund.currency: total}
+                found[refund.day] = before._replace(amounts=amounts)
+        return found
 
 
 def forget() -> None:

@@ -1,18 +1,19 @@
 """How many conversions goals had: the questions of the stats endpoints."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from decimal import Decimal
 
 from analytics import events
 from analytics.events import Counts, Selection, closed_days
 from analytics.models import Site
-from analytics.questions.periods import Days, each_day
+from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
-from goals.counting import matched_names, open_days, rule_days
+from goals.counting import matched_names, open_days, rule_months
 from goals.counting.answers import Counted, GoalCounts
 from goals.counting.matched_names import matching_names_of_each
-from goals.counting.rule_days import DayCount, DayCounts
+from goals.counting.open_days import OpenDays
+from goals.counting.rule_months import ByDay, RuleMonths
 from goals.matching import Rule
 from goals.models import Goal
 from goals.money import conversion
@@ -23,7 +24,7 @@ Where = tuple[events.Where, ...]
 
 def goal_stats(goal: Goal, days: Days, where: Where = ()) -> Counted:
     """What a goal had in those days, without its `money` and `comparison`."""
-    return summed(goal, of_one(goal, by_day(goal.site_id, [goal], days, where)))
+    return summed(goal, counted(goal.site_id, [goal], days, where)[goal.rule])
 
 
 def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[GoalCounts]:
@@ -32,9 +33,10 @@ def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[GoalCounts
     The number of queries does not depend on how many goals there are.
     """
     goals = list(site.goals.undeleted())
-    counted = by_day(site.pk, goals, days, where)
-    found = [(goal, of_one(goal, counted)) for goal in goals]
-    amounts = {goal.pk: sums(days) for goal, days in found if goal.currency}
+    found = counted(site.pk, goals, days, where)
+    amounts = {
+        goal.pk: sums(found[goal.rule]) for goal in goals if goal.currency is not None
+    }
     # One look at the rates for each currency, not for each goal.
     everything = {key: Decimal() for part in amounts.values() for key in part}
     revenue = {
@@ -46,109 +48,137 @@ def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[GoalCounts
             goal.id,
             goal.name,
             goal.currency,
-            *total(days),
+            *total(found[goal.rule]),
             revenue[goal.currency](amounts.get(goal.pk, {})),
         )
-        for goal, days in found
+        for goal in goals
     ]
 
 
-def by_day(
-    site_id: int, goals: Collection[Goal], days: Days, where: Where = ()
-) -> dict[date, DayCounts]:
-    """What the goals' rules counted on each of these days; none for days to come.
+def counted(
+    site_id: int,
+    goals: Collection[Goal],
+    days: Days,
+    where: Where = (),
+    *,
+    daily: bool = False,
+) -> dict[Rule, ByDay]:
+    """What each goal's rule counted on these days up to now.
+
+    By the day with `daily`; without it the counts of days that are closed may
+    stand together under one of them, and the amounts that need no rate.
 
     An event that was acknowledged before is in. Raises Unavailable while the
     past of a new rule takes long to count.
     """
     # Goals with one rule are one question.
-    rules = {goal.rule for goal in goals}
+    rules = list(dict.fromkeys(goal.rule for goal in goals))
     if not rules:
         return {}
     priced = {goal.rule for goal in goals if goal.currency}
     if where:
-        selection = Selection(site_id, *days, where)
         with in_time():
-            names = matching_names_of_each(site_id, rules)
-            return rule_days.count(selection, names, with_amounts=priced)
+            of_each = matching_names_of_each(site_id, rules)
+            selection = Selection(site_id, *days, where)
+            return rule_months.count(selection, of_each, with_amounts=priced)
     closed, current = closed_days.parted(days)
-    found: dict[date, DayCounts] = {}
-    if closed is not None:
-        budget = closed_days.BUDGET_SECONDS
-        found = closed_by_day(site_id, rules, closed, budget=budget)
-    if current is not None:
-        seen = open_days.read(site_id, current)
-        # After the events, whose names were there with them or before.
+    past = RuleMonths(site_id, rules, closed) if closed else None
+    names = matched_names.remembered(site_id, rules)
+    standing = events.standing(
+        site_id,
+        closed=closed,
+        open=current,
+        kept=past.statement() if past else None,
+        names_after=min(known.seen for known in names.values()) if names else None,
+        refunds=bool(priced),
+    )
+    missing = past.read(standing) if past else []
+    today = OpenDays(site_id, rules, standing.ends)
+    if names and standing.names is not None:
+        matched_names.look_at(site_id, names, standing.names)
+    elif missing or today.is_behind or standing.refunds:
+        # After the events that were told of, whose names were there by then.
         names = matching_names_of_each(site_id, rules)
-        found |= open_days.count(site_id, seen, names, with_amounts=priced)
+    if past and missing:
+        _count_missing(past, missing, budget=closed_days.BUDGET_SECONDS)
+    if today.is_behind:
+        with in_time():
+            today.catch_up(names or {})
+    home = _home(goals)
+    found: dict[Rule, ByDay] = {}
+    for rule in rules:
+        found[rule] = today.by_day(rule, standing.refunds, (names or {}).get(rule, ()))
+        if past:
+            found[rule] |= (
+                past.by_day(rule) if daily else past.by_part(rule, home[rule])
+            )
     return found
 
 
-def closed_by_day(
+def _home(goals: Iterable[Goal]) -> dict[Rule, set[str | None]]:
+    """The currencies in which amounts of a rule are never converted."""
+    home: dict[Rule, set[str | None]] = {}
+    for goal in goals:
+        home.setdefault(goal.rule, set()).add(goal.currency)
+    return {
+        rule: {None, *currencies} if len(currencies) == 1 else {None}
+        for rule, currencies in home.items()
+    }
+
+
+def count_ahead(
     site_id: int,
     rules: Collection[Rule],
     days: Days,
     *,
     budget: float | None = None,
     progress: Callable[[int], object] = lambda counted: None,
-) -> dict[date, DayCounts]:
-    """What these rules counted on each of these days, which must be closed.
+) -> None:
+    """Count and keep what the rules lack of these days, which must be closed.
 
-    Raises Unavailable when the days that are not kept yet take longer than the
-    budget in seconds; what was counted by then is kept, and the next try goes
-    on from there. `progress` hears of each number of days counted.
+    Raises Unavailable when that takes longer than the budget in seconds; the
+    next try goes on from there. `progress` hears of each number of days counted.
     """
-    # Read before names and events: what a count misses then raises a version
-    # that was already read.
-    versions = events.versions(site_id, *days)
-    found = rule_days.kept(site_id, rules, days, versions)
-    missing = [day for day in each_day(days) if len(found[day]) < len(rules)]
-    if not missing:
-        return found
+    past = RuleMonths(site_id, rules, days)
+    standing = events.standing(site_id, closed=days, kept=past.statement())
+    if missing := past.read(standing):
+        _count_missing(past, missing, budget=budget, progress=progress)
+
+
+def _count_missing(
+    past: RuleMonths,
+    missing: Collection[date],
+    *,
+    budget: float | None,
+    progress: Callable[[int], object] = lambda counted: None,
+) -> None:
     with closed_days.in_budget(budget):
         for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
-            # Only of the rules that lack one of the days: a new goal asks for
-            # itself.
-            part = list(each_day(stretch))
-            lacking = {
-                rule for rule in rules if any(rule not in found[d] for d in part)
-            }
-            names = matching_names_of_each(site_id, lacking)
-            selection = Selection(site_id, *stretch)
-            counted = rule_days.count(selection, names, with_amounts=lacking)
-            fresh = {
-                day: {rule: n for rule, n in counts.items() if rule not in found[day]}
-                for day, counts in counted.items()
-            }
-            rule_days.keep(site_id, fresh, versions)
-            for day, counts in fresh.items():
-                found[day] |= counts
-    return found
+            # A new goal asks for itself only.
+            names = matching_names_of_each(past.site_id, past.lacking(stretch))
+            selection = Selection(past.site_id, *stretch)
+            found = rule_months.count(selection, names, with_amounts=names)
+            past.keep(stretch, found)
 
 
-def of_one(goal: Goal, counted: Mapping[date, DayCounts]) -> dict[date, DayCount]:
-    rule = goal.rule
-    return {day: counts[rule] for day, counts in counted.items()}
-
-
-def summed(goal: Goal, found: Mapping[date, DayCount]) -> Counted:
+def summed(goal: Goal, found: ByDay) -> Counted:
     amounts = sums(found)
     return Counted(*total(found), pricer(amounts, goal.currency)(amounts))
 
 
-def total(found: Mapping[date, DayCount]) -> Counts:
-    counts = [day.counts for day in found.values()]
+def total(found: ByDay) -> Counts:
+    counts = [count.counts for count in found.values()]
     return Counts(
         sum(day.conversions for day in counts), sum(day.uniques for day in counts)
     )
 
 
-def sums(found: Mapping[date, DayCount]) -> conversion.Sums:
+def sums(found: ByDay) -> conversion.Sums:
     """The amounts of these days by day and currency."""
     return {
         (day, code): amount
-        for day, counted in found.items()
-        for code, amount in counted.amounts.items()
+        for day, count in found.items()
+        for code, amount in count.amounts.items()
     }
 
 

@@ -13,7 +13,7 @@ from analytics.questions.time_limits import in_time
 from goals.counting import stats
 from goals.counting.answers import Revenue
 from goals.counting.matched_names import matching_names
-from goals.counting.rule_days import count
+from goals.counting.rule_months import count
 from goals.models import Goal
 
 SHOWN_NAMES = 50
@@ -57,7 +57,7 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> Preview:
     names = matching_names(goal.site_id, goal.rule)
     priced = [goal.rule] if goal.currency else []
     counted = count(selection, {goal.rule: names}, with_amounts=priced)
-    found = stats.summed(goal, stats.of_one(goal, counted))
+    found = stats.summed(goal, counted[goal.rule])
     answer = Preview(
         period=DaysAnswer(*days),
         conversions=found.conversions,

@@ -6,7 +6,7 @@ from analytics import events
 from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
-from analytics.traffic.site_stats import total, traffic
+from analytics.traffic import site_stats
 from goals.counting import stats
 from goals.counting.matched_names import matching_names_of_each
 from goals.models import Goal
@@ -43,15 +43,11 @@ def conversion_rate(
     """Of the site's visitors, or of those who satisfied the goal `of`."""
     selection = events.Selection(goal.site_id, *days, where)
     counted = goal if of is None else of
-    by_day = stats.by_day(goal.site_id, [counted], days, where)
-    uniques = stats.total(stats.of_one(counted, by_day)).uniques
+    by_rule = stats.counted(goal.site_id, [counted], days, where)
+    uniques = stats.total(by_rule[counted.rule]).uniques
     if of is None:
         converters = uniques
-        if where:
-            with in_time():
-                visitors = events.visitors(selection)
-        else:
-            visitors = total(traffic(selection)).visitors
+        visitors = site_stats.visitors(selection)
         meanings = ("unique visitors who converted", "unique visitors of the site")
     else:
         with in_time():

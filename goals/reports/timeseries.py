@@ -63,7 +63,7 @@ def timeseries(
         selection = events.Selection(goal.site_id, *days, where)
         return _by_hours(goal, selection, list(stretches(days, goal.site.zone)))
     starts = {day: start_of(interval, day, days.first) for day in each_day(days)}
-    found = stats.of_one(goal, stats.by_day(goal.site_id, [goal], days, where))
+    found = stats.counted(goal.site_id, [goal], days, where, daily=True)[goal.rule]
     counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
     for day, counted in found.items():
         sofar = counts[starts[day]]

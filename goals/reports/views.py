@@ -18,7 +18,7 @@ from analytics.questions.filters import where
 from analytics.questions.period_query import DaysAnswer, days
 from analytics.questions.periods import PeriodError
 from goals.counting.answers import AllGoalStats
-from goals.counting.matched_names import matching_names
+from goals.counting.matched_names import Names, matching_names
 from goals.counting.stats import all_goal_stats
 from goals.lookup import goal_for
 from goals.models import Goal
@@ -164,7 +164,7 @@ def _file(
 
 def _scope_and_names(
     goal: Goal, asked: dict[str, Any]
-) -> tuple[events.Selection, frozenset[int]]:
+) -> tuple[events.Selection, Names]:
     selection = events.Selection(goal.site_id, *days(goal.site, asked), where(asked))
     return selection, matching_names(goal.site_id, goal.rule)
 

@@ -3,8 +3,18 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from goals.matching import EVENT_TYPES, PatternError, Rule, compile_pattern
+from goals import matching
+from goals.matching import (
+    EVENT_TYPES,
+    PatternError,
+    Rule,
+    check_pattern,
+    compile_pattern,
+    matching_rules,
+)
 
 CASES = [
     # match_type, match_value, name, expected
@@ -203,3 +213,41 @@ def test_costliest_accepted_pattern_is_done_with_a_name_soon():
 def test_unknown_match_type_is_no_rule():
     with pytest.raises(ValueError, match="no such match type: glob"):
         Rule("event", "glob", "x").matches("event", "x")
+
+
+# Many rules at once
+
+NAMES = st.text(st.sampled_from("ab/é\0 .*"), max_size=12)
+PATTERNS = st.sampled_from(["a", "^a", "b$", "a.b", r"\d", "(a|é)+$", "", "[^a]{2}"])
+RULES = st.lists(
+    st.builds(Rule, st.just("event"), st.sampled_from(["exact", "contains"]), NAMES)
+    | st.builds(Rule, st.just("event"), st.just("regex"), PATTERNS),
+    max_size=150,
+)
+
+
+@given(RULES, st.lists(NAMES, max_size=30))
+def test_rules_together_match_as_each_by_itself(rules, names):
+    found = dict(matching_rules(rules, names))
+    assert [found[number] for number in range(len(rules))] == [
+        [n for n, name in enumerate(names) if rule.matches("event", name)]
+        for rule in rules
+    ]
+
+
+def test_rules_that_are_too_much_for_one_automaton_are_matched_one_by_one(monkeypatch):
+    monkeypatch.setattr(matching, "_SET_MEMORY", 1 << 14)
+    rules = [Rule("event", "regex", f"[a-q][^u-z]{{{n}}}x") for n in range(1, 60)]
+    names = [f"{'ab' * n}x" for n in range(40)]
+    assert dict(matching_rules(rules, names)) == {
+        number: [n for n, name in enumerate(names) if rule.matches("event", name)]
+        for number, rule in enumerate(rules)
+    }
+
+
+def test_pattern_that_takes_long_for_each_character_is_refused():
+    large = "[a-q][^u-z]{1000}x"
+    with pytest.raises(PatternError, match="too large"):
+        check_pattern(large)
+    # A goal stored before there was a bound goes on counting.
+    assert Rule("event", "regex", large).matches("event", "a" + "b" * 1_000 + "x")

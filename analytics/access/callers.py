@@ -1,0 +1,121 @@
+"""Who asks, about which site, and how often: one statement for most requests.
+
+Django's queries take longer to make than to run here, and there would be three
+of them before a request is looked at. What they say is said by
+`ApiTokenQuerySet.usable` and `SiteQuerySet.visible_to` too.
+"""
+
+from datetime import datetime
+from functools import cache
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from django.db import connection
+from django.db.models import Model
+from django.db.models.expressions import Col
+
+from analytics.access.throttling import SPEND_SQL
+from analytics.models import ApiToken, Site
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+class Caller(NamedTuple):
+    """A usable key, and the site it asks about, None where it reaches none.
+
+    `used`: the requests of its team in this minute, this one counted; None
+    where they were not counted here.
+    """
+
+    token: ApiToken
+    site: Site | None
+    used: int | None
+
+
+def caller(
+    digest: str, site_key: str, *, now: datetime, minute: int | None
+) -> Caller | None:
+    """The caller with a secret of this digest; None: no such key is usable.
+
+    `minute`: count the request in this one, where that takes no other statement.
+    """
+    counts = minute is not None and connection.vendor == "postgresql"
+    token, site = _columns(ApiToken), _columns(Site)
+    params: list[Any] = [digest, connection.ops.adapt_datetimefield_value(now)]
+    if counts:
+        params.append(minute)
+    with connection.cursor() as cursor:
+        cursor.execute(_sql(counts), [*params, without_nul(site_key)])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    own, rest = row[: len(token)], row[len(token) :]
+    is_found = rest[0] is not None
+    return Caller(
+        token.instance(own),
+        site.instance(rest[: len(site)]) if is_found else None,
+        rest[len(site)] if counts else None,
+    )
+
+
+def without_nul(text: str) -> str:
+    """What PostgreSQL takes as a text. Compare it with the whole text after."""
+    return text.replace("\0", "")
+
+
+@cache
+def _sql(counts: bool) -> str:
+    token, site = (model._meta.db_table for model in (ApiToken, Site))
+    narrowed = ApiToken.sites.through._meta.db_table
+    return f"""
+        WITH token AS (
+            SELECT {_columns(ApiToken).sql("its")} FROM {token} AS its
+            WHERE digest = %s AND revoked_at IS NULL
+                AND (expires_at IS NULL OR expires_at > %s)
+        )
+        {f", spent AS ({SPEND_SQL.format(_OF_TEAM)})" if counts else ""}
+        SELECT token.*, {_columns(Site).sql("site")}
+            {", (SELECT used FROM spent)" if counts else ""}
+        FROM token LEFT JOIN {site} AS site
+            ON site.site_key = %s AND site.team_id = token.team_id
+            AND site.deleted_at IS NULL
+            AND (NOT token.is_narrowed OR EXISTS (
+                SELECT 1 FROM {narrowed} AS narrowed
+                WHERE narrowed.apitoken_id = token.id AND narrowed.site_id = site.id
+            ))
+    """  # noqa: S608 - names of tables and columns
+
+
+# The team of the key, in the columns of SPEND_SQL.
+_OF_TEAM = "SELECT 'team:' || team_id, %s, 1 FROM token"
+
+
+class _Columns(Generic[_Row]):
+    """The columns of a model, to be selected and made an instance of again."""
+
+    def __init__(self, model: type[_Row]) -> None:
+        self._model = model
+        self._fields = model._meta.concrete_fields
+        self._names = [field.attname for field in self._fields]
+        self._converters = []
+        for position, field in enumerate(self._fields):
+            column = Col(model._meta.db_table, field)
+            own = connection.ops.get_db_converters(column)
+            for convert in [*own, *column.get_db_converters(connection)]:
+                self._converters.append((position, column, convert))
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def sql(self, alias: str) -> str:
+        return ", ".join(f"{alias}.{field.column}" for field in self._fields)
+
+    def instance(self, row: tuple[Any, ...]) -> _Row:
+        values = list(row)
+        for position, column, convert in self._converters:
+            values[position] = convert(values[position], column, connection)
+        return self._model.from_db(connection.alias, self._names, values)
+
+
+@cache
+def _columns(model: type[_Row]) -> _Columns[_Row]:
+    return _Columns(model)

@@ -1,0 +1,111 @@
+"""How a site was visited on days that are over, kept by the month as SiteMonth.
+
+Of a day its visitors alone may be kept, which are counted sooner than visits.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from analytics.events import Standing, Traffic, kept_rows, months
+from analytics.events.months import Month, Versions
+from analytics.events.statements import Compiled, as_day
+from analytics.models import SiteMonth
+from analytics.questions.periods import Days
+
+# What is kept of a day: its version, then these.
+_VISITORS, _TRAFFIC = 1, 3
+
+
+class SiteMonths:
+    """What is kept of a site for a period, of days that are all closed."""
+
+    def __init__(self, site_id: int, period: Days) -> None:
+        self.site_id = site_id
+        self._asked = dict(months.masks(period))
+        self._kept: dict[date, Month] = {}
+        self._versions = Versions({})
+
+    def statement(self) -> Compiled:
+        """Its rows, for `events.standing`."""
+        sql = kept_rows(
+            SiteMonth._meta.db_table,
+            day="month",
+            numbers=("version", "counted"),
+            blobs=("days",),
+        )
+        ends = [min(self._asked).isoformat(), max(self._asked).isoformat()]
+        return f"{sql} WHERE site_id = %s AND month BETWEEN %s AND %s", [
+            self.site_id,
+            *ends,
+        ]
+
+    def read(self, standing: Standing, *, visits: bool) -> list[date]:
+        """Take what is kept; the days that lack their visitors, or their visits."""
+        self._versions = standing.versions
+        for month, version, counted, _, _, _, _, days, _ in standing.kept:
+            month = as_day(month)
+            self._kept[month] = months.unpack(
+                month, version, counted, bytes(days), self._versions
+            )
+        if standing.first is None:
+            self._asked = {}
+        return [
+            day
+            for month, mask in self._asked.items()
+            for number in months.numbers(mask)
+            if (day := month.replace(day=number)) >= (standing.first or day)
+            and not self._has(month, number, _TRAFFIC if visits else _VISITORS)
+        ]
+
+    def _has(self, month: date, number: int, length: int) -> bool:
+        counted, days = self._kept.get(month, Month())
+        if not counted >> number - 1 & 1:
+            return False
+        return number not in days or len(days[number]) > length
+
+    def keep(self, stretch: Days, counted: Mapping[date, list[int]]) -> None:
+        """`counted`: of each day with events its visitors, or its traffic."""
+        rows = []
+        for month, mask in months.masks(stretch):
+            kept = self._kept.get(month, Month())
+            days = dict(kept.days)
+            for number in months.numbers(mask):
+                day = month.replace(day=number)
+                version = self._versions.of_day(day)
+                if version or day in counted:
+                    days[number] = [version, *counted.get(day, [0] * _TRAFFIC)]
+            self._kept[month] = Month(kept.counted | mask, days)
+            rows.append(
+                SiteMonth(
+                    site_id=self.site_id,
+                    month=month,
+                    version=self._versions.of_month(month),
+                    counted=kept.counted | mask,
+                    days=months.pack(days),
+                )
+            )
+        SiteMonth.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["site", "month"],
+            update_fields=["version", "counted", "days"],
+        )
+
+    def traffic(self) -> dict[date, Traffic]:
+        """The traffic of the days that had any, once none lacks it."""
+        return {day: Traffic(*numbers) for day, numbers in self._days()}
+
+    def visitors(self) -> int:
+        """The visitors of all days, once none lacks them."""
+        return sum(numbers[len(numbers) // 2] for _, numbers in self._days())
+
+    def _days(self) -> list[tuple[date, list[Any]]]:
+        return [
+            (month.replace(day=number), numbers)
+            for month, mask in self._asked.items()
+            for number, (_, *numbers) in sorted(
+                self._kept.get(month, Month()).days.items()
+            )
+            if mask >> number - 1 & 1
+        ]

@@ -1,0 +1,363 @@
+"""What rules counted on days that are over, kept by the month as GoalMonth.
+
+Unique visitors add up over days, so that a month's count is the exact sum of
+its days. Amounts are summed by currency, and kept by the day too: a day has an
+exchange rate of its own, which may be loaded later.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+from django.db import connection
+
+from analytics import events
+from analytics.events import Counts, Selection, Standing, months
+from analytics.events.months import Month, Versions
+from analytics.events.statements import Compiled
+from analytics.questions.periods import Days
+from goals.matching import Rule
+from goals.models import GoalMonth
+
+# Of so many rules the days of every month are read at once.
+_FEW_RULES = 50
+# Pairs of a rule and a name that one statement is sent.
+_MAX_PAIRS = 200_000
+
+
+class DayCount(NamedTuple):
+    """`amounts`: exact sums by currency, None for no code, net of refunds."""
+
+    counts: Counts
+    amounts: Mapping[str | None, Decimal]
+
+
+NOTHING = DayCount(Counts(0, 0), {})
+
+# What a rule counted on each of some days; a day without any may be missing.
+ByDay = dict[date, DayCount]
+
+
+class _Row(NamedTuple):
+    """A month as it is kept. `days` None: not read yet."""
+
+    version: int
+    counted: int
+    counts: Counts
+    amounts: dict[str | None, Decimal]
+    days: bytes | None
+
+
+class RuleMonths:
+    """What is kept of some rules for a period, of days that are all closed."""
+
+    def __init__(self, site_id: int, rules: Iterable[Rule], period: Days) -> None:
+        self.site_id = site_id
+        self._rules = {rule.digest: rule for rule in rules}
+        self._asked = dict(months.masks(period))
+        self._rows: dict[Rule, dict[date, _Row]] = {r: {} for r in self._rules.values()}
+        # Months that were taken apart, with what was counted since.
+        self._apart: dict[tuple[Rule, date], Month] = {}
+        self._needed: dict[date, int] = {}
+        self._versions = Versions({})
+
+    def statement(self) -> Compiled:
+        """Its rows, for `events.standing`."""
+        first, *_, last = [*self._asked, *self._asked]
+        if len(self._rules) <= _FEW_RULES:
+            days = "days"
+        else:
+            # Of the months in between their sums are enough.
+            days = f"CASE WHEN month IN ('{first}', '{last}') THEN days END"
+        sql = events.kept_rows(
+            GoalMonth._meta.db_table,
+            day="month",
+            numbers=("version", "counted", "conversions", "uniques"),
+            texts=("CAST(amounts AS text)",),
+            blobs=("rule", days),
+        )
+        digests: list[Any] = list(self._rules)
+        if connection.vendor == "postgresql":
+            some, digests = "= ANY(%s)", [digests]
+        else:
+            some = f"IN ({', '.join(['%s'] * len(digests))})"
+        return (
+            f"{sql} WHERE site_id = %s AND rule {some} AND month BETWEEN %s AND %s",
+            [self.site_id, *digests, first.isoformat(), last.isoformat()],
+        )
+
+    def read(self, standing: Standing) -> list[date]:
+        """Take what is kept; the days that some of the rules lack."""
+        self._versions = standing.versions
+        for (
+            month,
+            version,
+            counted,
+            conversions,
+            uniques,
+            amounts,
+            _,
+            digest,
+            days,
+        ) in standing.kept:
+            self._rows[self._rules[bytes(digest)]][as_month(month)] = _Row(
+                version,
+                counted,
+                Counts(conversions, uniques),
+                _sums(msgspec.json.decode(amounts)) if amounts else {},
+                None if days is None else bytes(days),
+            )
+        if standing.first is None:
+            return []
+        # Before the first event there is nothing to count, nor to keep.
+        first = months.month_of(standing.first)
+        self._needed = {
+            month: mask if month > first else mask & (-1 << standing.first.day - 1)
+            for month, mask in self._asked.items()
+            if month >= first
+        }
+        doubtful = [
+            (rule, month)
+            for rule, rows in self._rows.items()
+            for month, mask in self._needed.items()
+            if month in rows and not self._is_whole(rows[month], month, mask)
+        ]
+        self._take_apart(doubtful)
+        missing: dict[date, int] = defaultdict(int)
+        for rule in self._rows:
+            for month, mask in self._missing(rule):
+                missing[month] |= mask
+        return [
+            month.replace(day=number)
+            for month, mask in missing.items()
+            for number in months.numbers(mask)
+        ]
+
+    def _is_whole(self, row: _Row, month: date, mask: int) -> bool:
+        is_valid = row.version == self._versions.of_month(month)
+        return is_valid and not mask & ~row.counted
+
+    def _missing(self, rule: Rule) -> Iterator[tuple[date, int]]:
+        """The days of each month that the rule lacks."""
+        for month, mask in self._needed.items():
+            apart = self._apart.get((rule, month))
+            if apart is not None:
+                lacks = mask & ~apart.counted
+            else:
+                lacks = 0 if month in self._rows[rule] else mask
+            if lacks:
+                yield month, lacks
+
+    def _take_apart(self, which: Collection[tuple[Rule, date]]) -> None:
+        """Look at the days of these months, which have rows."""
+        unread = {rule for rule, month in which if self._rows[rule][month].days is None}
+        found: dict[tuple[bytes, date], bytes] = {}
+        if unread:
+            rows = GoalMonth.objects.filter(
+                site_id=self.site_id,
+                rule__in=[rule.digest for rule in unread],
+                month__range=(min(self._asked), max(self._asked)),
+            )
+            for digest, month, version, packed in rows.values_list(
+                "rule", "month", "version", "days"
+            ):
+                row = self._rows[self._rules[bytes(digest)]].get(month)
+                if row is not None and row.version == version:
+                    found[bytes(digest), month] = bytes(packed)
+        for rule, month in which:
+            row = self._rows[rule][month]
+            days = row.days or found.get((rule.digest, month))
+            # Written again meanwhile, under a version that was not read.
+            apart = (
+                Month()
+                if days is None
+                else months.unpack(
+                    month, row.version, row.counted, days, self._versions
+                )
+            )
+            self._apart[rule, month] = apart
+
+    def lacking(self, stretch: Days) -> list[Rule]:
+        """The rules that lack one of these days."""
+        masks = dict(months.masks(stretch))
+        return [
+            rule
+            for rule in self._rows
+            if any(mask & masks.get(month, 0) for month, mask in self._missing(rule))
+        ]
+
+    def keep(self, stretch: Days, counted: Mapping[Rule, ByDay]) -> None:
+        """Add what these rules, which lacked some of the days, counted on them."""
+        rows = []
+        for rule, by_day in counted.items():
+            for month, mask in months.masks(stretch):
+                mask &= self._needed.get(month, 0)
+                apart = self._apart.get((rule, month), Month())
+                days = dict(apart.days)
+                for number in months.numbers(mask & ~apart.counted):
+                    day = month.replace(day=number)
+                    version, of_day = self._versions.of_day(day), by_day.get(day)
+                    if version or of_day:
+                        days[number] = [version, *_packed(of_day or NOTHING)]
+                self._apart[rule, month] = Month(apart.counted | mask, days)
+                rows.append(self._row(rule, month))
+        GoalMonth.objects.bulk_create(
+            # In one order, so that two who keep cannot wait for each other.
+            sorted(rows, key=lambda row: (bytes(row.rule), row.month)),
+            batch_size=1_000,
+            update_conflicts=True,
+            unique_fields=["site", "rule", "month"],
+            update_fields=[
+                *("version", "counted", "days", "conversions", "uniques", "amounts")
+            ],
+        )
+
+    def _row(self, rule: Rule, month: date) -> GoalMonth:
+        counted, days = self._apart[rule, month]
+        total = _total(_unpacked(numbers) for _, *numbers in days.values())
+        return GoalMonth(
+            site_id=self.site_id,
+            rule=rule.digest,
+            month=month,
+            version=self._versions.of_month(month),
+            counted=counted,
+            days=months.pack(days),
+            conversions=total.counts.conversions,
+            uniques=total.counts.uniques,
+            amounts=_texts(total.amounts),
+        )
+
+    def by_day(self, rule: Rule) -> ByDay:
+        """What the rule counted on the days of the period that had any."""
+        rows = self._rows[rule]
+        self._take_apart(
+            [
+                (rule, m)
+                for m in rows
+                if m in self._needed and (rule, m) not in self._apart
+            ]
+        )
+        return {
+            day: _unpacked(numbers)
+            for month, mask in self._needed.items()
+            for day, numbers in self._days(rule, month, mask)
+        }
+
+    def _days(
+        self, rule: Rule, month: date, mask: int
+    ) -> Iterator[tuple[date, list[Any]]]:
+        apart = self._apart.get((rule, month), Month())
+        for number, (_, *numbers) in apart.days.items():
+            if mask >> number - 1 & 1:
+                yield month.replace(day=number), numbers
+
+    def by_part(self, rule: Rule, home: Collection[str | None]) -> ByDay:
+        """The same summed by the month, under the first of its days.
+
+        But amounts in currencies that are not in `home` by the day.
+        """
+        found: ByDay = {}
+        rows = self._rows[rule]
+        for month, mask in self._needed.items():
+            row = rows.get(month)
+            if (rule, month) not in self._apart and row is not None:
+                if not row.counted & ~mask and row.amounts.keys() <= set(home):
+                    found[month] = DayCount(row.counts, row.amounts)
+                    continue
+                self._take_apart([(rule, month)])
+            conversions = uniques = 0
+            amounts: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+            for day, (times, visitors, *sums) in self._days(rule, month, mask):
+                conversions += times
+                uniques += visitors
+                for code, amount in _sums(sums[0]).items() if sums else ():
+                    if code in home:
+                        amounts[code] += amount
+                    else:
+                        abroad = dict(found.get(day, NOTHING).amounts)
+                        found[day] = DayCount(Counts(0, 0), {**abroad, code: amount})
+            at_home = found.get(month, NOTHING).amounts
+            found[month] = DayCount(
+                Counts(conversions, uniques), {**at_home, **amounts}
+            )
+        return found
+
+
+def as_month(column: date | str) -> date:
+    return column if isinstance(column, date) else date.fromisoformat(column)
+
+
+def _packed(count: DayCount) -> list[Any]:
+    texts = _texts(count.amounts)
+    return [*count.counts, texts] if texts else [*count.counts]
+
+
+def _unpacked(numbers: list[Any]) -> DayCount:
+    conversions, uniques, *amounts = numbers
+    return DayCount(Counts(conversions, uniques), _sums(amounts[0]) if amounts else {})
+
+
+def _texts(amounts: Mapping[str | None, Decimal]) -> dict[str, str] | None:
+    return {code or "": str(total) for code, total in amounts.items()} or None
+
+
+def _sums(texts: Mapping[str, str]) -> dict[str | None, Decimal]:
+    return {code or None: Decimal(text) for code, text in texts.items()}
+
+
+def _total(counts: Iterable[DayCount]) -> DayCount:
+    conversions = uniques = 0
+    sums: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+    for count in counts:
+        conversions += count.counts.conversions
+        uniques += count.counts.uniques
+        for code, amount in count.amounts.items():
+            sums[code] += amount
+    return DayCount(Counts(conversions, uniques), dict(sums))
+
+
+def count(
+    selection: Selection,
+    names: Mapping[Rule, Collection[int]],
+    *,
+    with_amounts: Collection[Rule],
+) -> dict[Rule, ByDay]:
+    """What each rule counts on each day of the selection, from its events."""
+    counted: dict[Rule, ByDay] = {rule: {} for rule in names}
+    for some in _portions(names):
+        counts = events.daily_each(
+            selection, {number: names[rule] for number, rule in enumerate(some)}
+        )
+        for number, by_day in counts.items():
+            for day, of_day in by_day.items():
+                counted[some[number]][day] = DayCount(of_day, {})
+        priced = {
+            number: names[rule]
+            for number, rule in enumerate(some)
+            if rule in with_amounts
+        }
+        sums = events.amounts_each(selection, priced) if priced else {}
+        for number, by_code in sums.items():
+            for (day, code), total in by_code.items():
+                before = counted[some[number]].get(day, NOTHING)
+                amounts = {**before.amounts, code: total}
+                counted[some[number]][day] = before._replace(amounts=amounts)
+    return counted
+
+
+def _portions(names: Mapping[Rule, Collection[int]]) -> Iterator[list[Rule]]:
+    """The rules that have names, as many at once as a statement may be sent."""
+    some: list[Rule] = []
+    pairs = 0
+    for rule, ids in names.items():
+        if ids:
+            if some and pairs + len(ids) > _MAX_PAIRS:
+                yield some
+                some, pairs = [], 0
+            some.append(rule)
+            pairs += len(ids)
+    if some:
+        yield some
