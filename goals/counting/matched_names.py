@@ -133,12 +133,16 @@ def matching_names_of_each(
     for event_type in sorted({rule.event_type for rule in searched}):
         own = {rule: n for rule, n in searched.items() if rule.event_type == event_type}
         after = min(names.seen for names in own.values())
-        while some := events.names(site_id, event_type, after=after, limit=_CHUNK):
+        some = events.names(site_id, event_type, after=after, limit=_CHUNK)
+        while some:
             after = some[-1][0]
             _compare(own, event_type, some, seen=after)
+            if len(some) < _CHUNK:
+                break
             if end is not None and time.monotonic() > end:
                 _keep(site_id, own)
                 raise Unavailable(_UNFINISHED)
+            some = events.names(site_id, event_type, after=after, limit=_CHUNK)
         for names in own.values():
             # Names of other types are none of its own.
             names.add((), seen=last_id, names=0)

@@ -218,7 +218,7 @@ def test_counts_hold_over_all_processes(service):
 def ask(frozen, reader, site):
     def ask(**parameters):
         path = f"/sites/{site.site_key}/drops?{urlencode(parameters)}"
-        response = reader("GET", path, queries=4)
+        response = reader("GET", path, queries=3)
         assert response.status_code == 200, response.content
         return response.json()["data"]
 

@@ -116,8 +116,8 @@ def test_number_of_queries_is_that_of_one_goal(ask, site, goals):
         make(site, str(number), "event", "contains", str(number), "EUR")
     happen(site, "event", "1", amount=10_000)
     assert len(rows(ask())) == goals
-    # Key, site, goals, what is kept: the past was counted before.
-    assert len(rows(ask(queries=4))) == goals
+    # Key and site, goals, what is kept: the past was counted before.
+    assert len(rows(ask(queries=3))) == goals
 
 
 def test_deleted_goals_and_other_sites_are_left_out(ask, site, strangers_site):

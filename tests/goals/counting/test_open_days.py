@@ -35,12 +35,12 @@ def test_only_what_came_is_read_again(site):
     goal = GoalFactory.create(site=site, match_type="contains", match_value="sign")
     for visitor in range(5):
         store(site, "event", "signup", visitor=visitor)
-    assert conversions(goal)["unique_conversions"] == 5
+    assert conversions(goal).unique_conversions == 5
     store(site, "event", "signup", visitor=4)
     store(site, "event", "signin", visitor=5)
     with captured_queries() as found:
         answer = conversions(goal)
-    assert (answer["conversions"], answer["unique_conversions"]) == (7, 6)
+    assert (answer.conversions, answer.unique_conversions) == (7, 6)
     # What the answer stands on, and what came.
     assert len(found) == 2
 
@@ -52,11 +52,11 @@ def test_rules_that_stopped_at_different_events_are_all_right(site):
     ]
     for number, goal in enumerate(goals):
         store(site, "event", "sig", visitor=number)
-        assert conversions(goal)["conversions"] == number + 1
+        assert conversions(goal).conversions == number + 1
     store(site, "event", "sig", visitor=9, amount=10_000)
     today = datetime.now(UTC).date()
     rows = stats.all_goal_stats(site, Days(today, today))
-    assert {(row["conversions"], row["unique_conversions"]) for row in rows} == {(4, 4)}
+    assert {(row.conversions, row.unique_conversions) for row in rows} == {(4, 4)}
 
 
 def test_day_that_was_read_in_part_goes_on_from_there(site, monkeypatch):
@@ -78,8 +78,8 @@ def test_day_that_was_read_in_part_goes_on_from_there(site, monkeypatch):
         patch.setattr(events, "came", broken)
         with pytest.raises(TimeoutError):
             conversions(goal)
-    assert conversions(goal)["conversions"] == 7
-    assert conversions(goal)["unique_conversions"] == 7
+    assert conversions(goal).conversions == 7
+    assert conversions(goal).unique_conversions == 7
 
 
 def test_memory_of_visitors_has_a_bound(db, monkeypatch):
@@ -94,7 +94,7 @@ def test_memory_of_visitors_has_a_bound(db, monkeypatch):
             store(site, "event", "signup", visitor=visitor)
     for _ in range(2):
         for goal in goals:
-            assert conversions(goal)["unique_conversions"] == 40
+            assert conversions(goal).unique_conversions == 40
             assert open_days._tallies.length <= 500
 
 
@@ -105,4 +105,4 @@ def test_many_names_are_not_sent_to_the_database(site, monkeypatch):
         store(site, "event", f"sign {number}", visitor=number)
         store(site, "event", f"other {number}", visitor=number)
     assert EventName.objects.count() == 20
-    assert conversions(goal)["unique_conversions"] == 10
+    assert conversions(goal).unique_conversions == 10

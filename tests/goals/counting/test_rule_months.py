@@ -9,7 +9,7 @@ import time_machine
 from django.core.management import call_command
 from django.db import connection
 
-from analytics import events
+from analytics import events, housekeeping
 from analytics.events import Counts, months
 from analytics.models import Event, LateDay
 from analytics.questions.periods import Days
@@ -269,3 +269,100 @@ def test_live_day_misses_no_event_that_commits_while_it_is_read():
     assert not errors
     assert conversions() == 120
     assert stats.goal_stats(goal, days).unique_conversions == 120
+
+
+# What is not asked, counted or kept
+
+
+def test_empty_site_is_asked_once_and_keeps_nothing(owner, site):
+    goals = [GoalFactory.create(site=site, match_value=f"{n}") for n in range(200)]
+    first = owner("GET", f"/sites/{site.site_key}/goals/stats?period=12mo")
+    assert first.status_code == 200
+    assert len(first.json()["data"]["goals"]) == len(goals)
+    assert not GoalMonth.objects.exists()
+
+
+def test_nothing_is_kept_of_days_before_the_first_event(site):
+    store(site, "event", "signup", at=NOON)
+    year = Days(DAY - timedelta(days=365), DAY + timedelta(days=10))
+    assert closed(site, days=year)[DAY].counts == Counts(1, 1)
+    (row,) = GoalMonth.objects.all()
+    assert row.month == DAY.replace(day=1)
+    assert list(months.numbers(row.counted)) == list(range(DAY.day, DAY.day + 11))
+    # Ten days without events take a bit each.
+    assert len(row.days) < 16
+
+
+def test_event_before_the_first_is_in_the_next_answer(site):
+    year = Days(DAY - timedelta(days=365), DAY)
+    store(site, "event", "signup", at=NOON)
+    assert set(closed(site, days=year)) == {DAY}
+    early = NOON - timedelta(days=300)
+    store(site, "event", "signup", at=early, visitor=2)
+    assert set(closed(site, days=year)) == {early.date(), DAY}
+
+
+def test_late_event_costs_its_day_and_not_its_month(site):
+    for number in range(1, 29):
+        store(site, "event", "signup", at=NOON.replace(day=number))
+    days = Days(DAY.replace(day=1), DAY.replace(day=28))
+    closed(site, days=days)
+    store(site, "event", "signup", at=NOON, visitor=2)
+    counted_again: list[int] = []
+    stats.count_ahead(site.pk, [SIGNUP], days, progress=counted_again.append)
+    assert counted_again == [1]
+    found = closed(site, days=days)
+    assert sum(day.counts.uniques for day in found.values()) == 29
+
+
+def test_year_of_many_goals_is_one_row_a_month(site, owner):
+    for number in range(60):
+        GoalFactory.create(site=site, match_value=f"{number}", currency="EUR")
+    last = events.last_closed(datetime.now(UTC))
+    for back in (0, 40, 300):
+        at = datetime.combine(last - timedelta(days=back), NOON.time(), UTC)
+        store(site, "event", "7", at=at, amount=50_000, currency="EUR")
+        store(site, "event", "7", at=at, visitor=2, amount=10_000, currency="USD")
+    url = f"/sites/{site.site_key}/goals/stats?period=12mo"
+    assert owner("GET", url).status_code == 200
+    assert GoalMonth.objects.count() <= 60 * 12
+    # As all days of a month are: they are taken apart where one is not enough.
+    assert owner("GET", url).json()["data"]["goals"][7] == {
+        "id": str(site.goals.get(match_value="7").pk),
+        "name": "Signup",
+        "currency": "EUR",
+        "conversions": 6,
+        "unique_conversions": 6,
+        # Dollars without a rate are left out.
+        "revenue": 15.0,
+    }
+
+
+# Ahead of time
+
+
+def test_workers_count_ahead(site, settings):
+    settings.COUNT_AHEAD = True
+    last = events.last_closed(datetime.now(UTC))
+    goal = GoalFactory.create(site=site)
+    store(site, "event", "signup", at=datetime.combine(last, NOON.time(), UTC))
+    for task in housekeeping.tasks:
+        task()
+    days = Days(last - timedelta(days=365), last)
+    assert kept(site, [goal.rule], days)[goal.rule][last].counts == Counts(1, 1)
+    with assert_queries(1):
+        assert site_stats.traffic(events.Selection(site.pk, *days))[last] == (0, 1, 1)
+
+
+def test_rate_needs_visitors_only_and_visits_are_added_when_asked_for(site):
+    store(site, "event", "signup", at=NOON)
+    store(site, "pageview", "/", at=NOON + timedelta(hours=2))
+    scope = events.Selection(site.pk, DAY - timedelta(days=40), DAY)
+    assert site_stats.visitors(scope) == 1
+    with assert_queries(1):
+        assert site_stats.visitors(scope) == 1
+    assert site_stats.traffic(scope) == {DAY: (1, 1, 2)}
+    with assert_queries(1):
+        assert site_stats.visitors(scope) == 1
+    with assert_queries(1):
+        assert site_stats.traffic(scope) == {DAY: (1, 1, 2)}

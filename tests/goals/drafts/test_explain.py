@@ -167,4 +167,4 @@ def test_cost_does_not_grow_with_goals(site, reader):
     body = {"type": "event", "name": "signup"}
     path = f"/sites/{site.site_key}/goals/explain"
     reader("POST", path, body)
-    reader("POST", path, body, queries=3)
+    reader("POST", path, body, queries=2)
