@@ -48,7 +48,7 @@ class GoalViewSet(ContractViewSet[Goal]):
 
     def list(self, request: Request, key: str) -> Response:
         goals = site_for(request, key).goals.undeleted()
-        return Response(self.get_serializer(narrow(goals, request), many=True).data)
+        return Response([GoalSerializer.show(goal) for goal in narrow(goals, request)])
 
     @replayable
     def create(self, request: Request, key: str) -> Response:
@@ -64,14 +64,14 @@ class GoalViewSet(ContractViewSet[Goal]):
         return Response(made, status=201, headers=headers)
 
     def retrieve(self, request: Request, key: str, id: str) -> Response:
-        return Response(self.get_serializer(goal_for(request, key, id)).data)
+        return Response(GoalSerializer.show(goal_for(request, key, id)))
 
     def partial_update(self, request: Request, key: str, id: str) -> Response:
         with transaction.atomic():
             # Locked, so that two concurrent changes cannot leave an invalid goal,
             # such as type `regex` with a value that is not a pattern.
             goal = goal_for(request, key, id, lock=True)
-            check_if_match(request, self.get_serializer(goal).data)
+            check_if_match(request, GoalSerializer.show(goal))
             serializer = self.get_serializer(goal, data=request.data, partial=True)
             serializer.is_valid(raise_exception=True)
             serializer.save(updated_at=timezone.now())
@@ -81,7 +81,7 @@ class GoalViewSet(ContractViewSet[Goal]):
     def destroy(self, request: Request, key: str, id: str) -> Response:
         with transaction.atomic():
             goal = goal_for(request, key, id, lock=True)
-            check_if_match(request, self.get_serializer(goal).data)
+            check_if_match(request, GoalSerializer.show(goal))
             goal.deleted_at = timezone.now()
             goal.save(update_fields=["deleted_at"])
         return Response(Deletion(deleted=True))

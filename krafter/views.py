@@ -71,8 +71,8 @@ def page(request: Request, rows: list[Any], next_cursor: str | None) -> Response
 
 def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:
     """The validated query parameters of a request. Raises Invalid (422)."""
-    check_parameters(request, serializer().fields)
     checked = serializer(data=request.query_params.dict())
+    check_parameters(request, checked.fields)
     checked.is_valid(raise_exception=True)
     return dict(checked.validated_data)
 

@@ -32,7 +32,7 @@ class SiteViewSet(ContractViewSet[Site]):
 
     def list(self, request: Request) -> Response:
         visible = Site.objects.visible_to(request_token(request))
-        return Response(self.get_serializer(visible, many=True).data)
+        return Response([SiteSerializer.show(site) for site in visible])
 
     def create(self, request: Request) -> Response:
         if request_token(request).is_narrowed:
@@ -45,7 +45,7 @@ class SiteViewSet(ContractViewSet[Site]):
         return Response(serializer.data, status=201, headers={"Location": address})
 
     def retrieve(self, request: Request, key: str) -> Response:
-        return Response(self.get_serializer(site_for(request, key)).data)
+        return Response(SiteSerializer.show(site_for(request, key)))
 
     def partial_update(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
