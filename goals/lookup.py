@@ -19,10 +19,11 @@ def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal
     Raises NotFound. With `lock` the row is locked for update.
     """
     site = site_for(request, key)
-    goals = site.goals.undeleted()
+    # One row needs no order, which would take a quarter of the time to say.
+    goals = Goal.objects.undeleted().filter(site=site, id=uuid_or_404(id)).order_by()
     if lock:
         goals = goals.select_for_update()
-    goal = goals.filter(id=uuid_or_404(id)).first()
+    goal = next(iter(goals), None)
     if goal is None:
         raise NotFound
     goal.site = site

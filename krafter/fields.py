@@ -98,15 +98,15 @@ class StrictModelSerializer(_KnownFieldsOnly, serializers.ModelSerializer[Any]):
 
     @classmethod
     def show(cls, row: models.Model) -> dict[str, Any]:
-        """The row as GET answers it.
-
-        By one serializer for all: making one takes longer than all else that a
-        small answer does.
-        """
-        shown: dict[str, Any] = _shower(cls).to_representation(row)
+        """The row as GET answers it."""
+        shown: dict[str, Any] = shared(cls).to_representation(row)
         return shown
 
 
 @cache
-def _shower(serializer: type[serializers.ModelSerializer[Any]]) -> Any:
+def shared(serializer: type[serializers.BaseSerializer[Any]]) -> Any:
+    """One serializer for all requests, to show rows and to check values with.
+
+    Its fields, which take long to make, keep nothing between two calls.
+    """
     return serializer()

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from krafter.answers import Page
 from krafter.errors import Details, Invalid, malformed
-from krafter.fields import StrictSerializer
+from krafter.fields import StrictSerializer, shared
 from krafter.openapi.operations import Operations
 
 _Row = TypeVar("_Row", bound=models.Model)
@@ -71,10 +71,9 @@ def page(request: Request, rows: list[Any], next_cursor: str | None) -> Response
 
 def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:
     """The validated query parameters of a request. Raises Invalid (422)."""
-    checked = serializer(data=request.query_params.dict())
-    check_parameters(request, checked.fields)
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
+    checker = shared(serializer)
+    check_parameters(request, checker.fields)
+    return dict(checker.run_validation(request.query_params.dict()))
 
 
 def check_parameters(request: Request, known: Iterable[str]) -> None:
