@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.ingest import COLLECT, MAKE_SITE, manage
-from benchmarks.servers import Server, serve
+from benchmarks.servers import Server, serve_service, serve_trivial
 from benchmarks.stats import SITE, Api, best, first_answer, show
 from tests.postgres import throwaway
 
@@ -195,16 +195,9 @@ def run(
             **{"DATABASE_URL": url, "COUNT_AHEAD": "0"},
             **dict.fromkeys(("RATE_LIMIT_API", "RATE_LIMIT_COLLECT"), str(10**9)),
         }
-        server = stack.enter_context(
-            serve(
-                "krafter.wsgi:application",
-                threads=8,
-                workers=options.workers,
-                **service,
-            )
-        )
+        server = stack.enter_context(serve_service(workers=options.workers, **service))
         constant = stack.enter_context(
-            serve("benchmarks.trivial:drf_application", threads=8)
+            serve_trivial("benchmarks.trivial:drf_application", threads=8)
         )
         it = Run(url, server, constant, key)
         it.api("GET", SITE)
