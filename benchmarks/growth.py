@@ -191,11 +191,15 @@ def run(
                     )
             connection.execute("VACUUM ANALYZE")
         key = manage("create_token", "--name=bench", "--scopes=*", database=url)
-        service = {
-            **{"DATABASE_URL": url, "COUNT_AHEAD": "0"},
-            **dict.fromkeys(("RATE_LIMIT_API", "RATE_LIMIT_COLLECT"), str(10**9)),
-        }
-        server = stack.enter_context(serve_service(workers=options.workers, **service))
+        server = stack.enter_context(
+            serve_service(
+                workers=options.workers,
+                DATABASE_URL=url,
+                COUNT_AHEAD="0",
+                RATE_LIMIT_API=str(10**9),
+                RATE_LIMIT_COLLECT=str(10**9),
+            )
+        )
         constant = stack.enter_context(
             serve_trivial("benchmarks.trivial:drf_application", threads=8)
         )

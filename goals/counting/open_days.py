@@ -108,6 +108,9 @@ class OpenDays:
         self._tallies = _tallies.recall(
             (site_id, rule, day) for rule in rules for day in ends
         )
+        self._of_rule: dict[Rule, dict[date, Tally]] = {rule: {} for rule in rules}
+        for (_, rule, day), tally in self._tallies.items():
+            self._of_rule[rule][day] = tally
 
     @property
     def is_behind(self) -> bool:
@@ -184,11 +187,7 @@ class OpenDays:
         names: Collection[int] = (),
     ) -> ByDay:
         """What the rule has counted on each of the days, refunds taken off."""
-        found = {
-            day: tally.result()
-            for (_, its_rule, day), tally in self._tallies.items()
-            if its_rule == rule
-        }
+        found = {day: tally.result() for day, tally in self._of_rule[rule].items()}
         for refund in refunds:
             if refund.name_id in names:
                 before = found.get(refund.day, NOTHING)

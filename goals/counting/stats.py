@@ -155,7 +155,8 @@ def _count_missing(
     with closed_days.in_budget(budget):
         for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
             # A new goal asks for itself only.
-            names = matching_names_of_each(past.site_id, past.lacking(stretch))
+            lacking = past.lacking(stretch)
+            names = matching_names_of_each(past.site_id, lacking, budget=budget)
             selection = Selection(past.site_id, *stretch)
             found = rule_months.count(selection, names, with_amounts=names)
             past.keep(stretch, found)
