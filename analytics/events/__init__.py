@@ -22,7 +22,7 @@ from analytics.events.day_versions import last_closed
 from analytics.events.dictionaries import last_name_id, named, names
 from analytics.events.event_lists import Entry, entries, listing, visitor_text
 from analytics.events.funnels import funnel_visitors
-from analytics.events.open_days import Came, came
+from analytics.events.open_days import Came, Converted, came, converted
 from analytics.events.selection import Selection
 from analytics.events.series import hourly, hourly_amounts
 from analytics.events.site_breakdown import (
@@ -43,6 +43,7 @@ __all__ = [
     "Amounts",
     "BreakdownRow",
     "Came",
+    "Converted",
     "Counts",
     "Entry",
     "Labels",
@@ -60,6 +61,7 @@ __all__ = [
     "append",
     "breakdown_rows",
     "came",
+    "converted",
     "daily",
     "daily_each",
     "entries",

@@ -68,12 +68,12 @@ def _daily_each(selection: Selection, wanted: Wanted) -> Compiled:
         SELECT question, day, SUM(times), COUNT(*)
         FROM (
             SELECT question, day, SUM(times) AS times
-            FROM selected JOIN {_pair_table()} ON wanted = selected.name
+            FROM selected JOIN {pair_table()} ON wanted = selected.name
             GROUP BY question, day, visitor
         ) AS visitors
         GROUP BY question, day
         """,  # noqa: S608 - one of two constants
-        _pairs(wanted),
+        pairs(wanted),
     )
 
 
@@ -89,10 +89,10 @@ def amounts_each(
         ("name", "day", "currency", "high", "low", "times"),
         f"""
         SELECT question, day, currency, SUM(high), SUM(low), SUM(times)
-        FROM selected JOIN {_pair_table()} ON wanted = selected.name
+        FROM selected JOIN {pair_table()} ON wanted = selected.name
         GROUP BY question, day, currency
         """,  # noqa: S608 - one of two constants
-        _pairs(wanted),
+        pairs(wanted),
     )
     sums: defaultdict[int, dict[tuple[date, str | None], Decimal]] = defaultdict(dict)
     with connection.cursor() as cursor:
@@ -106,7 +106,7 @@ def _names(wanted: Wanted) -> list[int]:
     return sorted({name for names in wanted.values() for name in names})
 
 
-def _pair_table() -> str:
+def pair_table() -> str:
     if connection.vendor == "postgresql":
         return "UNNEST(%s::int[], %s::bigint[]) AS pairs (question, wanted)"
     # One parameter, however many pairs: SQLite allows 32,766.
@@ -115,9 +115,9 @@ def _pair_table() -> str:
     ) AS pairs"""
 
 
-def _pairs(wanted: Wanted) -> list[str]:
+def pairs(wanted: Wanted) -> list[str]:
     """As texts: psycopg takes a microsecond for each number of a list."""
-    pairs = [(number, name) for number, names in wanted.items() for name in names]
+    rows = [(number, name) for number, names in wanted.items() for name in names]
     if connection.vendor == "postgresql":
-        return [f"{{{','.join(str(pair[i]) for pair in pairs)}}}" for i in range(2)]
-    return [msgspec.json.encode(pairs).decode()]
+        return [f"{{{','.join(str(row[i]) for row in rows)}}}" for i in range(2)]
+    return [msgspec.json.encode(rows).decode()]

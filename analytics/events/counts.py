@@ -132,7 +132,7 @@ def summed(found: QuerySet[Any], *keys: str) -> Iterator[tuple[Any, ...]]:
 
 # Summed in two halves: SQLite's SUM fails where it leaves 64 bits, and anyone
 # may send large amounts.
-_HALF = 1 << 32
+HALF = 1 << 32
 
 
 def by_halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
@@ -141,8 +141,8 @@ def by_halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
         found.filter(amount__isnull=False)
         .values(*keys)
         .annotate(
-            high=Sum(F("amount") / _HALF),
-            low=Sum(F("amount") % _HALF),
+            high=Sum(F("amount") / HALF),
+            low=Sum(F("amount") % HALF),
             times=Count("*"),
         )
         .values_list(*keys, "high", "low", "times")
@@ -151,4 +151,4 @@ def by_halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
 
 
 def whole(high: int, low: int, times: int) -> Amounts:
-    return Amounts(Decimal(int(high) * _HALF + int(low)).scaleb(-4), times)
+    return Amounts(Decimal(int(high) * HALF + int(low)).scaleb(-4), times)

@@ -5,19 +5,22 @@ has seen one has seen all before it, and can go on from there.
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import nullcontext
 from datetime import date
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Min
 
+from analytics.events.by_question import Wanted, pair_table, pairs
+from analytics.events.counts import HALF
 from analytics.events.selection import one_of
-from analytics.events.statements import as_day, stream
+from analytics.events.statements import as_day, chunked_cursor, chunks
 from analytics.models import Event
 
 # More ids than this may be more events than should be held at once.
 _FEW = 10_000
+# With more names the database is not asked to look for them alone.
+_MAX_NAMES = 10_000
 
 
 class Came(NamedTuple):
@@ -62,11 +65,55 @@ def came(
         sql += f" AND {named}"
         params.append(ids)
     sql += " ORDER BY id"
-    with connection.cursor() if up_to - after <= _FEW else nullcontext() as cursor:
-        if cursor is None:
-            rows = stream(sql, params)
-        else:
-            cursor.execute(sql, params)
-            rows = iter(cursor.fetchall())
-        for id, day, *row in rows:
+    is_small = up_to - after <= _FEW
+    with connection.cursor() if is_small else chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        for id, day, *row in cursor.fetchall() if is_small else chunks(cursor):
             yield Came(id, as_day(day), *row)
+
+
+class Converted(NamedTuple):
+    """What a question counts so far: of a visitor, or the amounts in a currency.
+
+    `visitor` None: `amount` is the sum in ten-thousandths of `times` amounts.
+    """
+
+    question: int
+    visitor: int | None
+    times: int
+    currency: str | None
+    amount: int
+
+
+def converted(
+    site_id: int, day: date, wanted: Wanted, *, up_to: int
+) -> Iterator[Converted]:
+    """What each question counts of a day up to the event with the id `up_to`.
+
+    By the database, for who has seen nothing of the day yet: there are fewer
+    visitors than events.
+    """
+    names = {name for ids in wanted.values() for name in ids}
+    condition, ids = "", list[str]()
+    if len(names) <= _MAX_NAMES:
+        named, some = one_of("name_id", names)
+        condition, ids = f"AND {named}", [some]
+    sql = f"""
+        WITH selected AS (
+            SELECT name_id, visitor, amount, currency FROM {Event._meta.db_table}
+            WHERE site_id = %s AND day = %s AND id <= %s {condition}
+        ), pairs AS (SELECT question, wanted FROM {pair_table()})
+        SELECT question, visitor, COUNT(*), NULL, 0, 0
+        FROM selected JOIN pairs ON wanted = name_id GROUP BY question, visitor
+        UNION ALL
+        SELECT question, NULL, COUNT(*), currency,
+            SUM(amount / {HALF}), SUM(amount %% {HALF})
+        FROM selected JOIN pairs ON wanted = name_id
+        WHERE amount IS NOT NULL GROUP BY question, currency
+    """  # noqa: S608 - constants
+    params: list[Any] = [site_id, day.isoformat(), up_to, *ids, *pairs(wanted)]
+    with chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        for question, visitor, times, currency, high, low in chunks(cursor):
+            amount = int(high) * HALF + int(low)
+            yield Converted(question, visitor, int(times), currency, amount)

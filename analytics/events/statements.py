@@ -1,11 +1,12 @@
 """What Django's queries leave out: statements around them, read in parts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import DateField, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -73,8 +74,9 @@ def as_day(column: date | str) -> date:
     return column if isinstance(column, date) else date.fromisoformat(column)
 
 
-def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    """Rows as they come: never all of them in memory at once.
+@contextmanager
+def chunked_cursor() -> Iterator[CursorWrapper]:
+    """A cursor that reads rows as they come: never all of them in memory at once.
 
     For many rows: PostgreSQL plans what is streamed for a quick first row.
     """
@@ -85,6 +87,17 @@ def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         transaction.atomic(savepoint=False) if is_postgresql else nullcontext(),
         connection.chunked_cursor() as cursor,
     ):
+        yield cursor
+
+
+def chunks(cursor: CursorWrapper) -> Iterator[tuple[Any, ...]]:
+    """The rows of what the cursor has executed."""
+    while rows := cursor.fetchmany(_CHUNK):
+        yield from rows
+
+
+def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Rows as they come, see `chunked_cursor`."""
+    with chunked_cursor() as cursor:
         cursor.execute(sql, params)
-        while rows := cursor.fetchmany(_CHUNK):
-            yield from rows
+        yield from chunks(cursor)

@@ -17,6 +17,7 @@ from itertools import islice
 from analytics import events
 from analytics.events import Came, Counts, Refund
 from analytics.recent import Recent
+from goals.counting import rule_months
 from goals.counting.rule_months import NOTHING, ByDay, DayCount
 from goals.matching import Rule
 from krafter.errors import Unavailable
@@ -82,6 +83,11 @@ class Tally:
         if event.amount is not None:
             self.sums[event.currency] += event.amount
 
+    def take(self, other: "Tally", position: int) -> None:
+        """Go on with what another has counted up to that position."""
+        self.conversions, self.visitors = other.conversions, other.visitors
+        self.sums, self.position = other.sums, position
+
     def result(self) -> DayCount:
         amounts = {code: events.from_amount(sum) for code, sum in self.sums.items()}
         return DayCount(Counts(self.conversions, len(self.visitors)), amounts)
@@ -135,17 +141,42 @@ class OpenDays:
             if started:
                 self._read(started, names)
             for day in self._ends:
-                # They have all of the day to read, the others what came since.
                 fresh = {
-                    key: tally
-                    for key, tally in behind.items()
-                    if key[2] == day and not tally.position
+                    rule: tally
+                    for (_, rule, its_day), tally in behind.items()
+                    if its_day == day and not tally.position
                 }
-                if fresh:
-                    self._read(fresh, names)
+                for some in rule_months.portions({r: names[r] for r in fresh}):
+                    self._begin(day, {rule: fresh[rule] for rule in some}, names)
+                for tally in fresh.values():
+                    tally.position = self._ends[day]
         finally:
             lock.release()
             _tallies.settle(self._tallies)
+
+    def _begin(
+        self,
+        day: date,
+        tallies: Mapping[Rule, Tally],
+        names: Mapping[Rule, Collection[int]],
+    ) -> None:
+        """Have the database count the day for those that have seen nothing of it."""
+        begun = [Tally() for _ in tallies]
+        for found in events.converted(
+            self.site_id,
+            day,
+            {number: names[rule] for number, rule in enumerate(tallies)},
+            up_to=self._ends[day],
+        ):
+            tally = begun[found.question]
+            if found.visitor is None:
+                tally.sums[found.currency] += found.amount
+            else:
+                tally.conversions += found.times
+                tally.visitors.add(found.visitor)
+        # Once all is read: who is cut short begins anew.
+        for tally, counted in zip(tallies.values(), begun, strict=True):
+            tally.take(counted, self._ends[day])
 
     def _read(self, tallies: _Tallies, names: Mapping[Rule, Collection[int]]) -> None:
         days = {day for _, _, day in tallies}

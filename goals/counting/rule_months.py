@@ -327,7 +327,7 @@ def count(
 ) -> dict[Rule, ByDay]:
     """What each rule counts on each day of the selection, from its events."""
     counted: dict[Rule, ByDay] = {rule: {} for rule in names}
-    for some in _portions(names):
+    for some in portions(names):
         counts = events.daily_each(
             selection, {number: names[rule] for number, rule in enumerate(some)}
         )
@@ -348,7 +348,7 @@ def count(
     return counted
 
 
-def _portions(names: Mapping[Rule, Collection[int]]) -> Iterator[list[Rule]]:
+def portions(names: Mapping[Rule, Collection[int]]) -> Iterator[list[Rule]]:
     """The rules that have names, as many at once as a statement may be sent."""
     some: list[Rule] = []
     pairs = 0

@@ -1,6 +1,7 @@
 """Days that are not closed: what came is counted once, and little is remembered."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 import pytest
@@ -62,7 +63,9 @@ def test_rules_that_stopped_at_different_events_are_all_right(site):
 def test_day_that_was_read_in_part_goes_on_from_there(site, monkeypatch):
     goal = GoalFactory.create(site=site, match_type="contains", match_value="sign")
     monkeypatch.setattr(open_days, "_CHUNK", 2)
-    for visitor in range(7):
+    store(site, "event", "signup", visitor=0)
+    assert conversions(goal).conversions == 1
+    for visitor in range(1, 7):
         store(site, "event", "signup", visitor=visitor)
     real = events.came
     seen: list[events.Came] = []
@@ -80,6 +83,28 @@ def test_day_that_was_read_in_part_goes_on_from_there(site, monkeypatch):
             conversions(goal)
     assert conversions(goal).conversions == 7
     assert conversions(goal).unique_conversions == 7
+
+
+def test_day_whose_count_was_cut_short_is_counted_anew(site, monkeypatch):
+    goal = GoalFactory.create(
+        site=site, match_type="contains", match_value="sign", currency="EUR"
+    )
+    for visitor in range(7):
+        store(site, "event", "signup", visitor=visitor, amount=10_000, currency="EUR")
+    real = events.converted
+
+    def broken(*args, **options):
+        yield from list(real(*args, **options))[:5]
+        raise TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "converted", broken)
+        with pytest.raises(TimeoutError):
+            conversions(goal)
+    store(site, "event", "signup", visitor=0, amount=5_000)
+    answer = conversions(goal)
+    assert (answer.conversions, answer.unique_conversions) == (8, 7)
+    assert answer.revenue == Decimal("7.5")
 
 
 def test_memory_of_visitors_has_a_bound(db, monkeypatch):
