@@ -110,7 +110,7 @@ def ask(url: str, is_over: threading.Event, found: dict[str, Any]) -> None:
     asked, longest = 0, 0.0
     while not is_over.is_set():
         began = time.perf_counter()
-        events.visitors(month)
+        events.visitors_by_day(month)
         longest = max(longest, time.perf_counter() - began)
         asked += 1
     connection.close()

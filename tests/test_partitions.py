@@ -7,6 +7,7 @@ from django.db import connection
 
 from analytics import events
 from analytics.models import Event
+from analytics.questions.periods import Days
 from tests import partitions
 
 pytestmark = [
@@ -40,7 +41,7 @@ def found(request):
         " event.site_id WHERE event.site_id = 1",
         f"{OF_SITE} AND name_id IN (SELECT id FROM analytics_eventname WHERE"
         " site_id = 1)",
-        "UPDATE analytics_siteday SET version = 1 WHERE site_id = 1",
+        "UPDATE analytics_sitemonth SET version = 1 WHERE site_id = 1",
         "SELECT * FROM analytics_site",
     ],
 )
@@ -56,8 +57,8 @@ def test_statement_about_one_site_passes(found, sql):
         f"{OF_SITE} AND name_id IN (SELECT id FROM analytics_eventname)",
         # What the site is, only the execution tells.
         "SELECT * FROM analytics_event WHERE site_id = (SELECT 1)",
-        "UPDATE analytics_siteday SET version = 1",
-        "DELETE FROM goals_goalday WHERE day = '2026-03-01'",
+        "UPDATE analytics_sitemonth SET version = 1",
+        "DELETE FROM goals_goalmonth WHERE month = '2026-03-01'",
     ],
 )
 def test_statement_about_all_sites_is_found(found, sql):
@@ -80,5 +81,6 @@ def test_only_what_the_product_sends_is_explained(site):
     with connection.execute_wrapper(watch):
         assert list(Event.objects.all()) == []
         assert watch.explained == set()
-        assert events.versions(site.pk, date(2026, 3, 1), date(2026, 3, 2)) == {}
+        days = Days(date(2026, 3, 1), date(2026, 3, 2))
+        assert events.standing(site.pk, closed=days).first is None
         assert len(watch.explained) == 1
