@@ -48,7 +48,7 @@ class Command(BaseCommand):
             "",
             f"  Admin     {base}/admin/  {admin}",
             f"  API       {base}/api/v1/docs",
-            "  Guide     README.md",
+            *(["  Guide     README.md"] if installation.IS_CLONE else []),
             f"  API key   {secret} (shown once)" if secret else f"  API key   {_key()}",
             "",
             *_curl(f"{base}/api/v1/analytics", secret or "YOUR_API_TOKEN"),
