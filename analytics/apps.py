@@ -8,5 +8,7 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics.ingest import country
+        from krafter import checks as production
 
         checks.register(country.check)
+        checks.register(production.check_production, checks.Tags.security, deploy=True)

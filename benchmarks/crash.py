@@ -19,7 +19,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -36,12 +37,17 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 class Database:
     """A PostgreSQL with fsync on that can be killed and started again."""
 
-    def __init__(self, home: Path) -> None:
-        port = postgres.free_port()
+    def __init__(self, home: Path, *settings: str) -> None:
+        self.port = port = postgres.free_port()
         self._home = home
         self._start = (
             *postgres.create(home),
-            [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories="],
+            [
+                f"port={port}",
+                "listen_addresses=127.0.0.1",
+                "unix_socket_directories=",
+                *settings,
+            ],
         )
         self._server = postgres.start(home, *self._start)
         self.url = f"postgres://krafter@127.0.0.1:{port}/postgres"
@@ -53,14 +59,24 @@ class Database:
     def __exit__(self, *error: object) -> None:
         postgres.stop(self._server)
 
+    def pids(self) -> list[int]:
+        """Of its processes, the first one first."""
+        children = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children")
+        return [self._server.pid, *map(int, children.read_text().split())]
+
     def kill(self) -> None:
         """End all its processes at once, then start it: it recovers its log."""
-        children = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children")
-        pids = [self._server.pid, *map(int, children.read_text().split())]
-        for pid in pids:
+        with self.down():
+            pass
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Within, it has been killed; after that it has started again."""
+        for pid in self.pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._server.wait()
+        yield
         (self._home / "data" / "postmaster.pid").unlink(missing_ok=True)
         # What the dead server shared is found in use until its last child is gone.
         for _ in range(50):

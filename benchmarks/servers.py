@@ -38,13 +38,24 @@ class Server:
 
 @contextlib.contextmanager
 def serve_service(
-    *, workers: int = 1, threads: int = 16, **environment: str
+    *,
+    workers: int = 1,
+    threads: int = 16,
+    log: str | Path = "",
+    clock: str = "",
+    **environment: str,
 ) -> Iterator[Server]:
-    """Run the service as production does."""
+    """Run the service as production does.
+
+    `log`: a file for what it writes; `clock`: how far its machine's clock is off, as
+    faketime says it.
+    """
     port = free_port()
     command = [sys.executable, "-m", "krafter.server", "127.0.0.1", str(port)]
     environment = {"THREADS": str(threads), **environment}
-    with _running([*command, str(workers)], port, environment) as server:
+    if clock:
+        command = ["faketime", "-f", clock, *command]
+    with _running([*command, str(workers)], port, environment, log) as server:
         yield server
 
 
@@ -77,9 +88,16 @@ def _granian(target: str, interface: str, *options: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _running(
-    command: list[str], port: int, environment: dict[str, str]
+    command: list[str],
+    port: int,
+    environment: dict[str, str],
+    log: str | Path = "",
 ) -> Iterator[Server]:
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(Path(log).open("ab")) if log else None
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **environment}, stderr=output
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process)

@@ -3,9 +3,10 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
-from krafter import installation
+from krafter import clock, installation
 
 
 def main() -> None:
@@ -14,4 +15,8 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["version"]):
         sys.stdout.write(f"krafter {installation.version()}\n")
         return
-    execute_from_command_line(sys.argv)
+    clock.source = clock.of_database
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"krafter: {error}")

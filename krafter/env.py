@@ -7,6 +7,8 @@ All functions raise ImproperlyConfigured.
 import ipaddress
 import os
 import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -21,6 +23,22 @@ def required(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
         raise ImproperlyConfigured(f"{name} must be set")
+    return value
+
+
+def is_weak(secret: str) -> bool:
+    """As Django's own check has it, which only warns."""
+    return (
+        len(secret) < 50
+        or len(set(secret)) < 5
+        or secret.startswith("django-insecure-")
+    )
+
+
+def secret(name: str) -> str:
+    value = required(name)
+    if is_weak(value):
+        raise ImproperlyConfigured(f"{name} is weak: it needs 50 random characters")
     return value
 
 
@@ -61,6 +79,35 @@ def header(name: str) -> str:
     value = os.environ.get(name, "").strip()
     if value and not re.fullmatch(r"[A-Za-z0-9-]+", value):
         raise ImproperlyConfigured(f"{name} must be a header's name, not {value!r}")
+    return value
+
+
+def choice(name: str, default: str, values: Sequence[str]) -> str:
+    """One of the values, whose case does not matter."""
+    given = os.environ.get(name, "").strip() or default
+    for value in values:
+        if given.lower() == value.lower():
+            return value
+    raise ImproperlyConfigured(f"{name} must be one of {', '.join(values)}")
+
+
+def url(name: str, schemes: Sequence[str]) -> str:
+    """A URL of one of these schemes, or nothing. The error does not quote it."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return ""
+    wrong = ImproperlyConfigured(
+        f"{name} must be a URL that begins with {schemes[0]}://"
+    )
+    try:
+        parts = urlsplit(value)
+        is_right = parts.scheme in schemes and bool(parts.netloc or parts.path)
+        # Raises if it is no number.
+        _ = parts.port
+    except ValueError:
+        raise wrong from None
+    if not is_right or (parts.scheme != "unix" and not parts.hostname):
+        raise wrong
     return value
 
 

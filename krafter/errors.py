@@ -1,19 +1,24 @@
 """The shape of every error: `{"error": "<sentence>"}`, plus `details` for a 422."""
 
+import logging
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views import defaults
 from msgspec import Meta
 from rest_framework import exceptions, serializers, status
 from rest_framework.response import Response
 
+from krafter import faults, metrics
 from krafter.answers import Whole
 from krafter.rendering import API_PREFIX, encode
 
 Details = dict[str, list[str]]
+
+logger = logging.getLogger(__name__)
 
 
 class ApiError(Whole):
@@ -83,9 +88,13 @@ def exception_handler(
                 headers={"Retry-After": str(seconds)},
             )
         case exceptions.APIException():
+            if isinstance(error, Unavailable):
+                metrics.UNAVAILABLE.labels("busy").inc()
             return _plain(error)
-        case OperationalError():
-            return _plain(Unavailable("The database is unavailable; retry"))
+    if faults.is_unavailable(error):
+        faults.report(error)
+        metrics.UNAVAILABLE.labels(faults.kind(error)).inc()
+        return _plain(Unavailable(faults.SENTENCE))
     return None
 
 
@@ -139,6 +148,31 @@ def flat_details(detail: object, path: str = "") -> Details:
             flat |= flat_details(item, f"{path}.{index}" if path else str(index))
         return flat
     return {path or "non_field_errors": [str(detail)]}
+
+
+def unavailable_response(request: HttpRequest) -> HttpResponse:
+    """503 of the database, whoever asks: the API, a person at the admin."""
+    response = HttpResponse(faults.SENTENCE, status=503, content_type="text/plain")
+    if request.path_info.startswith(API_PREFIX):
+        response.content = encode(said(503, faults.SENTENCE))
+        response.headers["Content-Type"] = "application/json"
+    response.headers["Retry-After"] = str(faults.RETRY_SECONDS)
+    # Django would log each, with its path. What is wrong is told by `krafter.faults`.
+    setattr(response, "_has_been_logged", True)  # noqa: B010 - Django's own
+    return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`: what neither a view nor a middleware has handled."""
+    error = sys.exc_info()[1]
+    if error is not None and faults.is_unavailable(error):
+        faults.report(error)
+        metrics.UNAVAILABLE.labels(faults.kind(error)).inc()
+        return unavailable_response(request)
+    logger.error("A request failed", exc_info=error)
+    response = defaults.server_error(request)
+    setattr(response, "_has_been_logged", True)  # noqa: B010 - Django's own
+    return response
 
 
 class JsonErrorMiddleware:

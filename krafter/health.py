@@ -12,37 +12,42 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from krafter import faults
+
 # Within the second in which the whole must be told.
-_CONNECT_SECONDS = 1
+CONNECT_SECONDS = 1.0
 _STATEMENT_MILLISECONDS = 800
 MAX_SKEW_SECONDS = 2.0
 MIN_FREE_BYTES = 100 * 1024 * 1024
 
 
-def problems() -> dict[str, list[str]]:
+def problems(connect_seconds: float = CONNECT_SECONDS) -> dict[str, list[str]]:
     """What keeps the service from working, by what it is of; empty: nothing."""
     found = {"disk": _disk()}
     try:
-        with _connection() as connection:
+        with own_connection(connect_seconds) as connection:
             for name, check in _CHECKS.items():
                 found[name] = check(connection)
-    except (DatabaseError, InterfaceError) as error:
-        found["database"] = [str(error).partition("\n")[0]]
+    except faults.ERRORS as error:
+        found["database"] = [faults.cause(error)]
     return {name: told for name, told in found.items() if told}
 
 
 @contextmanager
-def _connection() -> Iterator[BaseDatabaseWrapper]:
+def own_connection(
+    connect_seconds: float = CONNECT_SECONDS,
+) -> Iterator[BaseDatabaseWrapper]:
+    """Of its own, with time limits: for whoever must not wait for others."""
     connection = connections["default"].copy()
     options = connection.settings_dict["OPTIONS"]
     if connection.vendor == "postgresql":
         options.pop("pool", None)
-        options["connect_timeout"] = _CONNECT_SECONDS
+        options["connect_timeout"] = max(1, int(connect_seconds))
         options["options"] = f"-c statement_timeout={_STATEMENT_MILLISECONDS}"
     else:
         options["timeout"] = _STATEMENT_MILLISECONDS / 1_000
@@ -73,7 +78,7 @@ _WRITE = (
 )
 
 
-def _migrations(connection: BaseDatabaseWrapper) -> list[str]:
+def missing_migrations(connection: BaseDatabaseWrapper) -> list[str]:
     applied = MigrationRecorder(connection).applied_migrations()
     missing = sorted(".".join(key) for key in _known_migrations() - applied.keys())
     return [f"Not applied: {', '.join(missing)}"] if missing else []
@@ -107,7 +112,7 @@ def _disk() -> list[str]:
 
 
 _CHECKS: dict[str, Callable[[BaseDatabaseWrapper], list[str]]] = {
-    "migrations": _migrations,
+    "migrations": missing_migrations,
     "clock": _clock,
     "database": _database,
 }

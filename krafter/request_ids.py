@@ -3,7 +3,8 @@
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.http import HttpRequest
@@ -21,17 +22,24 @@ def name(wanted: str) -> str:
     return wanted if _SANE.fullmatch(wanted) else str(uuid.uuid4())
 
 
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Around a request: what is logged within carries its name."""
+    token = _current.set(name)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 class RequestIdMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = name(request.headers.get(HEADER, ""))
-        token = _current.set(given)
-        try:
+        with named(given):
             response = self.get_response(request)
-        finally:
-            _current.reset(token)
         response.headers[HEADER] = given
         return response
 

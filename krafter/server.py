@@ -15,10 +15,14 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from granian._granian import SocketHolder
@@ -113,6 +117,32 @@ def _connections() -> int:
 def main() -> None:
     address, port, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
+    os.environ["WORKERS"] = str(workers)
+    # A process of its own: its sentence is on stderr by now.
+    checked = subprocess.run([sys.executable, "-m", "krafter.startup"])
+    if checked.returncode:
+        sys.exit(checked.returncode)
+    with _numbers_of_workers() as folder:
+        # Read where prometheus_client is imported, in the workers.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        _serve(address, port, workers)
+
+
+@contextmanager
+def _numbers_of_workers() -> Iterator[str]:
+    """A folder for what workers count, in memory where the system has it.
+
+    A file that is mapped ends the process when the disk is full.
+    """
+    shared = Path("/dev/shm")  # noqa: S108 - a folder of our own is made there
+    parent = shared if os.access(shared, os.W_OK) else None
+    with tempfile.TemporaryDirectory(
+        prefix="krafter-", dir=parent, ignore_cleanup_errors=True
+    ) as folder:
+        yield folder
+
+
+def _serve(address: str, port: int, workers: int) -> None:
     from django.conf import settings
 
     # Workers get the socket by inheriting it.

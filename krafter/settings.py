@@ -4,6 +4,7 @@ docs/operations.md lists every variable with its meaning and default.
 """
 
 import secrets
+import tempfile
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,7 +12,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from krafter import env, installation
+from krafter import env, installation, logs
 
 DATA_DIR = installation.data_dir()
 PRODUCTION = env.flag("PRODUCTION")
@@ -20,15 +21,25 @@ if DEBUG and PRODUCTION:
     raise ImproperlyConfigured("DEBUG shows secrets to visitors: not with PRODUCTION")
 
 
+def _make_data_dir() -> None:
+    try:
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=DATA_DIR):
+            pass
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DATA_DIR cannot be written: {error.strerror}: {DATA_DIR}"
+        ) from None
+
+
 def _secret_key() -> str:
     """The configured key, or outside production one made once and kept."""
     if PRODUCTION:
-        return env.required("SECRET_KEY")
+        return env.secret("SECRET_KEY")
     if configured := env.text("SECRET_KEY"):
         return configured
     path = DATA_DIR / "secret_key"
     if not path.exists():
-        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Exclusive creation: of two processes starting at once, one makes it.
         try:
             with path.open("x") as file:
@@ -39,6 +50,7 @@ def _secret_key() -> str:
     return path.read_text()
 
 
+_make_data_dir()
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = env.listing(
     "ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]"
@@ -69,6 +81,11 @@ SEND_SECONDS = env.integer("SEND_SECONDS", 30, minimum=1)
 UNFINISHED_BODIES = env.integer("UNFINISHED_BODIES", 50, minimum=1)
 # Threads of a worker for all that is not the tracker's.
 THREADS = env.integer("THREADS", 16, minimum=1)
+WORKERS = env.integer("WORKERS", 1, minimum=1)
+
+# Who may read /metrics: with this key as a Bearer token, or from these addresses.
+METRICS_KEY = env.text("METRICS_KEY")
+METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
 
 # A country database in MaxMind's format, in place of the built-in table.
 GEOIP_DATABASE = env.text("GEOIP_DATABASE")
@@ -95,9 +112,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "krafter.request_ids.RequestIdMiddleware",
+    "krafter.metrics.QuestionTimesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "analytics.access.throttling.RateLimitHeadersMiddleware",
+    "krafter.watch.DatabaseMiddleware",
     "krafter.caching.CachingMiddleware",
     "krafter.errors.JsonErrorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -126,16 +145,25 @@ TEMPLATES = [
     }
 ]
 
+
+def _database(url: str) -> Any:
+    try:
+        return dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+    # Whatever it finds: its errors would quote the password.
+    except Exception:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must be like postgres://user:password@host/name"
+            " or sqlite:////path"
+        ) from None
+
+
 DATABASES = {
-    "default": dj_database_url.parse(
-        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'krafter.sqlite3'}"),
-        conn_max_age=600,
-        conn_health_checks=True,
+    "default": _database(
+        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'krafter.sqlite3'}")
     )
 }
 _engine = DATABASES["default"]["ENGINE"].rpartition(".")[2]
 if _engine == "sqlite3":
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
         # A write that begins as a read cannot be retried by SQLite's own
         # busy handler; IMMEDIATE queues writers instead of failing them.
@@ -150,10 +178,25 @@ elif _engine == "postgresql":
         raise ImproperlyConfigured(
             "DATABASE_URL names PostgreSQL: install krafter[postgres]"
         )
+    from krafter.postgresql import Connection
+
     # Threads share a few connections; most of them wait for a commit.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
+        "pool": {
+            "connection_class": Connection,
+            "min_size": 1,
+            "max_size": 8,
+            "timeout": 2,
+            # Then it begins again, without the pauses that it makes ever longer.
+            "reconnect_timeout": 2,
+        },
+        # A server that is gone without a word is given up within seconds.
+        "connect_timeout": 2,
+        "keepalives_idle": 2,
+        "keepalives_interval": 1,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 3_000,
         # Compiling a statement took 180 ms, where it took 470 to run.
         "options": "-c jit=off",
         **DATABASES["default"].get("OPTIONS", {}),
@@ -164,7 +207,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # One Redis for all processes; without it each has a memory of its own, and
 # what must be shared is kept in the database.
-SHARED_CACHE = bool(env.text("CACHE_URL"))
+SHARED_CACHE = bool(env.url("CACHE_URL", ("redis", "rediss", "unix")))
 if SHARED_CACHE:
     if find_spec("redis") is None:
         raise ImproperlyConfigured("CACHE_URL names a Redis: install krafter[redis]")
@@ -282,28 +325,40 @@ UNFOLD = {
     },
 }
 
+LOG_FORMAT = env.choice("LOG_FORMAT", "text", ("text", "json"))
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
-            "format": "{asctime} {levelname} {name} {request_id} {message}",
-            "style": "{",
-        }
+        "text": {"()": "krafter.logs.TextFormatter"},
+        "json": {"()": "krafter.logs.JsonFormatter"},
     },
-    "filters": {"request_id": {"()": "krafter.request_ids.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "krafter.request_ids.RequestIdFilter"},
+        "pool": {"()": "krafter.faults.PoolFilter"},
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": LOG_FORMAT,
             "filters": ["request_id"],
         }
     },
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        # Django logs the path of each 4xx, and a path may carry personal data.
-        "django.request": {"level": "ERROR"},
+        # Django logs the path of each 4xx and 5xx, and a path may carry personal
+        # data. What fails is logged by `krafter.errors`, without it.
+        "django.request": {"level": "CRITICAL"},
         # Anyone may send any Host: a trace for each would be the whole log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "psycopg.pool": {"filters": ["pool"]},
     },
 }
+
+# Where errors are sent beside the log: a Sentry, or what speaks its language.
+SENTRY_DSN = env.url("SENTRY_DSN", ("https", "http"))
+if SENTRY_DSN:
+    logs.send_to_sentry(SENTRY_DSN)

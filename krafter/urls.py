@@ -8,6 +8,8 @@ from krafter.openapi import pages
 
 API = "api/v1/"
 
+handler500 = "krafter.errors.server_error"
+
 urlpatterns = [
     path(API, include("analytics.urls")),
     path(API, include("goals.urls")),

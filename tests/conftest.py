@@ -15,6 +15,7 @@ from analytics import events
 from analytics.ingest import country, site_lookup, visitors
 from analytics.models import ApiToken, Site, Team
 from goals.counting import stats
+from krafter import clock, faults
 from tests import partitions
 from tests.contract.responses import CheckedClient
 from tests.factories import GoalFactory, SiteFactory
@@ -70,6 +71,8 @@ def forget_everything() -> Iterator[None]:
     site_lookup.forget()
     visitors.forget()
     country.forget()
+    clock.forget()
+    faults.forget()
 
 
 @pytest.fixture(autouse=True)

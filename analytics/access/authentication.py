@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from analytics.access import throttling, tokens
 from analytics.access.callers import caller, without_nul
 from analytics.models import ApiToken, Site
+from krafter import faults
 
 # Where in a request's environment the site is noted that its path names.
 _SITE = "krafter.site"
@@ -51,7 +52,9 @@ class TokenAuthentication(BaseAuthentication):
         stale = now - _LAST_USED_EVERY
         if token.last_used_at is None or token.last_used_at < stale:
             unnoted = Q(last_used_at=None) | Q(last_used_at__lt=stale)
-            ApiToken.objects.filter(unnoted, pk=token.pk).update(last_used_at=now)
+            found = ApiToken.objects.filter(unnoted, pk=token.pk)
+            with faults.unwritten():
+                found.update(last_used_at=now)
 
 
 class HasScope(BasePermission):

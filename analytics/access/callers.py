@@ -9,12 +9,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import Model
 from django.db.models.expressions import Col
 
 from analytics.access.throttling import SPEND_SQL
 from analytics.models import ApiToken, Site
+from krafter import faults
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -43,9 +44,15 @@ def caller(
     params: list[Any] = [digest, connection.ops.adapt_datetimefield_value(now)]
     if counts:
         params.append(minute)
-    with connection.cursor() as cursor:
-        cursor.execute(_sql(counts), [*params, without_nul(site_key)])
-        row = cursor.fetchone()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_sql(counts), [*params, without_nul(site_key)])
+            row = cursor.fetchone()
+    except DatabaseError as error:
+        if not counts or not faults.is_read_only(error):
+            raise
+        # It can be read all the same; whoever counts next counts in memory.
+        return caller(digest, site_key, now=now, minute=None)
     if row is None:
         return None
     own, rest = row[: len(token)], row[len(token) :]

@@ -5,18 +5,21 @@ so that the limit holds over all processes of an installation. With a shared
 cache configured (CACHE_URL) the count lives there instead.
 """
 
-import time
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from analytics.models import ApiToken, RateWindow
+from krafter import clock, faults, metrics
 from krafter.rendering import API_PREFIX
 
 # Where in a request's environment its quota is noted for the headers.
@@ -50,7 +53,7 @@ def quota(limit: int, used: int, minute: int) -> Quota:
 
 
 def current_minute() -> int:
-    return int(time.time()) // 60
+    return int(clock.timestamp()) // 60
 
 
 def counted_minute() -> int | None:
@@ -97,20 +100,49 @@ def _spend_in_table(
 
 
 _TABLE = RateWindow._meta.db_table
-# A process that comes late, with the minute before, counts for the newer one:
-# going back would forget what is used of it.
+# A process that comes late, with the minute before, counts for the newer one: going
+# back would forget what is used of it. A minute that is further ahead is a wrong
+# clock's, and would not be over for as long as that was wrong.
 SPEND_SQL = (
     f"INSERT INTO {_TABLE} AS kept (caller, minute, used)"
     " {} ON CONFLICT (caller) DO UPDATE SET used = excluded.used"
-    " + CASE WHEN kept.minute < excluded.minute THEN 0 ELSE kept.used END, minute ="
-    " CASE WHEN kept.minute < excluded.minute THEN excluded.minute ELSE kept.minute END"
+    " + CASE WHEN kept.minute BETWEEN excluded.minute AND excluded.minute + 1"
+    " THEN kept.used ELSE 0 END, minute = CASE WHEN kept.minute = excluded.minute + 1"
+    " THEN kept.minute ELSE excluded.minute END"
     " RETURNING caller, used"
 )
 
 
 def purge() -> int:
     """Delete the counts of minutes that are over."""
-    return RateWindow.objects.filter(minute__lt=current_minute()).delete()[0]
+    now = current_minute()
+    is_over = Q(minute__lt=now) | Q(minute__gt=now + 1)
+    return RateWindow.objects.filter(is_over).delete()[0]
+
+
+class _Memory:
+    """The counts of this minute in this process.
+
+    For a database that can be read and not written: questions are answered, and
+    the limit holds for each worker apart.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._used: Counter[str] = Counter()
+
+    def spend(self, caller: str, minute: int) -> int:
+        with self._lock:
+            if minute != self._minute:
+                self._minute = minute
+                self._used.clear()
+            self._used[caller] += 1
+            return self._used[caller]
+
+
+# Teams alone are counted there: as many as there are.
+_in_memory = _Memory()
 
 
 class TeamRateThrottle(BaseThrottle):
@@ -126,12 +158,21 @@ class TeamRateThrottle(BaseThrottle):
             request.META.get(COUNTED, (current_minute(), None)),
         )
         if used is None:
-            used = spend(f"team:{cast(ApiToken, request.auth).team_id}", minute)
+            caller = f"team:{cast(ApiToken, request.auth).team_id}"
+            try:
+                used = spend(caller, minute)
+            except DatabaseError as error:
+                if not faults.is_read_only(error):
+                    raise
+                used = _in_memory.spend(caller, minute)
+                metrics.LIMITS_IN_MEMORY.inc()
+        if used > limit:
+            metrics.LIMITED.labels("api").inc()
         request.META[QUOTA] = quota(limit, used, minute)
         return used <= limit
 
     def wait(self) -> float:
-        return 60 - time.time() % 60
+        return 60 - clock.timestamp() % 60
 
 
 class RateLimitHeadersMiddleware:

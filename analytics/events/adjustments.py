@@ -1,7 +1,7 @@
 """What changes the amount of an event after it was stored: refunds."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from django.db import transaction
@@ -11,6 +11,7 @@ from analytics.events import day_versions
 from analytics.events.amount_units import from_amount
 from analytics.events.writing import lock_sites
 from analytics.models import Adjustment, Event
+from krafter import clock
 from krafter.errors import Details
 
 
@@ -63,7 +64,7 @@ def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
                 fresh.append(_adjustment(new, event))
                 left[new.refund_of] -= new.amount
                 seen |= {new.event_id} - {None}
-        day_versions.note(((site_id, row.day) for row in fresh), now=datetime.now(UTC))
+        day_versions.note(((site_id, row.day) for row in fresh), now=clock.now())
         Adjustment.objects.bulk_create(fresh)
     return outcomes
 

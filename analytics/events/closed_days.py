@@ -11,12 +11,13 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from analytics.events.day_versions import last_closed
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
+from krafter import clock
 from krafter.errors import Unavailable
 
 # What a request may spend on days that nobody has counted yet.
@@ -28,6 +29,8 @@ _MOSTLY = 1.5
 # Events may come 24 hours ahead, to a site 14 hours ahead of UTC.
 _AHEAD = timedelta(hours=24 + 14)
 _DAY = timedelta(days=1)
+# How many days are taken for open while clocks disagree.
+_DOUBTFUL_DAYS = 7
 _UNFINISHED = "Past days are still being counted; retry"
 
 
@@ -40,8 +43,11 @@ class Parted(NamedTuple):
 
 def parted(days: Days) -> Parted:
     """Days on which no event can be yet are in neither part."""
-    now = datetime.now(UTC)
+    now = clock.now()
     last = last_closed(now)
+    if not clock.is_steady():
+        # What is kept of a day that is not over would be wrong for ever.
+        last -= _DAY * _DOUBTFUL_DAYS
     return Parted(
         _days(days.first, min(days.last, last)),
         _days(max(days.first, last + _DAY), min(days.last, (now + _AHEAD).date())),

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from analytics.events import day_versions
 from analytics.events.dictionaries import CONTEXTS, NAMES, Key
 from analytics.models import Event, EventType
 from analytics.questions.labels import Labels
+from krafter import clock
 
 _PAGEVIEW = EventType.PAGEVIEW.value
 _LOCK_CLASS = 0x6B72  # "kr": apart from other users of advisory locks
@@ -57,7 +58,7 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
             lock_sites(sorted({event.site_id for event in batch}))
         is_new = _are_new(batch)
         fresh = list(compress(batch, is_new))
-        day_versions.note({(e.site_id, e.day) for e in fresh}, now=datetime.now(UTC))
+        day_versions.note({(e.site_id, e.day) for e in fresh}, now=clock.now())
         if rows is None:
             names, contexts = NAMES.ids(_names(fresh)), CONTEXTS.ids(_contexts(fresh))
             _insert(_rows(fresh, names, contexts))

@@ -7,17 +7,17 @@ drop, and is the same for both, so that a page cannot probe the rules.
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from analytics.access import throttling
 from analytics.ingest import client_address, intake, payloads, visitors, writer
+from analytics.ingest.group_commit import Busy, Full
 from analytics.ingest.pipeline import Outcome
 from analytics.ingest.writer import Stored, Work
+from krafter import clock, faults, metrics
 from krafter.errors import ApiError, invalid, rate_limited
 from krafter.rendering import encode
 
@@ -95,9 +95,16 @@ def refuse(status: int, message: str, **headers: str) -> Answer:
     return _with_whole_limit(_error(status, message, **headers))
 
 
+def away(cause: str) -> Answer:
+    """503; `cause` in a word, for a monitor."""
+    metrics.UNAVAILABLE.labels(cause).inc()
+    return refuse(503, "The event was not stored; retry", **{"Retry-After": "1"})
+
+
 def _failure(error: Exception) -> Answer:
-    if isinstance(error, writer.UNAVAILABLE):
-        return refuse(503, "The event was not stored; retry", **{"Retry-After": "1"})
+    if writer.is_unavailable(error):
+        kind = "busy" if isinstance(error, Busy | Full) else faults.kind(error)
+        return away(kind)
     logger.error("An event could not be stored", exc_info=error)
     return refuse(500, "Internal error")
 
@@ -140,6 +147,8 @@ class _Request:
         if not limit or not work.caller:
             return self._answer(stored.are_new)
         left = throttling.quota(limit, stored.used, work.minute)
+        if left.is_spent:
+            metrics.LIMITED.labels("collect").inc()
         answer = _spent(left) if left.is_spent else self._answer(stored.are_new)
         return answer._replace(headers=answer.headers | left.headers)
 
@@ -152,7 +161,7 @@ def _take(
     All events of a body share one answer.
     """
     try:
-        taken = intake.take(body, environ, now=datetime.now(UTC))
+        taken = intake.take(body, environ, now=clock.now())
     except payloads.Malformed:
         malformed = _error(400, "Malformed JSON")
         return (), lambda are_new: malformed
@@ -165,7 +174,7 @@ def _take(
 
 
 def _spent(left: throttling.Quota) -> Answer:
-    seconds = max(1, left.reset - int(time.time()))
+    seconds = max(1, left.reset - int(clock.timestamp()))
     body = encode(rate_limited(seconds))
     return Answer(429, {**_JSON, "Retry-After": str(seconds)}, body)
 

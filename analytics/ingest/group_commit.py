@@ -44,12 +44,14 @@ LATER = Later()
 class _Ticket(Generic[_Item, _Answer]):
     """An item and who waits for its answer: a coroutine's future, or a thread."""
 
-    __slots__ = ("answer", "error", "item", "since", "waiter")
+    __slots__ = ("answer", "error", "is_abandoned", "item", "since", "waiter")
 
     def __init__(self, item: _Item, waiter: Any) -> None:
         self.item = item
         self.waiter = waiter
         self.since = monotonic()
+        # Its answer would reach nobody.
+        self.is_abandoned = False
         self.answer: _Answer | None = None
         self.error: BaseException | None = None
 
@@ -73,6 +75,10 @@ class GroupCommit(Generic[_Item, _Answer]):
     wait. `divide(error, items)` says which parts of a failed batch to try again,
     each on its own; no parts: the error is the answer to all of them. `idle()`
     is called in the writing thread when there is nothing to do.
+
+    `max_wait`: how long an item may be put off, in seconds; `max_answer`: after
+    which whoever submitted it is told Busy, in any case. Whether it is stored
+    then is not known, if `write` has begun.
     """
 
     def __init__(
@@ -85,6 +91,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         max_pending: int,
         max_batch: int,
         max_wait: float,
+        max_answer: float,
     ) -> None:
         self._write = write
         self._apart = apart
@@ -93,6 +100,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         self._max_pending = max_pending
         self._max_batch = max_batch
         self._max_wait = max_wait
+        self._max_answer = max_answer
         self._pending: _Queue[_Item, _Answer] = SimpleQueue()
         self._waiting: _Queue[_Item, _Answer] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -131,15 +139,20 @@ class GroupCommit(Generic[_Item, _Answer]):
         # A bare lock, taken at once: half the cost of an Event.
         woken.acquire()
         ticket = self._put(item, woken)
-        woken.acquire()
+        if not woken.acquire(timeout=self._max_answer):
+            ticket.is_abandoned = True
+            raise Busy
         if ticket.error is not None:
             raise ticket.error
         return ticket.answer  # type: ignore[return-value]
 
     def post(self, item: _Item) -> "asyncio.Future[_Answer]":
-        """For coroutines: a future of the item's answer. Raises Full."""
-        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._put(item, future)
+        """For coroutines: a future of the item's answer, or Busy. Raises Full."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Answer] = loop.create_future()
+        ticket = self._put(item, future)
+        end = loop.call_later(self._max_answer, _give_up, ticket)
+        future.add_done_callback(lambda _: end.cancel())
         return future
 
     def _put(self, item: _Item, waiter: Any) -> _Ticket[_Item, _Answer]:
@@ -166,7 +179,9 @@ class GroupCommit(Generic[_Item, _Answer]):
             ticket = queue.get()
         batch: list[_Ticket[_Item, _Answer]] = []
         while ticket is not None:
-            batch.append(ticket)
+            # Who was told that it was not stored may send it again.
+            if not ticket.is_abandoned:
+                batch.append(ticket)
             if len(batch) >= self._max_batch:
                 break
             try:
@@ -235,6 +250,12 @@ class GroupCommit(Generic[_Item, _Answer]):
         tickets = {id(ticket.item): ticket for ticket in batch}
         for part in parts:
             self._settle([tickets[id(item)] for item in part], wait, later)
+
+
+def _give_up(ticket: _Ticket[Any, Any]) -> None:
+    if not ticket.waiter.done():
+        ticket.is_abandoned = True
+        ticket.waiter.set_exception(Busy())
 
 
 def _wake(tickets: Sequence[_Ticket[Any, Any]]) -> None:

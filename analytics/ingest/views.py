@@ -1,12 +1,12 @@
 """The API of events, the tracker's script, and `POST /collect` under Django."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +21,7 @@ from analytics.ingest.serializers import EventQuerySerializer
 from analytics.ingest.writer import Work, store
 from analytics.models import Event, Site
 from analytics.questions.event_pages import event_page
+from krafter import clock, metrics
 from krafter.caching import accepts_gzip
 from krafter.errors import Invalid, Unavailable, malformed
 from krafter.parsing import Lines, LinesParser, RawJSONParser
@@ -65,6 +66,9 @@ class EventViewSet(ContractViewSet[Event]):
         if is_batch or HEADER in request.headers:
             with transaction.atomic():
                 outcomes = _store(items, site, events.append)
+            told = Counter(outcome.status for outcome in outcomes)
+            metrics.ACCEPTED.inc(told["accepted"])
+            metrics.DUPLICATES.inc(told["duplicate"])
         else:
             outcomes = _store(items, site, _append_with_others)
         if not is_batch and outcomes[0].details:
@@ -87,7 +91,7 @@ def _store(
 ) -> list[EventOutcome]:
     """Store what is right among the items, and say of each what became of it."""
     outcomes, accepted, refunds = [], [], []
-    now = timezone.now()
+    now = clock.now()
     for item in items:
         outcome = EventOutcome("rejected")
         try:

@@ -8,15 +8,17 @@ user agent can be recovered from what is stored.
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from secrets import token_bytes
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Min
 
 from analytics.ingest import client_address
 from analytics.models import Salt, Site
+from krafter import clock, metrics
 
 # Of the 48 hours that were promised, one is left to whoever destroys it
 # (`analytics.housekeeping`, every hour).
@@ -70,7 +72,7 @@ class _Remember:
 
 
 def _salt(zone: str, day: date) -> bytes:
-    now = datetime.now(UTC)
+    now = clock.now()
     cached = _salts.get((zone, day))
     if cached is not None and now - cached[1] < SALT_LIFETIME:
         return cached[0]
@@ -96,11 +98,17 @@ def _salt(zone: str, day: date) -> bytes:
 
 def purge_salts() -> int:
     """Destroy the salts whose time is over, here and in the table."""
-    expired = datetime.now(UTC) - SALT_LIFETIME
+    if not clock.is_steady():
+        # A glitch of the clock would destroy those of today.
+        return 0
+    expired = clock.now() - SALT_LIFETIME
     for key, (_, created_at) in list(_salts.items()):
         if created_at <= expired:
             _salts.pop(key, None)
-    return Salt.objects.filter(created_at__lte=expired).delete()[0]
+    destroyed = Salt.objects.filter(created_at__lte=expired).delete()[0]
+    oldest = Salt.objects.aggregate(Min("created_at"))["created_at__min"]
+    metrics.OLDEST_SALT.set(oldest.timestamp() if oldest else 0)
+    return destroyed
 
 
 def forget() -> None:

@@ -8,7 +8,6 @@ The lock of a site delays nobody but the site: it is taken without waiting, and
 what is of a site whose lock somebody holds is left to a second thread.
 """
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import compress, islice
@@ -16,33 +15,24 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from django.conf import settings
-from django.db import (
-    InterfaceError,
-    OperationalError,
-    close_old_connections,
-    transaction,
-)
+from django.db import close_old_connections, transaction
 
 from analytics import events
 from analytics.access import throttling
 from analytics.ingest import drops
 from analytics.ingest.group_commit import LATER, Busy, Full, GroupCommit, Later
 from analytics.ingest.pipeline import Dropped
+from krafter import clock, faults, metrics
 
 # How long a statement of a commit may take, and how long one waits for a lock.
 # A site's lock is waited for by the second thread alone, so briefly that several
 # busy sites take turns, and for all in all MAX_WAIT seconds.
-STATEMENT_SECONDS = 5.0
-LOCK_SECONDS = 2.0
+STATEMENT_SECONDS = 2.5
+LOCK_SECONDS = 1.5
 SITE_LOCK_SECONDS = 0.1
-MAX_WAIT = 3.0
-# Of each kind of failure at most one line in so many seconds.
-_SECONDS_BETWEEN_LINES = 6.0
-
-# Raised when nothing was stored, and trying again may help.
-UNAVAILABLE = (Full, Busy, OperationalError, InterfaceError)
-
-logger = logging.getLogger(__name__)
+MAX_WAIT = 2.5
+# After that the answer is 503, whatever the database does.
+MAX_ANSWER = 2.8
 
 
 class Work(NamedTuple):
@@ -80,7 +70,7 @@ class Stored(NamedTuple):
 
 
 def store(submission: Submission) -> Stored:
-    """Return once it is committed. Raises UNAVAILABLE, and its own errors.
+    """Return once it is committed. Raises what `is_unavailable` knows, among others.
 
     Where no writing thread runs (a command, a test) it has its own transaction.
     """
@@ -107,9 +97,10 @@ def _store(
     for a site's lock who holds anything else; limits are locked before drops,
     and both in order, so that no two batches wait for each other.
     """
-    works = [submission.work() for submission in submissions]
-    site_ids = sorted({e.site_id for work in works for e in work.events})
+    began = monotonic()
     try:
+        works = [submission.work() for submission in submissions]
+        site_ids = sorted({e.site_id for work in works for e in work.events})
         with transaction.atomic():
             free = events.take_locks(
                 site_ids,
@@ -118,12 +109,37 @@ def _store(
                 statement_seconds=STATEMENT_SECONDS,
             )
             are_free = [all(e.site_id in free for e in work.events) for work in works]
-            stored = iter(_write(list(compress(works, are_free))))
+            written = list(compress(works, are_free))
+            answers = _write(written)
     except BaseException:
         # Drops a connection that is broken, and gives a good one back.
         close_old_connections()
         raise
+    _note(written, answers, monotonic() - began)
+    stored = iter(answers)
     return [next(stored) if is_free else LATER for is_free in are_free]
+
+
+def _note(works: Sequence[Work], answers: Sequence[Stored], seconds: float) -> None:
+    """Count what was committed, for a monitor."""
+    if not works:
+        return
+    metrics.COMMIT_REQUESTS.observe(len(works))
+    metrics.COMMIT_SECONDS.observe(seconds)
+    metrics.LAST_COMMIT.set(clock.timestamp())
+    are_new = [is_new for stored in answers for is_new in stored.are_new]
+    metrics.ACCEPTED.inc(sum(are_new))
+    metrics.DUPLICATES.inc(len(are_new) - sum(are_new))
+    limit = settings.RATE_LIMIT_COLLECT
+    rules = Counter(
+        outcome.rule
+        for work, stored in zip(works, answers, strict=True)
+        if not work.caller or stored.used <= limit
+        for outcome in work.outcomes
+        if isinstance(outcome, Dropped)
+    )
+    for rule, number in rules.items():
+        metrics.DROPPED.labels(rule).inc(number)
 
 
 def _write(works: Sequence[Work]) -> list[Stored]:
@@ -173,40 +189,20 @@ def _divide(error: Exception, submissions: list[Submission]) -> list[list[Submis
     site's items all share what it says of locks and time, and the rest is traced
     to the item that causes it.
     """
-    if not _concerns_all(error):
+    if not faults.concerns_all(error):
         if len(parts := _apart(submissions)) > 1:
             return parts
-        if len(submissions) > 1 and not isinstance(error, UNAVAILABLE):
+        if len(submissions) > 1 and not is_unavailable(error):
             half = len(submissions) // 2
             return [submissions[:half], submissions[half:]]
-    if isinstance(error, UNAVAILABLE):
-        _tell(error, len(submissions))
+    if faults.is_unavailable(error):
+        faults.report(error)
     return []
 
 
-# A connection pooler, resources, an administrator's intervention, a read-only
-# database. Not 08006: our own lost connection has no state, so this is another
-# machine's, which a distributed PostgreSQL has for some of the sites.
-_OF_ALL = ("08P", "53", "57P", "25006")
-
-
-def _concerns_all(error: Exception) -> bool:
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state.startswith(_OF_ALL)
-
-
-_told: dict[str, float] = {}
-
-
-def _tell(error: Exception, number: int) -> None:
-    """Log a failure of the store, unless its like was logged just now."""
-    cause = str(error).partition("\n")[0] or type(error).__name__
-    kind = getattr(error.__cause__, "sqlstate", None) or type(error).__name__
-    if monotonic() - _told.get(kind, -_SECONDS_BETWEEN_LINES) >= _SECONDS_BETWEEN_LINES:
-        _told[kind] = monotonic()
-        logger.error("%d requests were not stored: %s", number, cause)
+def is_unavailable(error: BaseException) -> bool:
+    """Whether nothing was stored, and trying again may help."""
+    return isinstance(error, Full | Busy) or faults.is_unavailable(error)
 
 
 commits = GroupCommit[Submission, Stored](
@@ -221,4 +217,5 @@ commits = GroupCommit[Submission, Stored](
     max_pending=10_000,
     max_batch=1_000,
     max_wait=MAX_WAIT,
+    max_answer=MAX_ANSWER,
 )

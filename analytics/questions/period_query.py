@@ -9,11 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
-from django.utils import timezone
 from rest_framework import serializers
 
 from analytics.models import Site
 from analytics.questions import periods
+from krafter import clock
 from krafter.errors import Invalid
 from krafter.fields import DayField, Fields, StrictSerializer
 
@@ -39,7 +39,7 @@ class DaysAnswer(msgspec.Struct):
 
 
 def today(site: Site, now: datetime | None = None) -> date:
-    return (now or timezone.now()).astimezone(site.zone).date()
+    return (now or clock.now()).astimezone(site.zone).date()
 
 
 def days(site: Site, validated: Mapping[str, Any]) -> periods.Days:

@@ -22,6 +22,10 @@ class Days(NamedTuple):
     first: date
     last: date
 
+    @property
+    def length(self) -> int:
+        return (self.last - self.first).days + 1
+
 
 def each_day(days: Days) -> Iterator[date]:
     for number in range((days.last - days.first).days + 1):

@@ -12,6 +12,7 @@ from analytics.events.months import Month, Versions
 from analytics.events.statements import Compiled, as_day
 from analytics.models import SiteMonth
 from analytics.questions.periods import Days
+from krafter import faults
 
 # What is kept of a day: its version, then these.
 _VISITORS, _TRAFFIC = 1, 3
@@ -85,12 +86,13 @@ class SiteMonths:
                     days=months.pack(days),
                 )
             )
-        SiteMonth.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["site", "month"],
-            update_fields=["version", "counted", "days"],
-        )
+        with faults.unwritten():
+            SiteMonth.objects.bulk_create(
+                rows,
+                update_conflicts=True,
+                unique_fields=["site", "month"],
+                update_fields=["version", "counted", "days"],
+            )
 
     def traffic(self) -> dict[date, Traffic]:
         """The traffic of the days that had any, once none lacks it."""

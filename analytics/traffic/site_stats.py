@@ -12,6 +12,7 @@ from analytics.questions.period_query import DaysAnswer
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
 from analytics.traffic.site_months import SiteMonths
+from krafter import metrics
 
 DIMENSIONS = (
     "path",
@@ -133,6 +134,7 @@ def count_missing(
     """
     standing = events.standing(past.site_id, closed=days, kept=past.statement())
     missing = past.read(standing, visits=visits)
+    metrics.count_days(days.length, len(missing))
     if not missing:
         return
     with closed_days.in_budget(budget):

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +13,7 @@ from analytics.questions.filters import where
 from analytics.questions.period_query import PeriodQuerySerializer, days
 from analytics.traffic import openapi, site_stats
 from analytics.traffic.serializers import SiteStatsQuerySerializer
+from krafter import clock
 from krafter.views import ContractViewSet, check_parameters, query
 
 
@@ -36,7 +36,7 @@ class SiteStatsViewSet(ContractViewSet[Site]):
     def realtime(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         check_parameters(request, ())
-        return Response(site_stats.realtime(site.pk, timezone.now()))
+        return Response(site_stats.realtime(site.pk, clock.now()))
 
     def drops(self, request: Request, key: str) -> Response:
         site = site_for(request, key)

@@ -6,7 +6,7 @@ them at a time; the command `rollup` does it for cron, and for a longer past.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -17,6 +17,7 @@ from analytics.questions.periods import Days
 from analytics.traffic import site_stats
 from analytics.traffic.site_months import SiteMonths
 from goals.counting import stats
+from krafter import clock
 
 # The longest of the periods that have a name, 12mo, and the day it begins on.
 DAYS_BACK = 366
@@ -25,7 +26,7 @@ _LOCK_CLASS, _LOCK = 0x6B72, -1  # beside the numbers of sites in `events.writin
 
 def count_all_ahead() -> None:
     """Count what is missing of the last year, of each site and of its goals."""
-    if not settings.COUNT_AHEAD:
+    if not settings.COUNT_AHEAD or not clock.is_steady():
         return
     with _alone() as is_alone:
         if is_alone:
@@ -35,7 +36,7 @@ def count_all_ahead() -> None:
 
 def last_days(number: int) -> Days:
     """The last so many days that are closed."""
-    last = events.last_closed(datetime.now(UTC))
+    last = events.last_closed(clock.now())
     return Days(last - timedelta(days=number - 1), last)
 
 

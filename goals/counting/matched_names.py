@@ -18,6 +18,7 @@ from analytics.events.closed_days import BUDGET_SECONDS
 from analytics.recent import Recent
 from goals.matching import Rule, matching_rules
 from goals.models import RuleNames
+from krafter import faults
 from krafter.errors import Unavailable
 
 # Ids remembered for all rules together, 8 bytes each.
@@ -181,13 +182,14 @@ def _keep(site_id: int, known: Mapping[Rule, Names]) -> None:
                 )
                 names.kept_names = names.looked_at
             worth.append(row)
-    RuleNames.objects.bulk_create(
-        sorted(worth, key=lambda row: bytes(row.rule)),
-        batch_size=100,
-        update_conflicts=True,
-        unique_fields=["site", "rule"],
-        update_fields=["seen", "ids"],
-    )
+    with faults.unwritten():
+        RuleNames.objects.bulk_create(
+            sorted(worth, key=lambda row: bytes(row.rule)),
+            batch_size=100,
+            update_conflicts=True,
+            unique_fields=["site", "rule"],
+            update_fields=["seen", "ids"],
+        )
 
 
 def forget() -> None:

@@ -21,6 +21,7 @@ from analytics.events.statements import Compiled
 from analytics.questions.periods import Days
 from goals.matching import Rule
 from goals.models import GoalMonth
+from krafter import faults
 
 # Of so many rules the days of every month are read at once.
 _FEW_RULES = 50
@@ -204,16 +205,17 @@ class RuleMonths:
                         days[number] = [version, *_packed(of_day or NOTHING)]
                 self._apart[rule, month] = Month(apart.counted | mask, days)
                 rows.append(self._row(rule, month))
-        GoalMonth.objects.bulk_create(
-            # In one order, so that two who keep cannot wait for each other.
-            sorted(rows, key=lambda row: (bytes(row.rule), row.month)),
-            batch_size=1_000,
-            update_conflicts=True,
-            unique_fields=["site", "rule", "month"],
-            update_fields=[
-                *("version", "counted", "days", "conversions", "uniques", "amounts")
-            ],
-        )
+        with faults.unwritten():
+            GoalMonth.objects.bulk_create(
+                # In one order, so that two who keep cannot wait for each other.
+                sorted(rows, key=lambda row: (bytes(row.rule), row.month)),
+                batch_size=1_000,
+                update_conflicts=True,
+                unique_fields=["site", "rule", "month"],
+                update_fields=[
+                    *("version", "counted", "days", "conversions", "uniques", "amounts")
+                ],
+            )
 
     def _row(self, rule: Rule, month: date) -> GoalMonth:
         counted, days = self._apart[rule, month]
@@ -284,6 +286,32 @@ class RuleMonths:
                 Counts(conversions, uniques), {**at_home, **amounts}
             )
         return found
+
+
+def days_of(row: GoalMonth, versions: Versions) -> ByDay:
+    """What a row has of each day that is counted and valid, zeros included."""
+    counted, days = months.unpack(
+        row.month, row.version, row.counted, bytes(row.days), versions
+    )
+    return {
+        row.month.replace(day=number): (
+            _unpacked(days[number][1:]) if number in days else NOTHING
+        )
+        for number in months.numbers(counted)
+    }
+
+
+def has_right_sums(row: GoalMonth) -> bool:
+    """Whether the sums of a row are those of its days."""
+    # Under its own version every day of a row is valid.
+    versions = Versions({row.month: row.version})
+    _, days = months.unpack(
+        row.month, row.version, row.counted, bytes(row.days), versions
+    )
+    total = _total(_unpacked(numbers) for _, *numbers in days.values())
+    return total == DayCount(
+        Counts(row.conversions, row.uniques), _sums(row.amounts or {})
+    )
 
 
 def as_month(column: date | str) -> date:

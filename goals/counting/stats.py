@@ -18,6 +18,7 @@ from goals.matching import Rule
 from goals.models import Goal
 from goals.money import conversion
 from goals.money.pricing import pricer
+from krafter import metrics
 
 Where = tuple[events.Where, ...]
 
@@ -93,6 +94,8 @@ def counted(
         refunds=bool(priced),
     )
     missing = past.read(standing) if past else []
+    if closed is not None:
+        metrics.count_days(closed.length, len(missing))
     today = OpenDays(site_id, rules, standing.ends)
     if names and standing.names is not None:
         matched_names.look_at(site_id, names, standing.names)

@@ -18,7 +18,12 @@ class Store:
         self.locked = set()
         self.is_free = threading.Event()
         self.is_free.set()
-        values = {"max_pending": 100, "max_batch": 10, "max_wait": 0.3} | options
+        values = {
+            "max_pending": 100,
+            "max_batch": 10,
+            "max_wait": 0.3,
+            "max_answer": 10.0,
+        } | options
         self.commits = GroupCommit(
             self.write,
             apart=lambda items: [[item] for item in items],

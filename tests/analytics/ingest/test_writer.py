@@ -16,6 +16,7 @@ from analytics.ingest import writer
 from analytics.ingest.group_commit import Busy
 from analytics.ingest.pipeline import Dropped
 from analytics.models import Event, RateWindow
+from krafter import faults
 from tests.factories import SiteFactory
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -190,4 +191,4 @@ def test_events_of_one_request_share_its_use_of_the_limit(site, settings):
 def test_error_without_a_state_or_of_the_server_concerns_all(cause, is_of_all):
     error = OperationalError("x")
     error.__cause__ = cause
-    assert writer._concerns_all(error) is is_of_all
+    assert faults.concerns_all(error) is is_of_all
