@@ -22,10 +22,11 @@ from krafter.errors import Unavailable
 
 # What a request may spend on days that nobody has counted yet.
 BUDGET_SECONDS = 5.0
-# Days counted in one statement: doubled while that takes less than this, or
-# while most of its time is not that of its days.
+# Days counted in one statement: four times as many while that takes less than
+# this, or while most of its time is not that of its days.
 _QUICK_SECONDS = 0.25
-_MOSTLY = 1.5
+_MOSTLY = 2.5
+_FASTER = 4
 # Events may come 24 hours ahead, to a site 14 hours ahead of UTC.
 _AHEAD = timedelta(hours=24 + 14)
 _DAY = timedelta(days=1)
@@ -90,9 +91,9 @@ def stretches(
         took = time.monotonic() - began
         # A statement about many names has its price before it sees a day: what
         # more days would add decides, and what time is left.
-        is_cheap = took < max(_QUICK_SECONDS, _MOSTLY * took_before)
-        if is_cheap and time.monotonic() + 2 * took < end:
-            wanted *= 2
+        is_cheap = took < max(_QUICK_SECONDS, _MOSTLY * (took_before or took))
+        if is_cheap and time.monotonic() + _FASTER * took < end:
+            wanted *= _FASTER
         else:
             wanted = max(wanted // 2, 1)
         took_before = took
