@@ -39,5 +39,5 @@ def test_each_dependency_is_pinned():
     assert pinned >= ASKED_FOR
 
 
-def test_extras_are_the_drivers():
-    assert set(EXTRAS) == {"postgres", "redis"}
+def test_extras_are_the_drivers_and_sentry():
+    assert set(EXTRAS) == {"postgres", "redis", "sentry"}
