@@ -119,7 +119,11 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
     os.environ["WORKERS"] = str(workers)
     # A process of its own: its sentence is on stderr by now.
-    checked = subprocess.run([sys.executable, "-m", "krafter.startup"])
+    checked = subprocess.run(
+        [sys.executable, "-P", "-m", "krafter.startup"],
+        # The modules of this process, and none of the current folder.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
     if checked.returncode:
         sys.exit(checked.returncode)
     with _numbers_of_workers() as folder:

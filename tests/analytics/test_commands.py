@@ -187,12 +187,17 @@ def test_server_finishes_what_it_began_before_it_ends(tmp_path):
         "RATE_LIMIT_COLLECT": "0",
         "GRANIAN_LOG_ACCESS_ENABLED": "true",
     }
+    manage = [sys.executable, installation.ROOT / "manage.py"]
+    environment = {**os.environ, **variables}
+    subprocess.run(
+        [*manage, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL
+    )
     # A file of the current folder never stands in for a module.
     (tmp_path / "random.py").write_text("raise SystemExit('imported')")
     server = subprocess.Popen(
-        [sys.executable, installation.ROOT / "manage.py", "serve"],
+        [*manage, "serve"],
         cwd=tmp_path,
-        env={**os.environ, **variables},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
