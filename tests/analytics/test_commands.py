@@ -187,7 +187,7 @@ def test_server_finishes_what_it_began_before_it_ends(tmp_path):
         "RATE_LIMIT_COLLECT": "0",
         "GRANIAN_LOG_ACCESS_ENABLED": "true",
     }
-    manage = [sys.executable, installation.ROOT / "manage.py"]
+    manage = [sys.executable, str(installation.ROOT / "manage.py")]
     environment = {**os.environ, **variables}
     subprocess.run(
         [*manage, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL
