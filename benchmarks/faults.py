@@ -7,7 +7,7 @@ that each is told once whether it was stored; others ask the API, open the admin
 login and fetch the script. In the end each event that was acknowledged must be there
 once, and the stats of a goal must be what a recount finds. All servers are real, run
 here, and listen on 127.0.0.1. It fails if something was lost, doubled, miscounted,
-answered 500 or late. `--short` is for CI: some faults, once each.
+answered 500 or late. `--short`: some faults, once each.
 """
 
 import argparse
@@ -366,7 +366,7 @@ _SHORT = ("stopped", "frozen", "read only", "flapping", "clock 70 minutes behind
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="for CI, in two minutes")
+    parser.add_argument("--short", action="store_true", help="some faults, once each")
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--only", help="names of faults, with commas between")
     options = parser.parse_args()
