@@ -3,37 +3,48 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
-COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --all-extras
+COMPILE := $(BIN)/uv pip compile --quiet $(ARGS)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 # In place of a DATABASE_URL of the shell: the first half of the tests is SQLite's.
 ON_SQLITE := env -u DATABASE_URL
 ON_POSTGRES := $(BIN)/python -m tests.postgres --
 # What one process has left over, the other takes.
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# What the pages of /docs are made of.
+DOCUMENTS := $(shell find docs -type f -not -path '*/__pycache__/*') goals/static/goals/pages.css pyproject.toml
 
 # The two halves of the tests would fight over the processors under make -j.
 .NOTPARALLEL:
-.PHONY: help setup run test test-sqlite test-postgres test-partitioned coverage format lint fmt
-.PHONY: types imports django schema release contract package pythons gates check lock clean
+.PHONY: help setup docs run test test-sqlite test-postgres test-partitioned coverage format lint
+.PHONY: fmt types imports django schema release contract package pythons gates check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
-# What running needs, and with it what developing needs: a stamp each.
+# What running needs, the documentation, and what developing needs: a stamp each.
 .venv/.runs: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(INSTALL) -r requirements.txt
 	@touch $@
-setup: .venv/.installed ## make the virtual environment, with the tools of developers
-.venv/.installed: .venv/.runs requirements-dev.txt
+.venv/.documents: .venv/.runs requirements-docs.txt
+	$(INSTALL) -r requirements-docs.txt
+	@touch $@
+setup: .venv/.installed build/.docs ## make the virtual environment, with the tools of developers
+.venv/.installed: .venv/.documents requirements-dev.txt
 	$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
-run: .venv/.runs ## serve on PORT (8000)
+docs: build/.docs ## the pages of /docs, out of the folder docs
+build/.docs: .venv/.documents $(DOCUMENTS)
+	$(BIN)/python -m docs.site
+	@touch $@
+
+DEMO_VISITS ?= 1
+run: .venv/.runs build/.docs ## serve on PORT (8000); DEMO_VISITS=0: no visits of the demo come
 	$(MANAGE) migrate --verbosity 0
 	$(MANAGE) first_run
-	$(MANAGE) serve $(ARGS)
+	DEMO_VISITS=$(DEMO_VISITS) $(MANAGE) serve $(ARGS)
 
 test: test-sqlite test-postgres ## all tests, on SQLite and on a throw-away PostgreSQL
 test-sqlite: setup
@@ -69,7 +80,7 @@ release: schema ## keep the contract of this version, for `make contract` to com
 	cp docs/openapi.yaml docs/contract-$$($(MANAGE) --version | cut -d' ' -f2).yaml
 
 contract: setup ## the API against its OpenAPI document: fuzzing, generated clients
-	$(BIN)/python -m tests.contract
+	$(BIN)/python -m tests.contract $(ARGS)
 
 OTHER_PYTHONS ?= 3.12 3.13
 package: setup ## build the wheel; install and use it on each Python there is
@@ -81,9 +92,11 @@ gates: format lint imports django types ## everything but the tests, fastest fir
 check: gates test ## everything
 
 lock: setup ## pin what pyproject.toml and requirements-dev.in ask for
-	$(COMPILE) $(ARGS) -o requirements.txt
-	$(COMPILE) $(ARGS) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --all-extras -o requirements.txt
+	$(COMPILE) --group docs -c requirements.txt -o requirements-docs.txt
+	$(COMPILE) pyproject.toml --all-extras requirements-dev.in \
+		-c requirements.txt -c requirements-docs.txt -o requirements-dev.txt
 
 clean: ## remove what can be made again; data/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

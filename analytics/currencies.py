@@ -11,6 +11,10 @@ EXPONENTS: dict[str, int] = {
     if currency.entities and currency.subunit_exp is not None
 }
 
+# In the OpenAPI document codes are texts, not a list: a client that was made before
+# a code came would not read an answer with it.
+CODE = "^[A-Z]{3}$"
+
 
 def _end(currency: Currency) -> tuple[int, int]:
     """The month in which a currency was withdrawn; December of a bare year."""

@@ -7,15 +7,23 @@ it in several processes is harmless.
 import logging
 import threading
 from collections.abc import Callable
+from itertools import count
 from time import sleep
 from typing import NamedTuple
 
 from django.db import connection
 
-from analytics.access import idempotency, throttling
-from analytics.ingest import visitors
+from analytics import rewriting
+from analytics.access import audit, idempotency, throttling
+from analytics.ingest import salts, visitors
+from analytics.people import sessions
+from krafter import faults
 
-INTERVAL_SECONDS = 60 * 60
+# No row outlives its time by more: salts have an hour, counts of limits are worth
+# nothing once their minute is over, and a flood of addresses makes many.
+INTERVAL_SECONDS = 10 * 60
+# The rest is worth it once an hour.
+_ROUNDS_OF_TASKS = 6
 
 # What is done after the deletions: apps that build on this one add theirs.
 tasks: list[Callable[[], None]] = []
@@ -29,24 +37,38 @@ class Destroyed(NamedTuple):
     salts: int
     rate_windows: int
     answers: int
+    audit_entries: int
+    sessions: int
 
 
 def tidy() -> Destroyed:
-    return Destroyed(visitors.purge_salts(), throttling.purge(), idempotency.purge())
+    visitors.forget_clients()
+    destroyed = Destroyed(
+        salts.destroy(),
+        throttling.purge(),
+        idempotency.purge(),
+        audit.purge(),
+        sessions.purge(),
+    )
+    rewriting.empty_log()
+    return destroyed
 
 
 def start() -> None:
-    """Run now and then every hour, in a thread of this process."""
+    """Run now and then every ten minutes, in a thread of this process."""
     threading.Thread(target=_keep_tidy, name="housekeeping", daemon=True).start()
 
 
 def _keep_tidy() -> None:
-    while True:
-        for task in (tidy, *tasks):
+    for number in count():
+        for task in (tidy, *(tasks if number % _ROUNDS_OF_TASKS == 0 else ())):
             try:
                 task()
-            except Exception:
-                # The database may be unavailable. The next run does what is overdue.
-                logger.exception("Housekeeping failed; it runs again in an hour")
+            except Exception as error:
+                # The next run does what is overdue.
+                if faults.is_unavailable(error):
+                    faults.report(error)
+                else:
+                    logger.exception("Housekeeping failed; it runs again later")
         connection.close()
         sleep(INTERVAL_SECONDS)

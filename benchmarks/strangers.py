@@ -1,17 +1,23 @@
 """What a stranger can do to everybody else, as times of the others' requests.
 
-    python -m benchmarks.strangers [attack ...] [--checkout FOLDER]
+    python -m benchmarks.strangers [attack ...] [--behind nginx] [--checkout FOLDER]
 
 Each attack is made on a new server with SQLite, `manage.py serve` with its
 defaults, from addresses of the loopback range. While it lasts a visitor loads the
 script, sends an event and a program asks the API, each every 50 ms: shown are
-the slowest of their answers in seconds (GIVEN_UP: none), and what became of the
-attack. `--checkout`: another checkout of this project, such as
-`git worktree add ../before COMMIT`, to compare with.
+the slowest of their answers in seconds (GIVEN_UP: none) before, during and after,
+and what became of the attack. It fails if an answer took longer than MAX_SECONDS
+while the attack lasted, or if what is limited went through. All take about four
+minutes, one about 40 seconds.
+
+`--behind`: attack and visitors go through the shipped configuration of nginx or Caddy.
+`--checkout`: another checkout of this project, such as `git worktree add ../before
+COMMIT`, to compare with.
 """
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import resource
@@ -22,18 +28,19 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.ingest import COLLECT, MAKE_SITE
-from benchmarks.servers import ROOT, free_port
+from benchmarks.proxies import HOST, PROXIES, Proxy
+from benchmarks.servers import ROOT, START_SECONDS, free_port
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 GIVEN_UP = 10.0
 SECONDS = 6.0
+MAX_SECONDS = 0.2
 EVENT = b'{"site":"sk_abc123def456","type":"pageview","url":"https://example.com/"}'
 API = "/api/v1/analytics/sites"
 
@@ -43,12 +50,15 @@ class Service:
 
     def __init__(self, checkout: Path, folder: str, **settings: str) -> None:
         self.port = free_port()
+        # That the attack and the visitors go through.
+        self.proxy: Proxy | None = None
         self._checkout = checkout
         self._environment = {
             **os.environ,
             "DATABASE_URL": f"sqlite:///{folder}/krafter.sqlite3",
             "DATA_DIR": folder,
             "PORT": str(self.port),
+            "ALLOWED_HOSTS": f"127.0.0.1,localhost,{HOST}",
             "RATE_LIMIT_COLLECT": str(10**6),
             "RATE_LIMIT_API": str(10**6),
             **settings,
@@ -63,9 +73,11 @@ class Service:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for _ in range(300):
-            if self.ask("/a.js") < GIVEN_UP:
-                break
+        deadline = time.monotonic() + START_SECONDS
+        while self.ask("/a.js") >= GIVEN_UP:
+            if time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError("the server did not answer")
             time.sleep(0.1)
         self.ask(COLLECT, EVENT)
         self.ask(API)
@@ -82,18 +94,32 @@ class Service:
 
     def ask(self, path: str, body: bytes | None = None) -> float:
         """How long a good answer takes; GIVEN_UP if none comes."""
-        headers = {"User-Agent": AGENT, "Authorization": f"Bearer {self.key}"}
-        url = f"http://127.0.0.1:{self.port}{path}"
         begun = time.perf_counter()
         try:
-            request = urllib.request.Request(url, body, headers)
-            with urllib.request.urlopen(request, timeout=GIVEN_UP) as answer:
-                answer.read()
-        except (OSError, urllib.error.URLError):
+            status = self.status(path, body)
+        except (OSError, http.client.HTTPException):
             return GIVEN_UP
-        return time.perf_counter() - begun
+        return time.perf_counter() - begun if status < 400 else GIVEN_UP
+
+    def status(
+        self, path: str, body: bytes | None = None, key: str | None = None
+    ) -> int:
+        """The status of an answer, which is read."""
+        headers = {"User-Agent": AGENT, "Authorization": f"Bearer {key or self.key}"}
+        connection = http.client.HTTPConnection(
+            HOST if self.proxy else f"127.0.0.1:{self.port}", timeout=GIVEN_UP
+        )
+        with contextlib.closing(connection):
+            connection.sock = self.connect()
+            connection.request("POST" if body else "GET", path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        """To the proxy, if there is one."""
+        if self.proxy:
+            return self.proxy.connect(source)
         return socket.create_connection(
             ("127.0.0.1", self.port), timeout=GIVEN_UP, source_address=(source, 0)
         )
@@ -182,10 +208,8 @@ def unread_answers(service: Service) -> Connections:
     """64 long answers of which nobody reads more than a few kilobytes."""
     clients = []
     for number in range(64):
-        client = socket.socket()
+        client = service.connect(f"127.0.0.{10 + number % 50}")
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        client.bind((f"127.0.0.{10 + number % 50}", 0))
-        client.connect(("127.0.0.1", service.port))
         client.sendall(
             b"GET /static/admin/css/base.css HTTP/1.1\r\nHost: x\r\n\r\n" * 9
         )
@@ -218,18 +242,133 @@ ATTACKS: dict[str, Callable[[Service], Connections]] = {
 }
 
 
+# Attacks by requests that are complete, but many
+
+
+class Flood(NamedTuple):
+    """`send` makes the requests, and tells how many got through of `most`."""
+
+    send: Callable[[Service], int]
+    most: int
+    settings: dict[str, str]
+
+
+def claimed_addresses(service: Service) -> int:
+    """300 events of one client, through a trusted proxy, that claim 300 addresses."""
+    accepted = 0
+    for number in range(300):
+        claims = "" if service.proxy else "X-Forwarded-For: 198.51.100.7\r\n"
+        claims += "".join(
+            f"{name}: 203.0.{number // 250}.{number % 250}\r\n"
+            for name in ("X_Forwarded_For", "X-Forwarded_For", "X-Real-IP")
+        )
+        status = _told(service, "127.0.0.2", claims, EVENT)
+        accepted += status == 202
+    return accepted
+
+
+def new_names(service: Service) -> int:
+    """3,000 pages that nobody has seen before; how many are in the dictionary."""
+
+    def send(first: int) -> None:
+        for number in range(first, 3_000, 8):
+            url = f'"https://example.com/{number}"'
+            body = EVENT.replace(b'"https://example.com/"', url.encode())
+            _told(service, f"127.0.0.{10 + first}", "", body)
+
+    threads = [threading.Thread(target=send, args=(first,)) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    count = "from analytics.models import EventName; print(EventName.objects.count())"
+    return int(service.manage("shell", "-v0", "-c", count))
+
+
+def guessed_keys(service: Service) -> int:
+    """200 API keys that do not exist, of one address; how many were looked up."""
+    statuses = [service.status(API, key=f"kr_live_{n:043}") for n in range(200)]
+    return statuses.count(401)
+
+
+def guessed_passwords(service: Service) -> int:
+    """60 attempts to sign in; how many passwords were looked at."""
+    looked_at = 0
+    body = b"username=admin&password=wrong&csrfmiddlewaretoken=" + b"x" * 32
+    claims = f"Cookie: csrftoken={'x' * 32}\r\n"
+    for _ in range(60):
+        status = _told(service, "127.0.0.30", claims, body, path="/admin/login/")
+        looked_at += status == 200
+    return looked_at
+
+
+def _told(
+    service: Service, source: str, headers: str, body: bytes, path: str = COLLECT
+) -> int:
+    """The status of a request, whose headers are sent as they are."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: {AGENT}\r\n{headers}"
+        f"Referer: https://{HOST}/\r\nConnection: close\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    try:
+        with service.connect(source) as client:
+            client.sendall(head.encode() + body)
+            return int(client.recv(64).split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+FLOODS = {
+    "claimed_addresses": Flood(
+        claimed_addresses, 100, {"RATE_LIMIT_COLLECT": "50", "IPV6_PREFIX": "64"}
+    ),
+    # The page of the visitor, and `(other)`.
+    "new_names": Flood(new_names, 502, {"MAX_NEW_PATHS": "500"}),
+    # The limit is of a minute, of which the attack may see two.
+    "guessed_keys": Flood(guessed_keys, 40, {}),
+    "guessed_passwords": Flood(guessed_passwords, 20, {}),
+}
+
+
 @contextlib.contextmanager
-def serving(checkout: Path) -> Iterator[Service]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        service = Service(checkout, folder)
-        try:
-            yield service
-        finally:
-            service.stop()
+def serving(checkout: Path, behind: str | None, **settings: str) -> Iterator[Service]:
+    trusted = "127.0.0.1" if behind else "127.0.0.2"
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        )
+        service = Service(checkout, folder, TRUSTED_PROXIES=trusted, **settings)
+        stack.callback(service.stop)
+        if behind:
+            service.proxy = stack.enter_context(
+                PROXIES[behind](f"127.0.0.1:{service.port}", Path(folder))
+            )
+        yield service
 
 
-def measure(checkout: Path, attack: Callable[[Service], Connections]) -> dict[str, Any]:
-    with serving(checkout) as service:
+def measure_flood(checkout: Path, behind: str | None, flood: Flood) -> dict[str, Any]:
+    with serving(checkout, behind, **flood.settings) as service:
+        quiet = _slowest(service, 1.0)
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(flood.send, service)
+            during = _slowest(service, SECONDS)
+            got_through = sending.result()
+        after = _slowest(service, 0.5)
+    return {
+        "quiet": quiet,
+        "during": during,
+        "after": after,
+        "got_through": got_through,
+        "may_get_through": flood.most,
+    }
+
+
+def measure(
+    checkout: Path, behind: str | None, attack: Callable[[Service], Connections]
+) -> dict[str, Any]:
+    with serving(checkout, behind) as service:
         quiet = _slowest(service, 1.0)
         connections: Connections = []
         error = ""
@@ -288,18 +427,42 @@ def _is_open(client: socket.socket) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("attacks", nargs="*", choices=[[], *ATTACKS], default=[])
+    every = [*ATTACKS, *FLOODS]
+    parser.add_argument("attacks", nargs="*", choices=[[], *every], default=[])
+    parser.add_argument("--behind", choices=[*PROXIES])
     parser.add_argument("--checkout", type=Path, default=ROOT)
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 8_192), most))
+    began = time.monotonic()
+    where = options.checkout.resolve(), options.behind
     figures = {}
-    for name in options.attacks or ATTACKS:
-        figures[name] = measure(options.checkout.resolve(), ATTACKS[name])
+    for name in options.attacks or every:
+        if name in FLOODS:
+            figures[name] = measure_flood(*where, FLOODS[name])
+        else:
+            figures[name] = measure(*where, ATTACKS[name])
         print(name)
         for what, value in figures[name].items():
             print(f"  {what:20} {value}", flush=True)
-    print(json.dumps(figures))
+    wrong = [
+        f"{name}: {fault}" for name, row in figures.items() for fault in _wrong(row)
+    ]
+    for sentence in wrong:
+        print(sentence, file=sys.stderr)
+    seconds = round(time.monotonic() - began)
+    print(json.dumps({"seconds": seconds, "attacks": figures, "wrong": wrong}))
+    sys.exit(1 if wrong else 0)
+
+
+def _wrong(row: dict[str, Any]) -> Iterator[str]:
+    for who, seconds in row["during"].items():
+        if seconds > MAX_SECONDS:
+            yield f"{who} took {seconds} s"
+    if row.get("still_open_then"):
+        yield f"{row['still_open_then']} connections were open half a minute later"
+    if row.get("got_through", 0) > row.get("may_get_through", 0):
+        yield f"{row['got_through']} got through"
 
 
 if __name__ == "__main__":

@@ -1,18 +1,32 @@
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesRadioFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
+from analytics import events
+from analytics.access.roles import Deed
+from analytics.admin.deletion import StateFilter
 from analytics.admin.serializer_forms import SerializerForm
 from analytics.admin.site_fields import SiteField, SiteFilter
+from analytics.admin.sites import SiteAdmin
 from analytics.models import Site
-from goals.matching import Rule
+from goals import current
+from goals.admin_numbers import NumbersAdmin
+from goals.current import Current
+from goals.drafts.preview import preview
+from goals.kept_past import refusal
+from goals.matching import Rule, exact_names
 from goals.models import Goal, lacks_room
 from goals.serializers import GoalSerializer
+from krafter.errors import Invalid, Unavailable
+
+_PREVIEW_SECONDS = 2
 
 
 class GoalForm(SerializerForm):
@@ -30,6 +44,19 @@ class GoalForm(SerializerForm):
     )
 
 
+class ChangedGoalForm(GoalForm):
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors:
+            before = Goal.objects.get(pk=self.instance.pk)
+            after = Rule(*(cleaned[field] for field in Rule._fields))
+            if reason := refusal(before.site, before.rule, after):
+                self.add_error(
+                    None, f"{reason} The API changes it with confirm=sealed."
+                )
+        return cleaned
+
+
 class NewGoalForm(GoalForm):
     site = SiteField()
 
@@ -41,7 +68,11 @@ class NewGoalForm(GoalForm):
 
 
 @admin.register(Goal)
-class GoalAdmin(SoftDeleteAdmin):
+class GoalAdmin(NumbersAdmin):
+    audited_as = "goal"
+    team_path = "site__team_id"
+    to_add = to_change = to_delete = Deed.CHANGE_GOALS
+
     list_display = (
         "name",
         "site",
@@ -63,10 +94,11 @@ class GoalAdmin(SoftDeleteAdmin):
     search_fields = ("name", "match_value")
     ordering = ("-created_at", "id")
     _RULE = ("name", "type", "match_type", "match_value", "currency")
+    _RECORD = ("at_present", "created_at", "updated_at", "deleted_at")
     add_fieldsets: Any = ((None, {"fields": ("site", *_RULE)}),)
     fieldsets = (
         (None, {"fields": _RULE}),
-        ("Record", {"fields": ("site", "created_at", "updated_at", "deleted_at")}),
+        ("Record", {"fields": ("site", *_RECORD)}),
     )
 
     what_deleting_does = (
@@ -84,11 +116,24 @@ class GoalAdmin(SoftDeleteAdmin):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        kwargs["form"] = GoalForm if obj else NewGoalForm
+        kwargs["form"] = ChangedGoalForm if obj else NewGoalForm
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
-        return ("site", "created_at", "updated_at", "deleted_at") if obj else ()
+        return ("site", *self._RECORD) if obj else ()
+
+    def current(self, rows: Sequence[Goal]) -> dict[UUID, Current]:
+        of_site: dict[Site, list[Goal]] = {}
+        for goal in rows:
+            of_site.setdefault(goal.site, []).append(goal)
+        found: dict[UUID, Current] = {}
+        for site, goals in of_site.items():
+            found |= current.of_goals(site, goals)
+        return found
+
+    def told_of(self, row: Goal) -> str:
+        rule = f"{row.type} {row.match_type} {row.match_value}"
+        return f"{rule}, of {row.site}; {self.at_present(row)}"
 
     def fields_to_save(self, changed: list[str]) -> list[str]:
         # Fields that are validated together are saved together. Otherwise a
@@ -97,8 +142,53 @@ class GoalAdmin(SoftDeleteAdmin):
         rule = set(Rule._fields)
         return [*changed, *(rule if rule & set(changed) else ()), "updated_at"]
 
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            events.reserve(obj.site_id, exact_names([obj.rule]))
+        if not change or set(Rule._fields) & set(form.changed_data):
+            self._warn_of_nothing(request, obj)
+
+    def _warn_of_nothing(self, request: HttpRequest, goal: Goal) -> None:
+        """Say so if the saved rule matches nothing of the last 30 days, and why."""
+        try:
+            found = preview(goal, current.days_of(goal.site), seconds=_PREVIEW_SECONDS)
+        except (Invalid, Unavailable):
+            # Sealed days or a busy database: the goal is saved all the same.
+            return
+        if found.conversions:
+            return
+        said = ["Nothing of the last 30 days matches this rule."]
+        said += [hint.message for hint in found.hints]
+        self.message_user(request, " ".join(said), messages.WARNING)
+
     def restore_row(self, row: Goal) -> str | None:
         if refusal := lacks_room(row.site):
             return f"{row}: {refusal}"
         Goal.objects.filter(pk=row.pk).update(deleted_at=None)
         return None
+
+
+# The page of sites knows nothing of goals: here it gets what they had.
+admin.site.unregister(Site)
+
+
+@admin.register(Site)
+class SiteWithGoalsAdmin(NumbersAdmin, SiteAdmin):  # type: ignore[misc]  # unfold's bases
+    fieldsets: ClassVar[Any] = (
+        *SiteAdmin.fieldsets,
+        ("Goals", {"fields": ("at_present",)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
+        own = super().get_readonly_fields(request, obj)
+        return (*own, "at_present") if obj else own
+
+    def current(self, rows: Sequence[Site]) -> dict[int, Current]:
+        return {site.pk: current.of_site(site) for site in rows}
+
+    def told_of(self, row: Site) -> str:
+        goals = row.goals.undeleted().count()
+        return f"{goals} goals; {self.at_present(row)}"

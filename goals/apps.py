@@ -7,6 +7,18 @@ class GoalsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics import housekeeping
-        from goals.counting.ahead import count_all_ahead
+        from analytics.lifecycle import parts
+        from goals import copies
+        from goals.counting import ahead, labels_ahead
 
-        housekeeping.tasks.append(count_all_ahead)
+        housekeeping.tasks.append(ahead.count_all_ahead)
+        copies.register()
+        parts.keepers.append(
+            parts.Keeper(
+                lambda site, days, progress: ahead.count_ahead(
+                    site, days, progress=progress
+                ),
+                ahead.lacks,
+            )
+        )
+        parts.keepers.append(labels_ahead.KEEPER)

@@ -1,6 +1,6 @@
 """The filters of the list of goals."""
 
-from typing import cast
+from typing import Any, cast
 
 import django_filters
 from django.db.models import QuerySet
@@ -8,13 +8,25 @@ from rest_framework.request import Request
 
 from goals.models import Goal, GoalType, MatchType, currency_choices
 from krafter.errors import Invalid
+from krafter.fields import not_a_choice
 from krafter.views import check_parameters
 
 
+def _choice(values: list[str], **options: Any) -> django_filters.ChoiceFilter:
+    # Django puts the value in, and escapes nothing.
+    wrong = not_a_choice("%(value)s", values)
+    return django_filters.ChoiceFilter(
+        choices=[(value, value) for value in values],
+        error_messages={"invalid_choice": wrong},
+        **options,
+    )
+
+
 class GoalFilter(django_filters.FilterSet):
-    type = django_filters.ChoiceFilter(choices=GoalType.choices)
-    match_type = django_filters.ChoiceFilter(choices=MatchType.choices)
-    currency = django_filters.ChoiceFilter(choices=currency_choices)
+    type = _choice(GoalType.values)
+    match_type = _choice(MatchType.values)
+    currency = _choice([code for code, _ in currency_choices()])
+    starred = _choice(["true", "false"], method="with_star")
     search = django_filters.CharFilter(
         method="in_name_or_value", max_length=1_024, strip=False
     )
@@ -22,6 +34,9 @@ class GoalFilter(django_filters.FilterSet):
     class Meta:
         model = Goal
         fields = ()
+
+    def with_star(self, goals: QuerySet[Goal], name: str, value: str) -> QuerySet[Goal]:
+        return goals.filter(starred_at__isnull=value == "false")
 
     def in_name_or_value(
         self, goals: QuerySet[Goal], name: str, value: str
@@ -36,7 +51,7 @@ class GoalFilter(django_filters.FilterSet):
         return goals.filter(pk__in=found)
 
 
-CHOICES = ("type", "match_type", "currency")
+CHOICES = ("type", "match_type", "currency", "starred")
 FILTERS = (*CHOICES, "search")
 
 

@@ -30,6 +30,17 @@ def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal
     return goal
 
 
+def deleted_goal_for(request: Request, key: str, id: str) -> Goal:
+    """The deleted goal of a path, locked for update. Raises NotFound."""
+    site = site_for(request, key)
+    goals = Goal.objects.filter(site=site, id=uuid_or_404(id)).order_by()
+    goal = goals.exclude(deleted_at=None).select_for_update().first()
+    if goal is None:
+        raise NotFound
+    goal.site = site
+    return goal
+
+
 def named_goal(site: Site, id: Any) -> Goal:
     """The undeleted goal that a body names by its id. Raises ValidationError."""
     try:

@@ -6,7 +6,7 @@ patterns such as `(a+)+$`.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,6 +30,15 @@ _FEW = 200
 
 class PatternError(ValueError):
     """A pattern that RE2 rejects, with the reason that RE2 gives."""
+
+
+def exact_names(rules: Iterable["Rule"]) -> set[tuple[str, str]]:
+    """The (event type, name) that the exact ones of the rules count."""
+    return {
+        (rule.event_type, rule.match_value)
+        for rule in rules
+        if rule.match_type == "exact"
+    }
 
 
 class Rule(NamedTuple):

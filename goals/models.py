@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from analytics.currencies import EXPONENTS
 from analytics.models import KeptMonth, OfOneSite, Site
 from goals.matching import Rule
+from krafter.names import printable
 
 MAX_GOALS = 1_000
 
@@ -58,6 +59,8 @@ class Goal(models.Model):
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, editable=False)
+    # Null for goals that are not among the first that overviews show.
+    starred_at = models.DateTimeField(null=True, editable=False)
 
     objects = GoalQuerySet.as_manager()
 
@@ -73,7 +76,7 @@ class Goal(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return printable(self.name)
 
     @property
     def rule(self) -> Rule:
@@ -90,6 +93,40 @@ def lacks_room(site: Site) -> str | None:
     if Goal.objects.undeleted().filter(site=site).count() < MAX_GOALS:
         return None
     return f"A site holds at most {MAX_GOALS} goals."
+
+
+class Annotation(models.Model):
+    """What a person noted of a day of a site, such as the start of a campaign."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, models.CASCADE, related_name="annotations")
+    day = models.DateField()
+    text = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ("day", "created_at", "id")
+
+    def __str__(self) -> str:
+        return printable(self.text)
+
+
+class SavedFunnel(models.Model):
+    """Steps of a funnel with a name. Goals among them are named by their ids."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey(Site, models.CASCADE, related_name="funnels")
+    name = models.CharField(max_length=255)
+    # As the API takes them: {"goal": id}, or a rule.
+    steps = models.JSONField()
+    window_minutes = models.PositiveSmallIntegerField(null=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return printable(self.name)
 
 
 class GoalMonth(KeptMonth):

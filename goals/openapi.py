@@ -1,11 +1,16 @@
 """What the OpenAPI document says of goals, their stats, and lists of them."""
 
+from typing import Any
+
 from analytics.access.openapi import IDEMPOTENCY_KEY
-from goals.answers import GoalStats
+from analytics.currencies import CODE
+from goals.answers import DeletedGoal, GoalStats, Star
 from goals.filters import GoalFilter
+from goals.models import currency_choices
 from goals.reports.questions import StatsQuestionSerializer
-from goals.sets.apply import ApplyQuerySerializer, PlanAnswer
-from krafter.openapi.operations import IF_MATCH, Operation
+from goals.rule_changes import RuleChange
+from goals.sets.apply import ApplyQuerySerializer, ConfirmQuerySerializer, PlanAnswer
+from krafter.openapi.operations import IF_MATCH, Operation, Schema
 
 # The owner's own.
 _PURCHASE = {
@@ -16,6 +21,7 @@ _PURCHASE = {
     "match_value": "purchase",
     "currency": "USD",
 }
+_RULE = {name: _PURCHASE[name] for name in ("type", "match_type", "match_value")}
 
 GOALS = {
     "list": Operation(filters=GoalFilter, answered=_PURCHASE),
@@ -26,6 +32,7 @@ GOALS = {
         " `dry_run=true` nothing is done, and the answer is what would be.",
         query=ApplyQuerySerializer,
         answer=PlanAnswer,
+        errors=(409,),
     ),
     "create": Operation(
         parameters=(IDEMPOTENCY_KEY,),
@@ -34,13 +41,45 @@ GOALS = {
         headers=("ETag", "Location"),
     ),
     "partial_update": Operation(
+        query=ConfirmQuerySerializer,
         parameters=(IF_MATCH,),
         sent={"name": "Completed Purchase", "currency": "EUR"},
         answered=_PURCHASE | {"name": "Completed Purchase", "currency": "EUR"},
         headers=("ETag",),
-        errors=(412,),
+        errors=(409, 412),
     ),
     "destroy": Operation(parameters=(IF_MATCH,), errors=(412,)),
+    "changes_of_rule": Operation(
+        id="goals_changes",
+        summary="When the rule of a goal was changed",
+        description="The last change first, at most 100, as far back as the audit"
+        " trail is kept. All history counts under the rule of today.",
+        answer=list[RuleChange],
+        answered=[
+            {
+                "at": "2026-03-01T09:30:00Z",
+                "before": _RULE | {"match_value": "buy"},
+                "after": _RULE,
+            }
+        ],
+        errors=(422,),
+    ),
+    "star": Operation(
+        body=None,
+        summary="Have overviews show a goal among the first",
+        description="For all who see the site. `GET /sites/:key/goals?starred=true`"
+        " lists these goals.",
+        answer=Star,
+        answered={"starred": True},
+        errors=(422,),
+    ),
+    "unstar": Operation(
+        body=None,
+        summary="Take a goal's star away",
+        answer=Star,
+        answered={"starred": False},
+        errors=(422,),
+    ),
     "stats": Operation(
         summary="How many conversions a goal had",
         query=StatsQuestionSerializer,
@@ -48,3 +87,38 @@ GOALS = {
         answered={"conversions": 342, "unique_conversions": 298, "revenue": 16758.0},
     ),
 }
+
+DELETED_GOALS = {
+    "list": Operation(
+        id="deleted_goals_list",
+        summary="List deleted goals",
+        description="The last deleted first, at most 1,000.",
+        errors=(422,),
+        answer=list[DeletedGoal],
+    ),
+    "restore": Operation(
+        id="deleted_goals_restore",
+        body=None,
+        summary="Restore a deleted goal",
+        description="It has its whole history, as events are kept when a goal is"
+        " deleted.",
+        headers=("ETag",),
+        errors=(422,),
+    ),
+}
+
+
+def open_currencies(result: Schema, **_: object) -> Schema:
+    """drf-spectacular's hook: a currency is a text, not one of today's list."""
+    _open(result, {code for code, _ in currency_choices()})
+    return result
+
+
+def _open(node: Any, codes: set[str]) -> None:
+    match node:
+        case {"enum": [*values]} if codes <= {str(value) for value in values}:
+            del node["enum"]
+            node |= {"pattern": CODE, "description": "An ISO 4217 code, such as USD."}
+    for inner in node.values() if isinstance(node, dict) else node:
+        if isinstance(inner, dict | list):
+            _open(inner, codes)

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, ClassVar
 
+import msgspec
 from msgspec import Meta
 from rest_framework import serializers
 
 from goals.matching import PatternError, check_pattern
 from goals.models import Goal, MatchType
-from krafter.fields import StrictModelSerializer, TextField
+from krafter.fields import NameField, StrictModelSerializer, TextField
 from krafter.openapi.operations import reference
 
 # The model's choices, in answers that are made of rules.
@@ -15,7 +16,14 @@ GoalTypeText = Annotated[str, Meta(extra_json_schema=reference("GoalType"))]
 MatchTypeText = Annotated[str, Meta(extra_json_schema=reference("MatchType"))]
 
 
+class GoalRule(msgspec.Struct):
+    type: GoalTypeText
+    match_type: MatchTypeText
+    match_value: str
+
+
 class GoalSerializer(StrictModelSerializer):
+    name = NameField()
     # Not trimmed: spaces at the ends are part of the value to match.
     match_value = TextField(max_length=1_024, trim_whitespace=False)
 

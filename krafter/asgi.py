@@ -1,11 +1,13 @@
-"""The application that is served: what goes where, and with which limits.
+"""The ASGI application: routes and limits.
 
-Django and what it serves is behind a number of threads. What must not wait for
-one of those is answered beside it: the tracker's events and its script, and
-whether the service is alive and ready.
+Django runs in a bounded number of threads. What must not wait for one of them is
+answered directly in the event loop: the tracker's events and script, `/healthz`,
+`/readyz` and `/metrics`.
 """
 
 import asyncio
+import gc
+import hashlib
 import hmac
 import os
 import sys
@@ -19,6 +21,7 @@ _django = get_wsgi_application()
 # They need Django set up.
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 
 from analytics import housekeeping  # noqa: E402
 from analytics.access import throttling  # noqa: E402
@@ -29,8 +32,11 @@ from analytics.ingest import (  # noqa: E402
     scripts,
     writer,
 )
+from analytics.questions.long_questions import is_long  # noqa: E402
+from goals.demo import live  # noqa: E402
 from krafter import health, metrics, request_ids  # noqa: E402
 from krafter.caching import accepts_gzip  # noqa: E402
+from krafter.front.admission import Admission  # noqa: E402
 from krafter.front.application import Front, Route  # noqa: E402
 from krafter.front.bodies import Bodies  # noqa: E402
 from krafter.front.http import (  # noqa: E402
@@ -41,6 +47,7 @@ from krafter.front.http import (  # noqa: E402
     environ,
     header,
 )
+from krafter.front.spool import Disk  # noqa: E402
 from krafter.front.threads import Threads  # noqa: E402
 from krafter.parsing import RawJSONParser, StrictJSONParser  # noqa: E402
 from krafter.rendering import API_PREFIX, encode  # noqa: E402
@@ -49,16 +56,23 @@ from krafter.watch import watch  # noqa: E402
 READY_SECONDS = 1.0
 # Forms of the admin.
 _MAX_FORM_BYTES = 1024 * 1024
-# For another request's lock.
+# The longest wait for a lock of another transaction.
 _LOCK_SECONDS = 2.0
-# Requests that wait for a thread: what comes later would wait for seconds.
+# The most requests that wait for a thread; more would wait for seconds.
 _MAX_WAITING = 500
+# How long a long question waits for its turn, and how many a caller may have open:
+# waiting, at work, or not read to the end. A dashboard asks eight at once.
+_TURN_SECONDS = 10.0
+_MAX_OPEN = 16
 
 
-# The tracker's way in
+# The tracker
 
 
 async def _collect(scope: Scope, body: bytes, client: Client) -> Response:
+    if _is_plain(scope):
+        # Django redirects or refuses it, as all other routes.
+        return await _threads.answer(scope, body, client)
     if watch.trouble is not None:
         return _named(scope, collect.away("away"))
     name = _name(scope)
@@ -81,7 +95,18 @@ def _name(scope: Scope) -> str:
     return request_ids.name((header(scope, b"x-request-id") or b"").decode("latin-1"))
 
 
+def _is_plain(scope: Scope) -> bool:
+    """Whether it came over plain HTTP, where that is not answered."""
+    if not settings.SECURE_SSL_REDIRECT or scope["scheme"] == "https":
+        return False
+    # As Django has it: the first, which the outermost proxy sent.
+    sent, _, _ = (header(scope, b"x-forwarded-proto") or b"").partition(b",")
+    return settings.SECURE_PROXY_SSL_HEADER is None or sent.strip() != b"https"
+
+
 async def _script(scope: Scope, body: bytes, client: Client) -> Response:
+    if _is_plain(scope):
+        return await _threads.answer(scope, body, client)
     if scope["method"] not in ("GET", "HEAD"):
         return _json(405, {"error": "Method not allowed"}, Allow="GET, HEAD")
     packed = accepts_gzip((header(scope, b"accept-encoding") or b"").decode("latin-1"))
@@ -89,7 +114,7 @@ async def _script(scope: Scope, body: bytes, client: Client) -> Response:
     return Response(200, [*headers.items()], content)
 
 
-# Whether it works
+# Health and metrics
 
 
 async def _healthz(scope: Scope, body: bytes, client: Client) -> Response:
@@ -97,7 +122,7 @@ async def _healthz(scope: Scope, body: bytes, client: Client) -> Response:
 
 
 class _Readiness:
-    """One look at a time, however many ask, and none waits longer than a second."""
+    """`/readyz`: requests share one check, and wait for it for at most a second."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="readyz")
@@ -118,9 +143,9 @@ class _Readiness:
 
 
 class _Metrics:
-    """For who has the key or comes from one of the networks; for others there is none.
+    """`/metrics`: for callers with the key or from an allowed network, else 404.
 
-    Other workers' numbers are read from files: by a thread, one at a time.
+    The values of all workers are read from files, in a thread.
     """
 
     def __init__(self) -> None:
@@ -146,16 +171,60 @@ class _Metrics:
 # Everything else
 
 
+_disk = Disk(settings.SPOOL_MEGABYTES * 1024 * 1024)
+_threads = Threads(
+    _django, threads=settings.THREADS, max_waiting=_MAX_WAITING, disk=_disk
+)
+
+
+def _use_own_connections() -> None:
+    """In a thread for long questions: send all queries to the alias `long`."""
+    if "long" in connections.settings:
+        connections["default"] = connections["long"]
+
+
+_long_threads = Threads(
+    _django,
+    threads=settings.LONG_QUESTIONS,
+    max_waiting=settings.LONG_QUESTIONS,
+    disk=_disk,
+    prepare=_use_own_connections,
+)
+_long_questions = Admission(
+    total=settings.LONG_QUESTIONS,
+    each=settings.LONG_QUESTIONS_PER_TEAM,
+    each_open=_MAX_OPEN,
+    wait_seconds=_TURN_SECONDS,
+)
+
+
+async def _answer(scope: Scope, body: bytes, client: Client) -> Response:
+    if not is_long(
+        scope["method"], scope["path"], scope["query_string"].decode("latin-1")
+    ):
+        return await _threads.answer(scope, body, client)
+    # The team is known only after a query. Until then callers are told apart by key.
+    # Who looks at pages has signed in with a cookie.
+    key = header(scope, b"authorization") or header(scope, b"cookie") or b""
+    try:
+        place = await _long_questions.enter(hashlib.sha256(key).hexdigest(), client)
+    except Refusal:
+        metrics.QUESTIONS_REFUSED.labels("worker").inc()
+        raise
+    return await _long_threads.answer(scope, body, client, place)
+
+
 def _max_bytes(scope: Scope) -> int:
     path = scope["path"]
     if not path.startswith(API_PREFIX):
         return _MAX_FORM_BYTES
-    parser = RawJSONParser if path.endswith("/events") else StrictJSONParser
+    is_large = path.endswith(("/events", "/team/import"))
+    parser = RawJSONParser if is_large else StrictJSONParser
     return parser.max_bytes
 
 
 def _refuse(scope: Scope, refusal: Refusal) -> Response:
-    """As the API does: nothing was counted, so that its limit shows as whole."""
+    """A refusal in the API's error shape. It used nothing of the rate limit."""
     headers = {request_ids.HEADER: request_ids.name(""), **refusal.headers}
     limit = settings.RATE_LIMIT_API
     if limit and scope["path"].startswith(API_PREFIX):
@@ -175,34 +244,42 @@ def _json(status: int, body: object, **headers: str) -> Response:
 
 
 def _client(address: str) -> str | None:
-    """Who an address is; None for a proxy of ours, which is everybody."""
+    """The client that an address belongs to; None for a trusted proxy."""
     if client_address.is_trusted(address):
         return None
     return client_address.household(address)
 
 
 def _limit_waits() -> None:
-    """How long a request may wait for another's lock: a command may for longer.
+    """Limit how long requests wait for locks. Commands may wait longer.
 
-    To be called before the first connection is made.
+    Call it before the first connection is made.
     """
-    options = connections.settings["default"]["OPTIONS"]
-    if connections["default"].vendor == "postgresql":
-        options["options"] += f" -c lock_timeout={_LOCK_SECONDS * 1_000:.0f}"
-    else:
-        options["timeout"] = _LOCK_SECONDS
+    for configured in connections.settings.values():
+        options = configured["OPTIONS"]
+        if connections["default"].vendor == "postgresql":
+            options["options"] += f" -c lock_timeout={_LOCK_SECONDS * 1_000:.0f}"
+        else:
+            options["timeout"] = _LOCK_SECONDS
 
 
 def _start() -> None:
-    # How long a thread keeps the interpreter that others wait for. Beside threads
-    # that compute, 5 ms (Python's) made the slowest events wait up to twice as long.
+    # How long a thread may hold the GIL while others wait for it. With Python's 5 ms,
+    # the slowest events waited up to twice as long beside threads that compute.
     sys.setswitchinterval(0.001)
     _limit_waits()
-    # The first event would wait for it otherwise.
+    # Loaded now, so that the first event does not wait for it.
     country.table()
+    get_resolver().url_patterns  # noqa: B018 - imports the views
     watch.start()
     writer.commits.start()
     housekeeping.start()
+    if settings.DEMO_VISITS:
+        live.start()
+    # Everything that was imported stays. An answer that makes many objects took twice
+    # as long while each collection looked through all of it.
+    gc.collect()
+    gc.freeze()
 
 
 def _stop() -> None:
@@ -222,7 +299,7 @@ application = Front(
         "/metrics": Route(_Metrics().answer, _refuse, lambda _: 0),
     },
     otherwise=Route(
-        Threads(_django, threads=settings.THREADS, max_waiting=_MAX_WAITING).answer,
+        _answer,
         _refuse,
         _max_bytes,
     ),

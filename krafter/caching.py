@@ -74,14 +74,15 @@ class CachingMiddleware:
             return response
         if isinstance(response, StreamingHttpResponse):
             return _compress_stream(request, response)
-        return _revalidated(request, cast(HttpResponse, response))
+        return revalidated(request, cast(HttpResponse, response))
 
 
-def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The response with an ETag and compressed, or 304 for who has it already."""
     is_read = request.method in ("GET", "HEAD")
     if is_read and response.status_code == 200:
         response.headers["ETag"] = etag(response.content)
-    _compress(request, response)
+    compress(request, response)
     if not is_read:
         return response
     tag = response.headers.get("ETag")
@@ -95,7 +96,8 @@ def _revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return answer
 
 
-def _compress(request: HttpRequest, response: HttpResponse) -> None:
+def compress(request: HttpRequest, response: HttpResponse) -> None:
+    """Compress the body where it is worth it and the client takes it."""
     if len(response.content) < MIN_COMPRESSED:
         return
     patch_vary_headers(response, ("Accept-Encoding",))

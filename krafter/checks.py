@@ -1,4 +1,4 @@
-"""`check --deploy`: what must not go to production is an error, not a warning."""
+"""Checks of `check --deploy`: settings that are unsafe in production are errors."""
 
 from typing import Any
 

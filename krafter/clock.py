@@ -1,9 +1,9 @@
-"""What time it is, where that decides what is counted: the database's time.
+"""The current time, wherever it decides what is counted: the database's clock.
 
-The workers of an installation may run on machines whose clocks differ, and a clock may
-jump. A day that one of them takes for over, while another still stores events of it,
-would be undercounted for ever. So all follow one clock: that of the database, as
-`krafter.watch` last read it, carried on by this machine's monotonic clock.
+Workers may run on machines whose clocks differ, and a clock may jump. If one worker
+closed a day while another still stored events for it, that day would be undercounted
+permanently. So all workers use one clock: the database's, as `krafter.watch` last read
+it, advanced by the machine's monotonic clock.
 """
 
 import threading
@@ -11,19 +11,19 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-# Further apart than this, two readings of one clock disagree.
+# A larger difference between expected and actual reading is a jump.
 MAX_JUMP_SECONDS = 2.0
-# A clock that jumped is believed again when it has kept its pace for so long.
+# How long a clock must run steadily after a jump before it is used again.
 _SETTLED_SECONDS = 60.0
 
 _lock = threading.Lock()
-# The last reading: the clock's Unix time, and ours of that moment. None: nobody reads
-# the database's clock (a command, a test), and the machine's own stands for it.
+# The last reading: the database's Unix time and the monotonic time of that moment.
+# None: the database's clock is not read (commands, tests); the machine's is used.
 _read: tuple[float, float] | None = None
 _jumped_at: float | None = None
 
 
-# Reads the clock to follow, once, where nobody does it all the time: in commands.
+# Reads the database's clock once, in processes without `krafter.watch` (commands).
 source: Callable[[], float] | None = None
 
 
@@ -40,7 +40,7 @@ def timestamp() -> float:
 
 
 def of_database() -> float:
-    """Unix time of the database's clock, or of the machine's if it has none."""
+    """Unix time of the database's clock; SQLite has none, so the machine's."""
     from django.db import connection
 
     if connection.vendor != "postgresql":
@@ -55,15 +55,15 @@ def now() -> datetime:
 
 
 def is_steady() -> bool:
-    """Whether the clock kept its pace lately: whether a day may be kept as over."""
+    """Whether the clock has not jumped recently: only then may a day be closed."""
     return _jumped_at is None or time.monotonic() - _jumped_at >= _SETTLED_SECONDS
 
 
 def follow(reading: float) -> float:
-    """Take a reading (Unix time) of the clock to follow; by how much it has jumped.
+    """Process a reading (Unix time) of the database's clock; the jump in seconds.
 
-    A jump is followed only when the clock has kept its new pace for a minute: a glitch
-    that is over by then has changed nothing.
+    The new time is adopted only after the clock has run steadily for a minute, so that
+    a short glitch changes nothing.
     """
     global _read, _jumped_at, _candidate
     ours = time.monotonic()
@@ -86,12 +86,12 @@ def follow(reading: float) -> float:
         return jump
 
 
-# Where the clock may have gone: its distance to ours, and since when.
+# The offset to the monotonic clock after a jump, and when it was first seen.
 _candidate: tuple[float, float] | None = None
 
 
 def forget() -> None:
-    """Follow no clock but the machine's."""
+    """Reset: use the machine's clock."""
     global _read, _jumped_at, _candidate
     with _lock:
         _read = _jumped_at = _candidate = None

@@ -11,7 +11,7 @@ from krafter import clock, installation
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
-    # Django would tell its own.
+    # Django would print its own version.
     if sys.argv[1:] in (["--version"], ["version"]):
         sys.stdout.write(f"krafter {installation.version()}\n")
         return

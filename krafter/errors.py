@@ -21,17 +21,17 @@ Details = dict[str, list[str]]
 logger = logging.getLogger(__name__)
 
 
-class ApiError(Whole):
+class ErrorBody(Whole):
     error: Annotated[str, Meta(description="A readable sentence.")]
 
 
-class ValidationErrorAnswer(ApiError):
+class ValidationErrorAnswer(ErrorBody):
     details: Annotated[
         Details, Meta(description="Messages by the name of the field or parameter.")
     ]
 
 
-class RateLimitError(ApiError):
+class RateLimitError(ErrorBody):
     retry_after: Annotated[int, Meta(ge=1, description="Seconds to wait.")]
 
 
@@ -55,6 +55,12 @@ class Unavailable(exceptions.APIException):
         self.retry_after = retry_after
 
 
+class Conflict(exceptions.APIException):
+    """409: something would be lost, and that was not confirmed."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
 class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = "The body is too large"
@@ -65,8 +71,8 @@ class PreconditionFailed(exceptions.APIException):
     default_detail = "The resource has changed: its ETag does not match If-Match"
 
 
-def malformed() -> exceptions.ParseError:
-    return exceptions.ParseError("Malformed JSON")
+def malformed(sentence: str = "Malformed JSON") -> exceptions.ParseError:
+    return exceptions.ParseError(sentence)
 
 
 def exception_handler(
@@ -112,9 +118,9 @@ def _invalid(details: Details) -> Response:
     return Response(invalid(details), status=422)
 
 
-def said(status: int, otherwise: str = "") -> ApiError:
+def said(status: int, otherwise: str = "") -> ErrorBody:
     """The error of a status: its one sentence, or else the given one."""
-    return ApiError(_SENTENCES.get(status, otherwise))
+    return ErrorBody(_SENTENCES.get(status, otherwise))
 
 
 def invalid(details: Details) -> ValidationErrorAnswer:

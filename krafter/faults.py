@@ -1,7 +1,7 @@
-"""What an error of the database means, and how the log tells of it.
+"""Classify database errors, and log them without flooding the log.
 
-Some reach us as Django's, some (a pool's, a COPY's, a server-side cursor's) as
-psycopg's own. Both count alike.
+Some errors arrive as Django's exceptions, some (from the pool, COPY and server-side
+cursors) as psycopg's. Both are handled the same way.
 """
 
 import logging
@@ -22,14 +22,14 @@ from krafter import metrics
 RETRY_SECONDS = 1
 SENTENCE = "The database is unavailable; retry"
 
-# Of all workers together, at most so many lines in a minute.
+# The most lines a minute of all workers together.
 _LINES_A_MINUTE = 10
-# The same cause again only after so long.
+# The shortest time between two lines with the same cause.
 _SECONDS_BETWEEN_LINES = 20.0
 
 logger = logging.getLogger(__name__)
 
-# Django's errors, and psycopg's own, which may be missing: SQLite needs it not.
+# Django's errors, and psycopg's, which need not be installed for SQLite.
 _OF_THE_SERVER: tuple[type[Exception], ...] = (
     django.db.OperationalError,
     django.db.InterfaceError,
@@ -46,19 +46,20 @@ if find_spec("psycopg_pool") is not None:
     _CONNECTION_ERRORS = (psycopg.OperationalError,)
     _POOL_CLOSED = (psycopg_pool.PoolClosed,)
 
-# A connection pooler, resources, an administrator's intervention, the disk; a
-# transaction that may only read. Not 08006: our own lost connection has no state, so
-# this is another machine's, which a distributed PostgreSQL has for some of the sites.
+# SQLSTATE prefixes of errors that affect every statement: connection pooler,
+# resources, operator intervention, system error, read-only. Not 08006: our own lost
+# connection has no SQLSTATE, so 08006 is that of another node of a distributed
+# PostgreSQL, which affects some sites only.
 _STATES_OF_ALL = ("08P", "53", "57P", "58", "25006", "25P03")
 _READ_ONLY = "25006"
 _DISK_FULL = "53100"
-# The file is damaged, or none of SQLite's.
+# The file is damaged or not an SQLite database.
 _BROKEN_FILE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNWRITABLE_FILE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether it is the database that fails, and not the statement: answer 503."""
+    """Whether the database failed, rather than the statement: answer 503."""
     if isinstance(error, _OF_THE_SERVER):
         return True
     if isinstance(error, ERRORS):
@@ -67,9 +68,10 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def concerns_all(error: BaseException) -> bool:
-    """Whether no other statement would fare better.
+    """Whether every other statement would fail too.
 
-    Without a state the connection is gone. SQLite has no states, and one lock.
+    An error without an SQLSTATE means that the connection is lost. SQLite has no
+    SQLSTATEs, and one lock for all.
     """
     return is_unavailable(error) and (
         not _state(error) or _state(error).startswith(_STATES_OF_ALL)
@@ -77,15 +79,15 @@ def concerns_all(error: BaseException) -> bool:
 
 
 def is_read_only(error: BaseException) -> bool:
-    """Whether it can be read all the same: it takes no writes, or its disk is full."""
+    """Whether reading still works: the database is read-only or its disk is full."""
     return _state(error) in (_READ_ONLY, _DISK_FULL) or _file(error) in _UNWRITABLE_FILE
 
 
 @contextmanager
 def unwritten() -> Iterator[None]:
-    """Around a write that an answer does not depend on, outside of transactions.
+    """Context manager for an optional write outside of a transaction.
 
-    It is left out while the database can be read and not written.
+    The write is skipped while the database is read-only.
     """
     try:
         yield
@@ -96,17 +98,17 @@ def unwritten() -> Iterator[None]:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether somebody else writes to SQLite's file."""
+    """Whether another process is writing to the SQLite file."""
     return _file(error) == sqlite3.SQLITE_BUSY
 
 
 def cause(error: BaseException) -> str:
-    """The fault in one line. The lines after it may quote what was to be stored."""
+    """The first line of the message. Later lines may quote the data of a statement."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def kind(error: BaseException) -> str:
-    """The fault in one word, for counting."""
+    """The kind of the error in one word, as a label for metrics."""
     if is_read_only(error):
         return "read_only"
     if is_busy(error):
@@ -142,12 +144,12 @@ def _state(error: BaseException) -> str:
 
 
 def _file(error: BaseException) -> int | None:
-    """SQLite's primary code."""
+    """SQLite's primary result code."""
     code = getattr(_origin(error), "sqlite_errorcode", None)
     return None if code is None else int(code) & 0xFF
 
 
-# Telling of it
+# Logging
 
 _lock = threading.Lock()
 _lines: deque[float] = deque(maxlen=_LINES_A_MINUTE)
@@ -156,31 +158,28 @@ _untold = 0
 
 
 def report(error: BaseException | str) -> None:
-    """Log the cause at once, unless it or much else was just told.
+    """Log the cause, unless the same one or too many others were just logged.
 
-    To be called for each failure: the next line says how many there were.
+    Call it for each failure: the next line has the number of failures.
     """
     global _untold
     what = key = error if isinstance(error, str) else cause(error)
     if not isinstance(error, str):
         metrics.DATABASE_ERRORS.labels(kind(error)).inc()
-        # By `krafter.watch`, which told why.
+        # `krafter.watch` closed the pool, and has logged the reason.
         if isinstance(_origin(error), _POOL_CLOSED):
             return
-        # Statements differ, what keeps them from being written does not.
+        # The message differs by statement, the SQLSTATE does not.
         key = _state(error) or what
     now = monotonic()
     with _lock:
         _untold += 1
-        while _lines and now - _lines[0] >= 60:
-            _lines.popleft()
-        most = max(1, _LINES_A_MINUTE // settings.WORKERS)
         last = _told.get(key)
-        if len(_lines) >= most or (
+        if not _has_room(now) or (
             last is not None and now - last < _SECONDS_BETWEEN_LINES
         ):
             return
-        # What it holds was told within a minute, or is of no use any more.
+        # Bounds the memory. Entries older than a minute are not needed.
         if len(_told) > 2 * _LINES_A_MINUTE:
             _told.clear()
         _told[key] = now
@@ -189,10 +188,31 @@ def report(error: BaseException | str) -> None:
     logger.error("The database fails: %s (%d failures)", what, failures)
 
 
-class PoolFilter(logging.Filter):
-    """Of the pool's logger: its failures to connect are faults like all others.
+def report_end() -> bool:
+    """Log that the database is available again; False if it must be tried later.
 
-    It would write a line for each attempt.
+    The line counts like those of failures: a database may come and go all the time.
+    """
+    now = monotonic()
+    with _lock:
+        if not _has_room(now):
+            return False
+        _lines.append(now)
+    logger.warning("The database is available again")
+    return True
+
+
+def _has_room(now: float) -> bool:
+    """Whether one more line may be logged in this minute, by this worker."""
+    while _lines and now - _lines[0] >= 60:
+        _lines.popleft()
+    return len(_lines) < max(1, _LINES_A_MINUTE // settings.WORKERS)
+
+
+class PoolFilter(logging.Filter):
+    """Filter of the pool's logger: reports failures to connect with `report`.
+
+    The pool would write a line for each attempt.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -205,7 +225,7 @@ class PoolFilter(logging.Filter):
 
 
 def forget() -> None:
-    """What was told, so that it is told again."""
+    """Reset what was logged, so that it is logged again."""
     global _untold
     with _lock:
         _lines.clear()

@@ -1,13 +1,14 @@
 """Serializers and fields that reject unknown keys and other JSON types."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from rest_framework import serializers
 
+from krafter import names
 from krafter.errors import Details, flat_details
 
 AnyField = serializers.Field[Any, Any, Any, Any]
@@ -29,6 +30,21 @@ class TextField(_NoCoercion, serializers.CharField):
     accepts = str
 
 
+class NameField(TextField):
+    """What people call something, in one printable line of at most 255 characters."""
+
+    # Of what is sent: older names are shown as they are.
+    sent_pattern = names.PATTERN
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=255, validators=[_check_name], **options)
+
+
+def _check_name(text: str) -> None:
+    if not names.is_name(text):
+        raise serializers.ValidationError(names.MESSAGE)
+
+
 class FlagField(_NoCoercion, serializers.BooleanField):
     accepts = bool
 
@@ -41,6 +57,22 @@ class NumberField(_NoCoercion, serializers.IntegerField):
     def to_internal_value(self, data: Any) -> Any:
         is_whole = isinstance(data, float) and data.is_integer()
         return super().to_internal_value(int(data) if is_whole else data)
+
+
+class ChoiceField(serializers.ChoiceField):
+    """Tells what it would have taken."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError:
+            raise serializers.ValidationError(
+                not_a_choice(str(data), self.choices), code="invalid_choice"
+            ) from None
+
+
+def not_a_choice(value: str, choices: Iterable[str]) -> str:
+    return f'"{value}" is not a valid choice. Choose one of: {", ".join(choices)}.'
 
 
 class DayField(serializers.DateField):
@@ -77,6 +109,9 @@ class _KnownFieldsOnly:
 class StrictSerializer(_KnownFieldsOnly, serializers.Serializer[Any]):
     """The base of every serializer that reads input."""
 
+    # What `validate` asks of several fields, as the document says it: JSON Schema.
+    of_several_fields: ClassVar[dict[str, Any]] = {}
+
 
 class StrictModelSerializer(_KnownFieldsOnly, serializers.ModelSerializer[Any]):
     """The same over a model."""
@@ -87,6 +122,7 @@ class StrictModelSerializer(_KnownFieldsOnly, serializers.ModelSerializer[Any]):
         models.TextField: TextField,
         models.BooleanField: FlagField,
     }
+    serializer_choice_field = ChoiceField
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         """Save only the given fields, so that concurrent PATCHes do not collide."""

@@ -1,7 +1,7 @@
-"""Whether the service can work: what `/readyz` asks, beside everything else.
+"""The checks of `/readyz`: database, migrations, clock and disk.
 
-On a connection of its own, so that neither busy threads nor a used-up pool make
-it wait.
+They use a connection of their own, so that busy threads and an exhausted pool do not
+delay them.
 """
 
 import shutil
@@ -19,7 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from krafter import faults
 
-# Within the second in which the whole must be told.
+# `/readyz` answers within a second.
 CONNECT_SECONDS = 1.0
 _STATEMENT_MILLISECONDS = 800
 MAX_SKEW_SECONDS = 2.0
@@ -27,7 +27,7 @@ MIN_FREE_BYTES = 100 * 1024 * 1024
 
 
 def problems(connect_seconds: float = CONNECT_SECONDS) -> dict[str, list[str]]:
-    """What keeps the service from working, by what it is of; empty: nothing."""
+    """Problems by check (`disk`, `migrations`, `clock`, `database`); empty if ready."""
     found = {"disk": _disk()}
     try:
         with own_connection(connect_seconds) as connection:
@@ -42,7 +42,7 @@ def problems(connect_seconds: float = CONNECT_SECONDS) -> dict[str, list[str]]:
 def own_connection(
     connect_seconds: float = CONNECT_SECONDS,
 ) -> Iterator[BaseDatabaseWrapper]:
-    """Of its own, with time limits: for whoever must not wait for others."""
+    """A connection outside of the pool, with time limits."""
     connection = connections["default"].copy()
     options = connection.settings_dict["OPTIONS"]
     if connection.vendor == "postgresql":
@@ -58,7 +58,7 @@ def own_connection(
 
 
 def _database(connection: BaseDatabaseWrapper) -> list[str]:
-    """Write a row, and take it back."""
+    """Insert a row and roll back."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
@@ -67,7 +67,7 @@ def _database(connection: BaseDatabaseWrapper) -> list[str]:
             finally:
                 cursor.execute("ROLLBACK")
     except OperationalError as error:
-        # Somebody else writes: so it can be written.
+        # Another process is writing, so the file is writable.
         if str(error) != "database is locked":
             raise
     return []
@@ -90,7 +90,7 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _clock(connection: BaseDatabaseWrapper) -> list[str]:
-    """The database's clock against this one; SQLite has none of its own."""
+    """Compare the database's clock with this machine's. SQLite has none."""
     if connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Where this copy of the service is: in a clone, or installed as a package."""
+"""Paths and version, in a clone of the repository or as an installed package."""
 
 import os
 import tomllib
@@ -16,10 +16,12 @@ IS_CLONE = _PROJECT.is_file()
 COMMAND = ".venv/bin/python manage.py" if IS_CLONE else "krafter"
 # The wheel has them inside this package: pyproject.toml says so.
 TEMPLATES = ROOT / "templates" if IS_CLONE else Path(__file__).parent / "templates"
+# Made by `make docs`, or by the build of the wheel (hatch_build.py).
+DOCUMENTATION = ROOT / "build" / "docs" if IS_CLONE else Path(__file__).parent / "docs"
 
 
 def version() -> str:
-    """As pyproject.toml has it. A clone need not be installed."""
+    """The version in pyproject.toml. A clone is usually not installed."""
     if IS_CLONE:
         return str(tomllib.loads(_PROJECT.read_text())["project"]["version"])
     return metadata.version("krafter")
@@ -35,7 +37,7 @@ def data_dir() -> Path:
         return Path(configured).absolute()
     if IS_CLONE:
         return ROOT / "data"
-    # By its specification a relative path there is to be ignored.
+    # The XDG specification says that a relative path must be ignored.
     shared = Path(os.environ.get("XDG_DATA_HOME", ""))
     if not shared.is_absolute():
         try:

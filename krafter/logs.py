@@ -1,7 +1,7 @@
-"""How a line of the log looks, and where errors go beside it.
+"""Log formats, and sending errors to Sentry.
 
-A line is one fact: when, how bad, from which module, in which request, what. Never who:
-neither addresses nor names, bodies or query strings are logged.
+A line has the time, level, logger, request id and message. Addresses, names of users,
+bodies and query strings are never logged.
 """
 
 import logging
@@ -19,7 +19,7 @@ def _when(record: logging.LogRecord) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """For people. What an error traced follows on lines of its own."""
+    """One line of text; a traceback follows on lines of its own."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """For programs: an object a line, whatever it says."""
+    """One JSON object a line, with the traceback inside."""
 
     def format(self, record: logging.LogRecord) -> str:
         shown: dict[str, Any] = {
@@ -50,7 +50,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def send_to_sentry(dsn: str) -> None:
-    """Errors, without anything of the requests that had them."""
+    """Send errors to Sentry, without data of requests."""
     try:
         import sentry_sdk
     except ImportError:

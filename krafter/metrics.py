@@ -1,9 +1,9 @@
-"""What is counted for a monitor: the names behind `/metrics`.
+"""The Prometheus metrics of `/metrics`.
 
-Each worker writes its numbers into files of a folder that the main process made
-(`krafter.server`); whichever worker is asked adds up those of all. Without that folder
-(a command, a test) they are those of one process. Labels have a handful of values each:
-never a site, a path or anything that a client chose.
+Each worker writes its values into files in a folder that the main process made
+(`krafter.server`); the worker that answers adds up those of all. Without that folder
+(commands, tests) they are those of one process. Labels have few values each: never a
+site, a path or anything else that a client chose.
 """
 
 from collections.abc import Callable
@@ -26,22 +26,36 @@ from prometheus_client.values import ValueClass
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 ACCEPTED = Counter("krafter_events_accepted", "Events that were stored.")
-DUPLICATES = Counter("krafter_events_duplicate", "Events whose id was there before.")
+DUPLICATES = Counter("krafter_events_duplicate", "Events whose id was stored before.")
 DROPPED = Counter("krafter_events_dropped", "Events that a rule dropped.", ["rule"])
 UNAVAILABLE = Counter("krafter_unavailable", "Answers 503, by cause.", ["cause"])
 DATABASE_ERRORS = Counter("krafter_database_errors", "Failures, by kind.", ["kind"])
 LIMITED = Counter("krafter_limited", "Requests over a limit (429).", ["limit"])
 LIMITS_IN_MEMORY = Counter(
-    "krafter_limits_in_memory", "Uses of limits that could not be written."
+    "krafter_limits_in_memory",
+    "Uses of limits counted in memory: the database was read-only.",
+)
+LIMITS_UNCOUNTED = Counter(
+    "krafter_limits_uncounted", "Uses of limits not counted: Redis was unavailable."
+)
+QUESTIONS_REFUSED = Counter(
+    "krafter_questions_refused",
+    "Long questions and exports answered 503, by the limit reached (worker, team).",
+    ["of"],
+)
+FOLDED = Counter(
+    "krafter_folded",
+    "Events stored with (other) in place of a name or label.",
+    ["kind"],
 )
 COMMIT_REQUESTS = Histogram(
     "krafter_commit_requests",
-    "Requests that shared a commit.",
+    "Requests written by one commit.",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000),
 )
 COMMIT_SECONDS = Histogram(
     "krafter_commit_seconds",
-    "Time of a commit.",
+    "Duration of a commit.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 LAST_COMMIT = Gauge(
@@ -51,40 +65,67 @@ LAST_COMMIT = Gauge(
 )
 POOL_WAITS = Counter("krafter_pool_waits", "Requests that waited for a connection.")
 POOL_WAIT_SECONDS = Counter(
-    "krafter_pool_wait_seconds", "Time that requests waited for a connection."
+    "krafter_pool_wait_seconds", "Total time that requests waited for a connection."
 )
 QUESTION_SECONDS = Histogram(
     "krafter_question_seconds",
-    "Time until the answer of a route of the API began.",
+    "Time until a route of the API began to answer.",
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25),
 )
 CACHED = Counter(
     "krafter_cache_requests",
-    "Answers that were unchanged (http), and days that were kept (days).",
+    "Conditional requests (http) and closed days (days) served from a cache or not.",
     ["cache", "result"],
 )
 OLDEST_SALT = Gauge(
     "krafter_oldest_salt_timestamp_seconds",
-    "When the oldest salt was made; 0: there is none.",
+    "When the day of the oldest salt began; 0 without any.",
     multiprocess_mode="mostrecent",
 )
 DATABASE_UP = Gauge(
     "krafter_database_up",
-    "Whether every worker reaches it.",
+    "1 if every worker reaches the database, else 0.",
     multiprocess_mode="livemin",
 )
-CLOCK_JUMPS = Counter("krafter_clock_jumps", "Readings of a clock that had jumped.")
+DATABASE_BYTES = Gauge(
+    "krafter_database_bytes",
+    "What the database takes.",
+    multiprocess_mode="mostrecent",
+)
+DATABASE_FREE = Gauge(
+    "krafter_database_free_bytes",
+    "What it may still take; -1: not known.",
+    multiprocess_mode="mostrecent",
+)
+DATABASE_GROWTH = Gauge(
+    "krafter_database_growth_bytes",
+    "By how much it grows a day, at the rate of the last week.",
+    multiprocess_mode="mostrecent",
+)
+DATABASE_FULL_DAYS = Gauge(
+    "krafter_database_full_days",
+    "In how many days nothing is free at that rate; +Inf: never, or not known.",
+    multiprocess_mode="mostrecent",
+)
+EVENTS = Gauge(
+    "krafter_events_stored",
+    "Events of all sites, of large ones estimated.",
+    multiprocess_mode="mostrecent",
+)
+CLOCK_JUMPS = Counter(
+    "krafter_clock_jumps", "Readings at which the database's clock had jumped."
+)
 
 
 def count_days(asked: int, missing: int) -> None:
-    """Count the closed days of a question that were kept, and those missing."""
+    """Count the closed days of a question: kept ones as hits, the others as misses."""
     CACHED.labels("days", "hit").inc(max(0, asked - missing))
     CACHED.labels("days", "miss").inc(missing)
 
 
 def text() -> bytes:
-    """All of it in Prometheus's format, of all workers."""
+    """The metrics of all workers in Prometheus's text format."""
     registry = _OWN
     if getattr(ValueClass, "_multiprocess", False):
         registry = CollectorRegistry()
@@ -93,7 +134,7 @@ def text() -> bytes:
 
 
 class QuestionTimesMiddleware:
-    """Measure routes of the API; an answer that is streamed until it begins."""
+    """Measures the time of API routes; of a streamed response until it begins."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

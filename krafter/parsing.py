@@ -7,12 +7,13 @@ from uuid import UUID
 import msgspec
 from rest_framework import exceptions, parsers
 
-from krafter.errors import TooLarge, malformed
+from krafter.errors import Details, Invalid, TooLarge, malformed
 
 # What a decoder takes at most depends on the version of Python (1,000 on 3.11,
 # 10,000 on 3.13). Nothing in the API is nested deeper than a few levels.
 MAX_DEPTH = 100
 _CONTAINERS = (dict, list)
+NO_ARRAY = "Send a JSON object, not an array"
 
 
 class RawJSONParser(parsers.BaseParser):
@@ -64,15 +65,44 @@ class StrictJSONParser(RawJSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, object] | None = None,
     ) -> Any:
+        raw = super().parse(stream)
         try:
-            body = msgspec.json.decode(super().parse(stream))
+            try:
+                body = msgspec.json.decode(raw)
+            except msgspec.ValidationError:
+                raise Invalid(numbers_out_of_range(raw)) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise malformed() from None
         if _is_deep(body):
             raise malformed()
+        if isinstance(body, list):
+            view = (parser_context or {}).get("view")
+            raise malformed(getattr(view, "instead_of_array", NO_ARRAY))
         if not isinstance(body, dict):
-            raise exceptions.ParseError("The body must be a JSON object")
+            raise malformed("The body must be a JSON object")
         return body
+
+
+class MergePatchParser(StrictJSONParser):
+    """The same in the words of RFC 7396, which is what every PATCH takes."""
+
+    media_type = "application/merge-patch+json"
+
+
+def numbers_out_of_range(body: bytes) -> Details:
+    """The fields of an object that have a number which Python cannot hold.
+
+    Such as 1e400, or one of more than 4,300 digits: JSON has them. Of an untyped
+    value that decodes to nothing else msgspec says ValidationError. Raises
+    MsgspecError, UnicodeDecodeError, RecursionError.
+    """
+    details: Details = {}
+    for name, raw in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).items():
+        try:
+            msgspec.json.decode(raw)
+        except msgspec.ValidationError:
+            details[name] = ["Number out of range."]
+    return details
 
 
 def _is_deep(value: Any) -> bool:

@@ -32,3 +32,10 @@ class EnvelopeRenderer(renderers.BaseRenderer):
         if data is None:
             return b""
         return encode(data if isinstance(data, Whole) else {"data": data})
+
+
+class NdjsonRenderer(EnvelopeRenderer):
+    """Stands for lines of JSON, which a view streams by itself."""
+
+    media_type = "application/x-ndjson"
+    format = "ndjson"

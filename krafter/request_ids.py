@@ -13,23 +13,31 @@ from django.http.response import HttpResponseBase
 HEADER = "X-Request-ID"
 
 # A client's own id is used if it matches: it goes into logs and headers.
-_SANE = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
-_current: ContextVar[str] = ContextVar("request_id", default="-")
+_VALID = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
+# What the log shows outside of requests.
+_NONE = "-"
+_current: ContextVar[str] = ContextVar("request_id", default=_NONE)
 
 
 def name(wanted: str) -> str:
-    """What a request is called: as its client wants, if that is sane."""
-    return wanted if _SANE.fullmatch(wanted) else str(uuid.uuid4())
+    """The id of a request: the client's own if it is valid, else a new UUID."""
+    return wanted if _VALID.fullmatch(wanted) else str(uuid.uuid4())
 
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Around a request: what is logged within carries its name."""
-    token = _current.set(name)
+    """Context manager: what is logged within has this request id, "" for none."""
+    token = _current.set(name or _NONE)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+def current() -> str:
+    """The name of the request that is being answered; "" outside of requests."""
+    found = _current.get()
+    return "" if found == _NONE else found
 
 
 class RequestIdMiddleware:

@@ -1,13 +1,13 @@
-"""The server process: Granian, with what it leaves to whoever runs it.
+"""The server process: runs Granian.
 
     python -m krafter.server ADDRESS PORT WORKERS
 
-The command `serve` starts it. Apart from Granian's own command it
+The command `serve` starts it. It differs from Granian's own command in this:
 
-- listens once, for all workers: what waits to be accepted outlives each of them,
-  so that a reload (SIGHUP) refuses nobody;
-- replaces a worker as often as it dies, with a pause, instead of giving up;
-- ends the workers when this process is killed, so that none holds the port.
+- One listening socket is shared by all workers, so that connections waiting to be
+  accepted survive the end of a worker and a reload (SIGHUP) refuses none.
+- A worker that dies is always replaced, after a pause. Granian gives up.
+- Workers end when this process is killed, so that none keeps the port.
 """
 
 import multiprocessing
@@ -33,18 +33,18 @@ from granian.server.mp import MPServer
 
 # How long requests in progress get after SIGTERM.
 DRAIN_SECONDS = 30
-# Between two starts of a worker that dies at once.
+# Before a worker that died is started again.
 _PAUSE_SECONDS = 1.0
 _BACKLOG = 4_096
-# Each needs a file; what is left is for the database and files.
+# Each connection needs a file descriptor. Others are for the database and files.
 _MAX_CONNECTIONS = 10_000
 _OTHER_FILES = 200
-# How much of a body may be on its way to us, and of a head.
+# The most that is buffered of a body or a head.
 _BUFFER_BYTES = 64 * 1024
 
 
 class _Server(MPServer):
-    """Its methods are Granian's: called by its loop, in the place of its own."""
+    """Overrides methods that Granian's main loop calls."""
 
     def __init__(self, *, send_seconds: float, **options: Any) -> None:
         super().__init__(**options)
@@ -55,8 +55,8 @@ class _Server(MPServer):
         listener = socket.create_server(
             (self.bind_addr, self.bind_port), family=family, backlog=self.backlog
         )
-        # Connections inherit both. The second ends those of clients that take
-        # nothing of what is sent, which no code of ours would see.
+        # Connections inherit both options. The second closes those whose client does
+        # not acknowledge what is sent, which our code cannot detect.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             listener.setsockopt(
@@ -78,17 +78,18 @@ class _Server(MPServer):
         delay: float = 0,
     ) -> None:
         if not delay:
-            # They died. One that dies at once must not take all the processor.
+            # They died. Without a pause, a worker that dies at once would be
+            # restarted in a busy loop.
             time.sleep(_PAUSE_SECONDS)
         super()._respawn_workers(workers, spawn_target, target_loader, delay)
-        # Granian would end the service at the second death.
+        # Otherwise Granian ends the service at the second death.
         self.respawned_wrks.clear()
 
 
 def _application() -> Any:
-    """Called in each worker, once."""
-    # Until Granian's handlers for a worker are set it would run those that it
-    # inherited, which tell the parent's loop, and the signal would be lost.
+    """The ASGI application. Called once in each worker."""
+    # Until Granian sets its handlers for a worker, the inherited ones of the main
+    # process would run, and the signal would be lost.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -106,7 +107,7 @@ def _end_with(parent: int) -> None:
 
 
 def _connections() -> int:
-    """How many may be open at once, with as many files as this process may have."""
+    """The most open connections, after raising the limit of open files."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MAX_CONNECTIONS + _OTHER_FILES
     files = wanted if most == resource.RLIM_INFINITY else min(most, wanted)
@@ -118,10 +119,10 @@ def main() -> None:
     address, port, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
     os.environ["WORKERS"] = str(workers)
-    # A process of its own: its sentence is on stderr by now.
+    # A separate process, which has printed the problem to stderr.
     checked = subprocess.run(
         [sys.executable, "-P", "-m", "krafter.startup"],
-        # The modules of this process, and none of the current folder.
+        # The same module path as this process, without the current folder.
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     if checked.returncode:
@@ -134,9 +135,9 @@ def main() -> None:
 
 @contextmanager
 def _numbers_of_workers() -> Iterator[str]:
-    """A folder for what workers count, in memory where the system has it.
+    """A folder for the metrics of workers, in memory where the system has it.
 
-    A file that is mapped ends the process when the disk is full.
+    The files are memory-mapped: on a full disk, writing to them kills the process.
     """
     shared = Path("/dev/shm")  # noqa: S108 - a folder of our own is made there
     parent = shared if os.access(shared, os.W_OK) else None
@@ -158,20 +159,20 @@ def _serve(address: str, port: int, workers: int) -> None:
         workers=workers,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
-        # HTTP/2 is the proxy's: what it can do without TLS is block.
+        # HTTP/2 is left to the proxy: cleartext HTTP/2 could block all threads.
         http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
-        # Of connections, in spite of its name; an idle one counts.
+        # The most connections of a worker, idle ones included.
         backpressure=_connections(),
-        # The head of a request, and the time between two.
+        # The timeout covers the head of a request and idle connections.
         http1_settings=HTTP1Settings(
             header_read_timeout=settings.HEAD_SECONDS * 1_000,
             max_buffer_size=_BUFFER_BYTES,
         ),
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
-        # An access log would hold addresses. Below are remarks on each start.
+        # An access log would contain addresses. Lower levels log each start.
         log_access=False,
         log_level=LogLevels.error,
         send_seconds=settings.SEND_SECONDS,

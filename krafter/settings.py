@@ -3,16 +3,23 @@
 docs/operations.md lists every variable with its meaning and default.
 """
 
+import re
 import secrets
 import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
+from django.apps import apps
+from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from krafter import env, installation, logs
+from krafter import env, installation, logs, private_files
 
 DATA_DIR = installation.data_dir()
 PRODUCTION = env.flag("PRODUCTION")
@@ -23,7 +30,7 @@ if DEBUG and PRODUCTION:
 
 def _make_data_dir() -> None:
     try:
-        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_files.make_folder(DATA_DIR)
         with tempfile.TemporaryFile(dir=DATA_DIR):
             pass
     except OSError as error:
@@ -42,8 +49,7 @@ def _secret_key() -> str:
     if not path.exists():
         # Exclusive creation: of two processes starting at once, one makes it.
         try:
-            with path.open("x") as file:
-                path.chmod(0o600)
+            with private_files.new(path) as file:
                 file.write(secrets.token_urlsafe(50))
         except FileExistsError:
             pass
@@ -52,6 +58,16 @@ def _secret_key() -> str:
 
 _make_data_dir()
 SECRET_KEY = _secret_key()
+# Keys before it: what they signed is valid until they are left out.
+SECRET_KEY_FALLBACKS = env.listing("SECRET_KEY_FALLBACKS")
+# Keys what is stored and must stay the same: visitors by `visitor_id`, imported lines,
+# the names of requests that are not done twice.
+DATA_KEY = env.text("DATA_KEY") or SECRET_KEY
+if SECRET_KEY_FALLBACKS and DATA_KEY == SECRET_KEY:
+    raise ImproperlyConfigured(
+        "DATA_KEY must be set to the first SECRET_KEY that this database was used with:"
+        " visitors would be others under the new one"
+    )
 ALLOWED_HOSTS = env.listing(
     "ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]"
 )
@@ -64,12 +80,32 @@ RATE_LIMIT_API = env.integer("RATE_LIMIT_API", 100)
 RATE_LIMIT_COLLECT = env.integer("RATE_LIMIT_COLLECT", 200)
 # Whether workers count days that are over before somebody asks for them.
 COUNT_AHEAD = env.flag("COUNT_AHEAD", default=True)
+# Whether visits of the demo shop come while the service runs. `make run` turns it on.
+DEMO_VISITS = env.flag("DEMO_VISITS") and not PRODUCTION
+# How long a deleted site can be restored; then it is erased. 0: it never is.
+SITE_DELETION_DAYS = env.integer("SITE_DELETION_DAYS", 30)
+# What the database may take of its disk: a server does not tell. 0: not known.
+DATABASE_GIGABYTES = env.integer("DATABASE_GIGABYTES", 0)
+# How many sites a team may have. 0: any number.
+MAX_SITES = env.integer("MAX_SITES", 1_000)
+# In how many days a key ends for which nobody says when; 0 is never.
+KEY_DAYS = env.integer("KEY_DAYS", 0)
+# Attempts a minute: unknown API keys of an address; passwords of an address or account.
+RATE_LIMIT_UNKNOWN_KEYS = env.integer("RATE_LIMIT_UNKNOWN_KEYS", 20)
+RATE_LIMIT_SIGN_IN = env.integer("RATE_LIMIT_SIGN_IN", 10)
+# How long the audit trail is kept; the database refuses to delete younger entries.
+AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, minimum=30)
 # Only these may say in X-Forwarded-For or Forwarded who the client is.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # How many bits of an IPv6 address stand for one client.
 IPV6_PREFIX = env.integer("IPV6_PREFIX", 64, minimum=1)
 if IPV6_PREFIX > 128:
     raise ImproperlyConfigured("IPV6_PREFIX must be at most 128")
+
+# What a day may add to a site: more is stored as (other). 0 is no limit.
+MAX_NEW_PATHS = env.integer("MAX_NEW_PATHS", 20_000)
+MAX_NEW_NAMES = env.integer("MAX_NEW_NAMES", 2_000)
+MAX_NEW_LABELS = env.integer("MAX_NEW_LABELS", 20_000)
 
 # Seconds that a client gets: for a request's head, or for doing nothing; for a
 # body; and to take a part of an answer. It is what a slow phone needs, and what
@@ -86,6 +122,20 @@ WORKERS = env.integer("WORKERS", 1, minimum=1)
 # Who may read /metrics: with this key as a Bearer token, or from these addresses.
 METRICS_KEY = env.text("METRICS_KEY")
 METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
+# Pages elsewhere that may use the Model Context Protocol, as their Origin.
+MCP_ORIGINS = env.listing("MCP_ORIGINS")
+# Whom /.well-known/security.txt names, and the page that says how to report.
+SECURITY_CONTACT = env.listing("SECURITY_CONTACT")
+if any(not re.fullmatch(r"(mailto:|https://|tel:)\S+", c) for c in SECURITY_CONTACT):
+    raise ImproperlyConfigured(
+        "SECURITY_CONTACT must be URLs that begin with mailto:, https:// or tel:"
+    )
+SECURITY_POLICY = env.url("SECURITY_POLICY", ("https",))
+# How many long questions and exports a worker works on at once, and of one team.
+LONG_QUESTIONS = env.integer("LONG_QUESTIONS", 4, minimum=1)
+LONG_QUESTIONS_PER_TEAM = env.integer("LONG_QUESTIONS_PER_TEAM", 2, minimum=1)
+# What answers that are not taken yet may take of the disk, for each worker.
+SPOOL_MEGABYTES = env.integer("SPOOL_MEGABYTES", 1_024)
 
 # A country database in MaxMind's format, in place of the built-in table.
 GEOIP_DATABASE = env.text("GEOIP_DATABASE")
@@ -97,6 +147,9 @@ if COUNTRY_HEADER and not TRUSTED_PROXIES:
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
+    # Before Django's own: their commands take the place of its.
+    "analytics",
+    "goals",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -107,22 +160,30 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "analytics",
-    "goals",
 ]
 MIDDLEWARE = [
     "krafter.request_ids.RequestIdMiddleware",
+    "analytics.access.audit.AuditMiddleware",
+    "krafter.headers.SecurityHeadersMiddleware",
+    # Again below, before answers are compressed: here for what the next ones refuse.
+    "krafter.errors.JsonErrorMiddleware",
     "krafter.metrics.QuestionTimesMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "krafter.static_files.HashedFilesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "krafter.pages.PagesMiddleware",
     "analytics.access.throttling.RateLimitHeadersMiddleware",
     "krafter.watch.DatabaseMiddleware",
+    "analytics.questions.long_questions.LongQuestionsMiddleware",
     "krafter.caching.CachingMiddleware",
     "krafter.errors.JsonErrorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "analytics.people.proxy.ProxySignInMiddleware",
+    "analytics.people.sessions.SessionEndsMiddleware",
+    "analytics.people.required_factor.RequiredFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -164,14 +225,25 @@ DATABASES = {
 }
 _engine = DATABASES["default"]["ENGINE"].rpartition(".")[2]
 if _engine == "sqlite3":
+    _file = DATABASES["default"]["NAME"]
+    if _file and ":memory:" not in _file:
+        try:
+            private_files.make_database(Path(_file))
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"DATABASE_URL names a file that cannot be opened: {error.strerror}:"
+                f" {_file}"
+            ) from None
     DATABASES["default"]["OPTIONS"] = {
         # A write that begins as a read cannot be retried by SQLite's own
         # busy handler; IMMEDIATE queues writers instead of failing them.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         # WAL lets readers go on while one writes. FULL syncs each commit:
-        # an acknowledged event must survive a power cut too.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        # an acknowledged event must survive a power cut too. What is deleted is
+        # overwritten: salts must be gone from the file.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        " PRAGMA secure_delete=ON;",
     }
 elif _engine == "postgresql":
     if find_spec("psycopg_pool") is None:
@@ -201,27 +273,67 @@ elif _engine == "postgresql":
         "options": "-c jit=off",
         **DATABASES["default"].get("OPTIONS", {}),
     }
+    # The same database, with connections that nothing else waits for.
+    DATABASES["long"] = {
+        **DATABASES["default"],
+        "OPTIONS": {
+            **DATABASES["default"]["OPTIONS"],
+            "pool": {
+                **DATABASES["default"]["OPTIONS"]["pool"],
+                "min_size": 0,
+                "max_size": LONG_QUESTIONS,
+            },
+        },
+        "TEST": {"MIRROR": "default"},
+    }
 else:
     raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# One Redis for all processes; without it each has a memory of its own, and
-# what must be shared is kept in the database.
-SHARED_CACHE = bool(env.url("CACHE_URL", ("redis", "rediss", "unix")))
-if SHARED_CACHE:
-    if find_spec("redis") is None:
-        raise ImproperlyConfigured("CACHE_URL names a Redis: install krafter[redis]")
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": env.text("CACHE_URL"),
-        }
-    }
+# A Redis for the counts of limits. Without it they are in the database.
+CACHE_URL = env.url("CACHE_URL", ("redis", "rediss", "unix"))
+if CACHE_URL and find_spec("redis") is None:
+    raise ImproperlyConfigured("CACHE_URL names a Redis: install krafter[redis]")
 
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {},
+        "MinimumLengthValidator": {"min_length": 10},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+    }.items()
 ]
+# A link for a new password holds for a day.
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
+SESSION_ENGINE = "analytics.people.session_store"
+# A browser is signed out after a pause of this, and after this at most.
+SESSION_IDLE_HOURS = env.integer("SESSION_IDLE_HOURS", 72, minimum=1)
+SESSION_HOURS = env.integer("SESSION_HOURS", 720, minimum=1)
+# The header in which trusted proxies say who has signed in there.
+SIGN_IN_HEADER = env.header("SIGN_IN_HEADER")
+if SIGN_IN_HEADER and not TRUSTED_PROXIES:
+    raise ImproperlyConfigured("SIGN_IN_HEADER requires TRUSTED_PROXIES")
+
+# Who must have a second factor to use the pages and the admin.
+SECOND_FACTOR = env.choice(
+    "SECOND_FACTOR", "nobody", ("nobody", "operators", "everybody")
+)
+
+# A server that takes mail: invitations and links for new passwords.
+EMAIL_URL = env.url("EMAIL_URL", ("smtp", "smtps"))
+_mail = urlsplit(EMAIL_URL)
+EMAIL_HOST = _mail.hostname or ""
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
+    unquote(_mail.username or ""),
+    unquote(_mail.password or ""),
+)
+# smtps:// is TLS from the start; smtp:// turns to it, but for this machine's own.
+EMAIL_USE_SSL = _mail.scheme == "smtps"
+EMAIL_USE_TLS = _mail.scheme == "smtp" and EMAIL_HOST not in ("localhost", "127.0.0.1")
+EMAIL_PORT = _mail.port or (465 if EMAIL_USE_SSL else 587)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"krafter@{EMAIL_HOST or 'localhost'}")
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -229,11 +341,22 @@ USE_I18N = False
 STATIC_URL = "static/"
 # Served straight from the packages: no collectstatic step to forget.
 WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "staticfiles": {"BACKEND": "krafter.static_files.HashedFilesStorage"},
+}
+# Whoever has not signed in is sent there, and comes back afterwards.
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "sites"
+LOGOUT_REDIRECT_URL = "login"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
+if PRODUCTION:
+    # Browsers take them from this very host alone, and only over HTTPS.
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 if TRUSTED_PROXIES:
@@ -244,7 +367,10 @@ REST_FRAMEWORK = {
         "analytics.access.authentication.TokenAuthentication"
     ],
     "DEFAULT_PERMISSION_CLASSES": ["analytics.access.authentication.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["analytics.access.throttling.TeamRateThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "analytics.access.throttling.TeamRateThrottle",
+        "analytics.questions.long_questions.LongQuestionThrottle",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["krafter.rendering.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["krafter.parsing.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": [],
@@ -267,17 +393,34 @@ SPECTACULAR_SETTINGS = {
     "ENUM_SUFFIX": "",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "Currency": "goals.models.currency_choices",
         "EventOutcomeStatus": "analytics.ingest.answers.OUTCOMES",
         "EventType": "analytics.models.EventType.values",
         "GoalType": "goals.models.GoalType",
         "Scope": "analytics.access.tokens.SCOPES",
+        "Verdict": "analytics.questions.differences.VERDICTS",
     },
     "PREPROCESSING_HOOKS": ["analytics.ingest.openapi.add_collect"],
     "POSTPROCESSING_HOOKS": [
+        "goals.openapi.open_currencies",
         "drf_spectacular.hooks.postprocess_schema_enums",
         "krafter.openapi.schema.inline_null",
         "analytics.ingest.openapi.add_bodies",
+        "goals.words.explain",
+        "krafter.openapi.generators.complete",
+    ],
+    "SORT_OPERATION_PARAMETERS": False,
+    "SERVERS": [{"url": "https://app.krafter.dev"}],
+    "CONTACT": {"name": "Krafter Analytics", "url": "https://app.krafter.dev"},
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "TAGS": [
+        {"name": "goals", "description": "What counts as a conversion."},
+        {"name": "sites", "description": "The websites of a team."},
+        {"name": "events", "description": "What happened on a site."},
+        {"name": "annotations", "description": "What people note of days."},
+        {"name": "saved funnels", "description": "Steps with a name."},
+        {"name": "teams", "description": "Moving and erasing all that a team has."},
+        {"name": "API keys", "description": "Who may ask, and for what."},
+        {"name": "audit trail", "description": "Who changed what in the team."},
     ],
 }
 
@@ -285,14 +428,16 @@ SPECTACULAR_SETTINGS = {
 def _menu_item(title: str, icon: str, model: str) -> dict[str, Any]:
     """A list in the admin, for those who may look at it."""
     app, _, name = model.partition(".")
+
+    def permission(request: HttpRequest) -> bool:
+        page = admin.site.get_model_admin(apps.get_model(model))
+        return page.has_view_permission(request)
+
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
-        "permission": lambda request: (
-            request.user.has_perm(f"{app}.view_{name}")
-            or request.user.has_perm(f"{app}.change_{name}")
-        ),
+        "permission": permission,
     }
 
 
@@ -300,7 +445,10 @@ UNFOLD = {
     "SITE_TITLE": "Krafter Analytics",
     "SITE_HEADER": "Krafter Analytics",
     "SITE_SYMBOL": "monitoring",
-    "SITE_URL": None,
+    # The owners' pages.
+    "SITE_URL": "/",
+    "STYLES": [lambda request: static("analytics/admin.css")],
+    "SCRIPTS": [lambda request: static("analytics/admin.js")],
     "SIDEBAR": {
         "navigation": [
             {
@@ -318,7 +466,7 @@ UNFOLD = {
                 "items": [
                     _menu_item("Teams", "groups", "analytics.team"),
                     _menu_item("Users", "person", "auth.user"),
-                    _menu_item("Groups", "verified_user", "auth.group"),
+                    _menu_item("Audit trail", "history", "analytics.auditentry"),
                 ],
             },
         ]
@@ -352,8 +500,9 @@ LOGGING = {
         # Django logs the path of each 4xx and 5xx, and a path may carry personal
         # data. What fails is logged by `krafter.errors`, without it.
         "django.request": {"level": "CRITICAL"},
-        # Anyone may send any Host: a trace for each would be the whole log.
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # What strangers send wrongly, such as any Host or a form of too many fields:
+        # a trace for each would be the whole log.
+        "django.security": {"level": "CRITICAL"},
         "psycopg.pool": {"filters": ["pool"]},
     },
 }

@@ -1,10 +1,11 @@
-"""What must be right before the service starts: one sentence says what is not.
+"""Checks before the service starts; prints the first problem in one sentence.
 
     python -m krafter.startup
 
-`krafter.server` runs it as a process of its own, before there are workers: a reload
-reads the code anew, which the main process must therefore not hold. A worker that
-comes later finds out for itself (`krafter.watch`), and answers 503 until all is well.
+`krafter.server` runs it as a separate process before it starts workers: the main
+process must not import the code, because a reload imports it anew in the workers. A
+worker that starts later checks for itself (`krafter.watch`), and answers 503 until the
+database is available.
 """
 
 import os
@@ -16,7 +17,7 @@ CONNECT_SECONDS = 5.0
 
 
 def problem() -> str | None:
-    """The first thing that is wrong."""
+    """The first problem found, or None."""
     import django
     from django.core.exceptions import ImproperlyConfigured
 
@@ -38,9 +39,9 @@ def problem() -> str | None:
         ).result(CONNECT_SECONDS)
     except TookTooLong:
         told = {"database": [f"No answer within {CONNECT_SECONDS:g} seconds"]}
-    # The others keep a service from working well, not from working.
+    # The other checks of `health` do not prevent a start.
     for name, sentence in (
-        # A table that is missing is both.
+        # A missing table is reported by both: this order names the cause.
         ("migrations", "The database is not migrated, run manage.py migrate: "),
         ("database", "The database cannot be used: "),
     ):
@@ -55,7 +56,7 @@ def main() -> None:
     if found is not None:
         sys.stderr.write(f"krafter: {found}\n")
         sys.stderr.flush()
-    # Not by the usual way: a thread may still wait for a database that is frozen.
+    # Not sys.exit: it would wait for the thread, which a frozen database may block.
     os._exit(0 if found is None else 1)
 
 

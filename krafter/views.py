@@ -13,6 +13,7 @@ from krafter.answers import Page
 from krafter.errors import Details, Invalid, malformed
 from krafter.fields import StrictSerializer, shared
 from krafter.openapi.operations import Operations
+from krafter.parsing import NO_ARRAY, MergePatchParser
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -26,6 +27,15 @@ class ContractViewSet(viewsets.GenericViewSet[_Row]):
 
     # What the OpenAPI document says of the actions.
     operations: ClassVar[Operations] = {}
+    # What a body that is an array is told.
+    instead_of_array: str = NO_ARRAY
+
+    def get_parsers(self) -> list[Any]:
+        parsers: list[Any] = super().get_parsers()
+        # There is no request while drf-spectacular makes one up.
+        if self.request and self.request.method == "PATCH":
+            parsers.append(MergePatchParser())
+        return parsers
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         self.format_kwarg = None
@@ -72,16 +82,21 @@ def page(request: Request, rows: list[Any], next_cursor: str | None) -> Response
 def query(serializer: type[StrictSerializer], request: Request) -> dict[str, Any]:
     """The validated query parameters of a request. Raises Invalid (422)."""
     checker = shared(serializer)
-    check_parameters(request, checker.fields)
+    check_parameters(request, checker.fields, getattr(checker, "families", ()))
     return dict(checker.run_validation(request.query_params.dict()))
 
 
-def check_parameters(request: Request, known: Iterable[str]) -> None:
-    """Raise Invalid for parameters that are unknown or given more than once."""
+def check_parameters(
+    request: Request, known: Iterable[str], families: tuple[str, ...] = ()
+) -> None:
+    """Raise Invalid for parameters that are unknown or given more than once.
+
+    `families`: what else a name may begin with.
+    """
     known = set(known)
     details: Details = {}
     for name, values in request.query_params.lists():
-        if name not in known:
+        if name not in known and not name.startswith(families):
             details[name] = ["Unknown parameter."]
         elif len(values) > 1:
             details[name] = ["Given more than once."]

@@ -1,11 +1,10 @@
-"""Whether the database answers, asked twice a second by each worker.
+"""Checks twice a second, in each worker, whether the database answers.
 
-So one thread finds out that it does not, instead of every request for itself: while it
-is away all are told at once to come back, and those that wait are freed. The same
-question reads its clock (see `krafter.clock`).
+One thread notices an outage, instead of each request by itself. During an outage
+requests get 503 at once, and those that are waiting for the database are released.
+The same query reads the database's clock (see `krafter.clock`).
 """
 
-import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,17 +19,15 @@ from django.http.response import HttpResponseBase
 from krafter import clock, faults, health, metrics
 from krafter.errors import unavailable_response
 
-# An answer within 3 seconds: the pause, this, and some for all else.
+# With the pause below, an outage is answered with 503 within 3 seconds.
 ANSWER_SECONDS = 2.0
 _PAUSE_SECONDS = 0.5
 _PAUSE_WHILE_AWAY = 0.2
 _NO_CONNECTIONS = ("too many clients", "connection slots", "too many connections")
 
-logger = logging.getLogger(__name__)
-
 
 class Watch:
-    """`trouble`: why the database cannot be used, None while it can."""
+    """`trouble`: why the database is unavailable; None while it is available."""
 
     def __init__(self) -> None:
         self.trouble: str | None = None
@@ -39,9 +36,10 @@ class Watch:
         self._probe: Any = None
         self._waits = (0, 0)
         self._is_migrated = False
+        self._is_end_untold = False
 
     def start(self) -> None:
-        """Look once, then go on in a thread. Until then there is no trouble."""
+        """Check once, then go on in a thread."""
         self._is_over.clear()
         self._look()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -63,13 +61,16 @@ class Watch:
         try:
             found = self._find()
         except Exception as error:
-            # Whatever it is: without this thread nobody would find out any more.
+            # The thread must survive any error: nothing else detects outages.
             found = error
         if found is None:
             if self.trouble is not None:
-                logger.warning("The database can be used again")
+                self._is_end_untold = True
             self.trouble = None
+            if self._is_end_untold:
+                self._is_end_untold = not faults.report_end()
         else:
+            self._is_end_untold = False
             is_news = self.trouble is None
             self.trouble = found if isinstance(found, str) else faults.cause(found)
             faults.report(found)
@@ -91,7 +92,7 @@ class Watch:
                         return missing[0]
                 self._is_migrated = True
         except faults.ERRORS as error:
-            # Those that are open go on: only no more can be made.
+            # Open connections still work; only new ones are refused.
             if any(said in str(error) for said in _NO_CONNECTIONS) and _opened():
                 faults.report(error)
                 return None
@@ -109,14 +110,14 @@ class Watch:
             except psycopg.errors._WaitTimeout:
                 is_late = self._probe.has_answer()
                 self._close()
-                # It came while this process did not get to look.
+                # The answer arrived while this process was not scheduled.
                 if is_late:
                     return
                 raise psycopg.OperationalError(
                     f"No answer within {ANSWER_SECONDS:g} seconds"
                 ) from None
             except psycopg.Error:
-                # Perhaps this one alone was ended.
+                # Perhaps only this connection was closed: try a new one.
                 self._close()
         parameters = connection.get_connection_params()
         parameters.pop("pool", None)
@@ -133,7 +134,9 @@ class Watch:
     def _follow(self, reading: float) -> None:
         if jump := clock.follow(reading):
             metrics.CLOCK_JUMPS.inc()
-            faults.report(f"Its clock jumped by {jump:+.0f} s; no day is closed now")
+            faults.report(
+                f"Its clock jumped by {jump:+.0f} s; days stay open for a minute"
+            )
 
     def _close(self) -> None:
         if self._probe is not None:
@@ -142,18 +145,19 @@ class Watch:
             self._probe = None
 
     def _free_all(self) -> None:
-        """End every wait for an answer or a connection, and begin with a new pool.
+        """Release every thread that waits for the database, and replace the pools.
 
-        The old one would pause for longer and longer between its attempts.
+        The old pools would wait longer and longer between attempts to connect.
         """
         connection: Any = connections["default"]
         if connection.vendor != "postgresql":
             return
         from krafter.postgresql import cut_off
 
-        pool = type(connection)._connection_pools.pop("default", None)
+        by_alias = type(connection)._connection_pools
+        pools = [by_alias.pop(alias) for alias in list(by_alias)]
         cut_off()
-        if pool is not None:
+        for pool in pools:
             pool.close(timeout=0)
 
     def _note_waits(self, connection: Any) -> None:
@@ -162,7 +166,7 @@ class Watch:
             return
         stats = pool.get_stats()
         waits = stats.get("requests_queued", 0), stats.get("requests_wait_ms", 0)
-        # Less than before: a new pool.
+        # Lower than before: the pool was replaced.
         before = self._waits if waits >= self._waits else (0, 0)
         metrics.POOL_WAITS.inc(max(0, waits[0] - before[0]))
         metrics.POOL_WAIT_SECONDS.inc(max(0, waits[1] - before[1]) / 1_000)
@@ -176,7 +180,7 @@ def _opened() -> bool:
 
 
 def _sqlite_time(connection: BaseDatabaseWrapper) -> float:
-    """It has no clock: this machine's, once it is known that the file can be read."""
+    """The machine's time, after checking that the file can be read."""
     with health.own_connection() as own, own.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM sqlite_master")
     return time()
@@ -186,7 +190,7 @@ watch = Watch()
 
 
 class DatabaseMiddleware:
-    """While the database is away, say so without waiting for it."""
+    """Answers 503 at once while the database is unavailable."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

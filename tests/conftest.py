@@ -6,20 +6,25 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import close_old_connections, connection
 from django.test import Client
+from django.utils.timezone import now
 
-from analytics import events
-from analytics.ingest import country, site_lookup, visitors
-from analytics.models import ApiToken, Site, Team
+from analytics import append_only, events
+from analytics.access import attempts, audit
+from analytics.ingest import country, salts, site_lookup, visitors
+from analytics.models import ApiToken, AuditEntry, EventName, Site, Team
+from analytics.questions import long_questions
 from goals.counting import stats
 from krafter import clock, faults
 from tests import partitions
 from tests.contract.responses import CheckedClient
-from tests.factories import GoalFactory, SiteFactory
+from tests.factories import GoalFactory, SiteFactory, store
 from tests.queries import assert_queries
+from tests.routes import RULE
 from tests.running import Service, running
 
 BASE = "/api/v1/analytics"
@@ -35,22 +40,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 WATCH = partitions.Watch()
+# Without a test that needs a database no test database is made: this one is left alone.
+DEVELOPERS_DATABASE = connection.settings_dict["NAME"]
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
     request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
-) -> None:
+) -> Iterator[None]:
     """The test database of pytest-django, in partitions with `--partitioned`.
 
     With CITUS=1 it is distributed, on the one machine that DATABASE_URL names.
     """
+    if connection.settings_dict["NAME"] == DEVELOPERS_DATABASE:
+        yield
+        return
     with django_db_blocker.unblock():
+        if connection.vendor == "sqlite":
+            # Django empties tables there by DELETE, after tests with transactions of
+            # their own. `test_audit` puts the triggers back.
+            append_only.unprotect(connection, AuditEntry._meta.db_table)
         if request.config.getoption("--partitioned"):
             partitions.rebuild()
             WATCH.start()
         elif os.environ.get("CITUS") == "1":
             partitions.distribute()
+    yield
+    if connection.vendor == "postgresql":
+        # It drops no database that a thread's pool is still connected to.
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(autouse=True)
@@ -69,10 +91,14 @@ def forget_everything() -> Iterator[None]:
     events.forget()
     stats.forget()
     site_lookup.forget()
-    visitors.forget()
+    salts.forget()
+    visitors.forget_clients()
     country.forget()
     clock.forget()
     faults.forget()
+    attempts.forget()
+    audit.forget()
+    long_questions.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +112,8 @@ def no_rate_limits(settings: Any) -> None:
     """Tests of the limits set their own."""
     settings.RATE_LIMIT_API = 0
     settings.RATE_LIMIT_COLLECT = 0
+    settings.RATE_LIMIT_UNKNOWN_KEYS = 0
+    settings.RATE_LIMIT_SIGN_IN = 0
 
 
 @pytest.fixture(autouse=True)
@@ -135,8 +163,21 @@ def ids(site: Site) -> dict[str, Any]:
     return {
         "site": site.site_key,
         "goal": GoalFactory.create(site=site).id,
+        "deleted_goal": GoalFactory.create(site=site, deleted_at=now()).id,
         "token": token.uuid,
+        "deleted_site": SiteFactory.create(
+            team=site.team, domain="deleted.example", deleted_at=now()
+        ).site_key,
+        "funnel": site.funnels.create(name="Way", steps=[RULE, RULE]).pk,
+        "annotation": site.annotations.create(day=now().date(), text="Sale").pk,
+        "name": _name_sent(site),
     }
+
+
+def _name_sent(site: Site) -> UUID:
+    store(site, "event", "signup")
+    digest = EventName.objects.get(site_id=site.pk, name="signup").digest
+    return UUID(bytes=bytes(digest))
 
 
 class ApiClient:

@@ -1,11 +1,12 @@
 """The wheel, in an empty environment of each Python: from installing to a conversion.
 
-    python -m tests.package
+    python -m tests.package [--pipx]
 
 Builds the wheel, and another from the source distribution, which must hold the same.
-Then for each Python: installs it without a driver, makes what a first run makes,
-serves, counts a conversion, opens the pages, and does it again on PostgreSQL with the
-extras. No source of this clone is on the path.
+Then does what the README says, timed: `pipx install`, migrate, first run, serve, and a
+conversion; with `--pipx` no more. Then for each Python: installs it without a driver,
+does the same, opens the pages and the documentation, and does it again on PostgreSQL
+with the extras. No source of this clone is on the path.
 """
 
 import contextlib
@@ -30,7 +31,16 @@ from tests.running import Service
 
 START_SECONDS = 60
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-PAGES = ("/admin/login/", "/api/v1/docs", "/a.js", "/readyz")
+PAGES = (
+    "/login",
+    "/admin/login/",
+    "/api/v1/docs",
+    "/docs/",
+    "/docs/admin.html",
+    "/docs/searchindex.js",
+    "/a.js",
+    "/readyz",
+)
 # What a page of the installed service asks for: all of it must be there.
 _ASSET = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 _LOAD_TEMPLATES = """
@@ -62,8 +72,8 @@ def build(folder: Path) -> Path:
 class Installed:
     """The `krafter` of an environment, with a home and a current folder of its own."""
 
-    def __init__(self, python: Path, home: Path, **settings: str) -> None:
-        self.krafter = python.with_name("krafter")
+    def __init__(self, krafter: Path, home: Path, **settings: str) -> None:
+        self.krafter = krafter
         self.home = home
         home.mkdir()
         self.environment = {
@@ -109,13 +119,20 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise SystemExit("krafter serve does not answer")
 
 
-def use(installed: Installed) -> None:
-    """Everything from an empty database to a conversion and the pages."""
+@contextlib.contextmanager
+def first_run(installed: Installed) -> Iterator[Service]:
+    """What serves an empty database, once a first conversion is counted."""
     installed("migrate", "--verbosity", "0")
     (secret,) = set(re.findall(r"kr_live_[\w-]{43}", installed("first_run")))
     with installed.serving() as server:
         service = Service(server, secret)
         convert(service)
+        yield service
+
+
+def use(installed: Installed) -> None:
+    """Everything from an empty database to a conversion and the pages."""
+    with first_run(installed) as service:
         open_pages(service)
     templates = ROOT / "templates"
     names = [str(path.relative_to(templates)) for path in templates.rglob("*.html")]
@@ -159,7 +176,8 @@ def try_on(version: str, interpreter: Path, wheel: Path, database_url: str) -> N
         pins = ("--constraint", "requirements.txt")
         install(python, *pins, str(wheel))
         installed_after = time.monotonic() - began
-        on_sqlite = Installed(python, Path(name) / "sqlite")
+        krafter = python.with_name("krafter")
+        on_sqlite = Installed(krafter, Path(name) / "sqlite")
         if on_sqlite("--version") != f"krafter {expected['version']}\n":
             raise SystemExit("krafter --version is not pyproject.toml's")
         use(on_sqlite)
@@ -168,7 +186,7 @@ def try_on(version: str, interpreter: Path, wheel: Path, database_url: str) -> N
         if not (data / "krafter.sqlite3").is_file():
             raise SystemExit(f"Nothing in {data}")
         install(python, *pins, f"krafter[postgres,redis] @ {wheel.as_uri()}")
-        use(Installed(python, Path(name) / "postgres", DATABASE_URL=database_url))
+        use(Installed(krafter, Path(name) / "postgres", DATABASE_URL=database_url))
     print(
         f"Python {version}: installed after {installed_after:.1f} s, all used on SQLite"
         f" after {converted_after:.1f} s, on PostgreSQL after"
@@ -177,10 +195,39 @@ def try_on(version: str, interpreter: Path, wheel: Path, database_url: str) -> N
     )
 
 
+def try_pipx(wheel: Path) -> None:
+    """From `pipx install` to the first conversion, as on a new machine."""
+    with tempfile.TemporaryDirectory(prefix="krafter-pipx-") as name:
+        places = {
+            f"PIPX_{place}": str(Path(name) / place.lower())
+            for place in ("HOME", "BIN_DIR", "MAN_DIR")
+        }
+        pipx = Path(sys.executable).with_name("pipx")
+        pins = f"--constraint {ROOT / 'requirements.txt'}"
+        began = time.monotonic()
+        subprocess.run(
+            [pipx, "install", "--quiet", "--pip-args", pins, wheel],
+            env={**os.environ, **places},
+            check=True,
+        )
+        installed_after = time.monotonic() - began
+        krafter = Path(places["PIPX_BIN_DIR"]) / "krafter"
+        with first_run(Installed(krafter, Path(name) / "user")):
+            converted_after = time.monotonic() - began
+    print(
+        f"pipx: installed after {installed_after:.1f} s, first conversion after"
+        f" {converted_after:.1f} s",
+        flush=True,
+    )
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="krafter-wheel-") as name:
         wheel = build(Path(name))
         print(f"{wheel.name}: {wheel.stat().st_size / 1024:.0f} KiB", flush=True)
+        try_pipx(wheel)
+        if sys.argv[1:] == ["--pipx"]:
+            return
         for version in VERSIONS:
             interpreter = find(version)
             if interpreter is None:

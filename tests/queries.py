@@ -16,6 +16,8 @@ OF_ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "COPY", "DECLARE"}
 OTHERS = {
     # Limits of time, on PostgreSQL only.
     "SET",
+    # Samples of tables, after many events were stored.
+    "ANALYZE",
     # Transactions: savepoints in a test that has one of its own.
     *("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"),
 }

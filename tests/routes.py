@@ -4,6 +4,9 @@ A new route gets a row here; test_scopes fails without one. The tests of scopes,
 tenancy, limits and errors then cover it: they run over this table.
 """
 
+import hashlib
+import json
+import re
 from typing import Any, NamedTuple
 
 BASE = "/api/v1"
@@ -11,7 +14,7 @@ PUBLIC = ""
 
 
 class Route(NamedTuple):
-    """`path` is below BASE; {site}, {goal} and {token} are filled with ids.
+    """`path` is below BASE; {site}, {goal}, {token} and so on are given ids.
 
     `body` is one that the route accepts, None where it reads none. `params` are
     the query parameters that it knows, each with a value that it accepts.
@@ -21,12 +24,17 @@ class Route(NamedTuple):
     path: str
     scope: str
     status: int = 200
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | bytes | None = None
     params: dict[str, str] = {}
 
     @property
     def label(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Those of a body that is an object."""
+        return self.body if isinstance(self.body, dict) else {}
 
     @property
     def url_template(self) -> str:
@@ -74,27 +82,50 @@ TOKEN = {
     "sites": None,
     "expires_at": "2099-01-01T00:00:00Z",
 }
+ANNOTATION = {"date": "2026-01-15", "text": "The winter sale begins"}
 PERIOD = {"period": "custom", "from": "2026-01-01", "to": "2026-01-31"}
 DRAFT = {**GOAL, **PERIOD}
 RULE = {"type": "event", "match_type": "exact", "match_value": "signup"}
 FUNNEL = {**PERIOD, "steps": [RULE, RULE], "window_minutes": 30}
+SAVED_FUNNEL = {"name": "Way", "steps": [RULE, RULE], "window_minutes": 30}
 QUESTION = {
     **PERIOD,
     "country": "DE,FR",
+    "attribution": "first",
     "device": "!Mobile",
     "browser": "Firefox",
     "os": "Linux",
     "referrer": "(none)",
+    "channel": "Direct",
     "utm_source": "newsletter",
     "utm_medium": "mail",
     "utm_campaign": "spring",
+    "utm_term": "shoes",
+    "utm_content": "banner",
+    "entry_path": "/landing",
+    "path": "/blog/*",
+    "name": "!signup",
 }
+
+# An export of a team without sites.
+_MANIFEST = {
+    "format": "krafter-team",
+    "version": 1,
+    "id": "550e8400-e29b-41d4-a716-446655440000",
+    "team": "Other",
+    "sites": [],
+}
+_FIRST = json.dumps({"manifest": _MANIFEST}).encode() + b"\n"
+_END = {"counts": {"manifest": 1}, "sha256": hashlib.sha256(_FIRST).hexdigest()}
+PAGE = _FIRST + json.dumps({"end": _END}).encode() + b"\n"
 
 _SITES = "/analytics/sites"
 _SITE = f"{_SITES}/{{site}}"
 _GOALS = f"{_SITE}/goals"
 _GOAL = f"{_GOALS}/{{goal}}"
-READ, WRITE = "analytics:read", "analytics:write"
+_FUNNEL = f"{_SITE}/funnels/{{funnel}}"
+_ANNOTATION = f"{_SITE}/annotations/{{annotation}}"
+READ, WRITE, ALL = "analytics:read", "analytics:write", "*"
 
 # About the API rather than of it.
 DOCUMENTS = ["/openapi.json", "/openapi.yaml", "/docs"]
@@ -138,10 +169,32 @@ ROUTES = [
         "GET",
         f"{_SITE}/stats",
         READ,
-        params={**QUESTION, "dimensions": "path,country"},
+        params={**QUESTION, "compare": "previous", "dimensions": "path,country"},
     ),
     Route("GET", f"{_SITE}/realtime", READ),
+    Route("POST", f"{_SITE}/erase", ALL, body={"events": ["order-1"]}),
+    Route("GET", "/analytics/deleted-sites", ALL),
+    Route("POST", "/analytics/deleted-sites/{deleted_site}/restore", ALL),
+    Route("POST", "/analytics/deleted-sites/{deleted_site}/erase", ALL, 202),
+    Route("GET", "/team/export", ALL),
+    Route("POST", "/team/import", ALL, body=PAGE, params={"new_keys": "true"}),
+    Route("POST", "/team/erase", ALL, 202, {"confirm": "erase"}),
     Route("GET", f"{_SITE}/drops", READ, params=PERIOD),
+    Route("GET", f"{_SITE}/props", READ, params={**PERIOD, "limit": "10"}),
+    Route(
+        "GET",
+        f"{_SITE}/names",
+        READ,
+        params={
+            **PERIOD,
+            "type": "event",
+            "search": "sign",
+            "unmatched": "true",
+            "sort": "name",
+            "limit": "10",
+        },
+    ),
+    Route("GET", f"{_SITE}/names/{{name}}/stats", READ, params=PERIOD),
     Route(
         "GET",
         _GOALS,
@@ -150,6 +203,7 @@ ROUTES = [
             "type": "event",
             "match_type": "exact",
             "currency": "USD",
+            "starred": "false",
             "search": "sign",
         },
     ),
@@ -159,15 +213,34 @@ ROUTES = [
         f"{_GOALS}/apply",
         WRITE,
         body={"goals": [GOAL], "delete_missing": False},
-        params={"dry_run": "true"},
+        params={"dry_run": "true", "confirm": "sealed"},
     ),
     Route("POST", f"{_GOALS}/preview", READ, body=DRAFT),
     Route("POST", f"{_GOALS}/explain", READ, body=EVENT),
     Route("POST", f"{_SITE}/funnels/query", READ, body=FUNNEL),
-    Route("GET", f"{_GOALS}/stats", READ, params=QUESTION),
+    Route(
+        "GET",
+        f"{_SITE}/annotations",
+        READ,
+        params={"from": "2026-01-01", "to": "2026-01-31"},
+    ),
+    Route("GET", f"{_SITE}/funnels", READ),
+    Route("POST", f"{_SITE}/funnels", WRITE, 201, SAVED_FUNNEL),
+    Route("GET", _FUNNEL, READ),
+    Route("PATCH", _FUNNEL, WRITE, body=SAVED_FUNNEL),
+    Route("DELETE", _FUNNEL, WRITE),
+    Route("GET", f"{_FUNNEL}/stats", READ, params=PERIOD),
+    Route("POST", f"{_SITE}/annotations", WRITE, 201, ANNOTATION),
+    Route("GET", _ANNOTATION, READ),
+    Route("PATCH", _ANNOTATION, WRITE, body=ANNOTATION),
+    Route("DELETE", _ANNOTATION, WRITE),
+    Route("GET", f"{_GOALS}/stats", READ, params={**QUESTION, "compare": "year"}),
     Route("GET", _GOAL, READ),
-    Route("PATCH", _GOAL, WRITE, body=GOAL),
+    Route("PATCH", _GOAL, WRITE, body=GOAL, params={"confirm": "sealed"}),
     Route("DELETE", _GOAL, WRITE),
+    Route("GET", f"{_GOAL}/changes", READ),
+    Route("POST", f"{_GOAL}/star", WRITE),
+    Route("POST", f"{_GOAL}/unstar", WRITE),
     Route(
         "GET",
         f"{_GOAL}/stats",
@@ -186,19 +259,54 @@ ROUTES = [
         READ,
         params={
             **QUESTION,
+            "compare": "previous_month",
+            "include": "visitors",
             "dimension": "props.plan",
             "sort": "-revenue",
             "limit": "10",
         },
     ),
-    Route("GET", f"{_GOAL}/rate", READ, params=QUESTION),
-    Route("GET", f"{_GOAL}/conversions", READ, params={**QUESTION, "limit": "10"}),
+    Route("GET", f"{_SITE}/deleted-goals", WRITE),
+    Route("POST", f"{_SITE}/deleted-goals/{{deleted_goal}}/restore", WRITE),
+    Route("GET", f"{_GOAL}/rate", READ, params={**QUESTION, "compare": "previous"}),
+    Route("GET", f"{_GOAL}/journeys", READ, params={**QUESTION, "limit": "10"}),
+    Route(
+        "GET",
+        f"{_GOAL}/conversions",
+        READ,
+        params={**QUESTION, "limit": "10", "include": "refunds"},
+    ),
     Route("POST", "/analytics/mcp", READ, body=PING),
-    Route("GET", "/tokens", "tokens:read"),
+    Route(
+        "GET",
+        "/audit",
+        "*",
+        params={
+            "action": "goal.changed",
+            "site": "sk_abc123def456",
+            "from": "2026-01-01",
+            "to": "2026-01-31",
+            "limit": "10",
+        },
+    ),
+    Route("GET", "/tokens", "tokens:read", params={"limit": "10"}),
     Route("POST", "/tokens", "tokens:write", 201, TOKEN),
-    Route("POST", "/tokens/{token}/revoke", "tokens:write"),
-    Route("POST", "/tokens/{token}/rotate", "tokens:write", 201),
+    Route("POST", "/tokens/{token}/revoke", "tokens:write", params={"made": "true"}),
+    Route(
+        "POST",
+        "/tokens/{token}/rotate",
+        "tokens:write",
+        201,
+        params={"overlap_hours": "24"},
+    ),
 ]
+# What fills the placeholders of a path where there is no such thing.
+NOBODYS = {
+    **{name: "x" for route in ROUTES for name in re.findall(r"{(\w+)}", route.path)},
+    "site": "sk_unknownunkno",
+}
+# Those whose body is an object.
+WITH_BODY = [route for route in ROUTES if route.fields]
 PRIVATE = [route for route in ROUTES if route.scope != PUBLIC]
 
 

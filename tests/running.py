@@ -41,8 +41,11 @@ def _ask(request: urllib.request.Request) -> Answer:
 class Service:
     """A running service, and calls to it with a key that may do everything."""
 
-    def __init__(self, server: Server, secret: str) -> None:
+    def __init__(
+        self, server: Server, secret: str, environment: dict[str, str] | None = None
+    ) -> None:
         self.server = server
+        self._environment = environment or {}
         self.url = server.url + BASE
         self.secret = secret
 
@@ -59,6 +62,10 @@ class Service:
                 **{name.replace("_", "-"): value for name, value in headers.items()},
             },
         )
+
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """What a command of manage.py prints on the service's database."""
+        return _manage({**self._environment, **environment}, *arguments)
 
     def open(self, path: str, **headers: str) -> Answer:
         """Without the key, from the root of the service."""
@@ -97,7 +104,7 @@ def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Serv
             environment, "create_token", "--name", "tests", "--scopes", "*"
         )
         with serve_service(workers=workers, threads=8, **environment) as server:
-            yield Service(server, secret.strip())
+            yield Service(server, secret.strip(), environment)
 
 
 def _manage(environment: dict[str, str], *arguments: str) -> str:

@@ -10,7 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from analytics.access import throttling, tokens
+from analytics.access import attempts, audit, throttling, tokens
 from analytics.access.callers import caller, without_nul
 from analytics.models import ApiToken, Site
 from krafter import faults
@@ -22,7 +22,11 @@ _LAST_USED_EVERY = timedelta(minutes=1)
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer kr_live_…`. Every failure is the same 401."""
+    """`Authorization: Bearer kr_live_…`. Every failure is the same 401.
+
+    It is 429 for an address that tries too many unknown keys. A usable key is never
+    refused, so it is looked up all the same: somebody else may have that address too.
+    """
 
     def authenticate(self, request: Request) -> tuple[None, ApiToken]:
         scheme, _, secret = (
@@ -37,7 +41,9 @@ class TokenAuthentication(BaseAuthentication):
             tokens.digest(secret), site_key, now=timezone.now(), minute=minute
         )
         if found is None:
+            attempts.check_unknown_key(request)
             raise AuthenticationFailed
+        audit.noted(request, found.token)
         self._note_use(found.token)
         request.META[_SITE] = (site_key, found.site)
         if found.used is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.models import Model
 from django.db.models.expressions import Col
 
@@ -120,7 +120,8 @@ class _Columns(Generic[_Row]):
         values = list(row)
         for position, column, convert in self._converters:
             values[position] = convert(values[position], column, connection)
-        return self._model.from_db(connection.alias, self._names, values)
+        # As all others, though its thread may have connections of its own.
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
 
 
 @cache

@@ -105,7 +105,7 @@ def _wait_briefly() -> None:
 
 def _digest(content: bytes) -> str:
     # Keyed: an IP address in the body could be recovered from a plain hash.
-    return hmac.digest(settings.SECRET_KEY.encode(), content, "sha256").hex()
+    return hmac.digest(settings.DATA_KEY.encode(), content, "sha256").hex()
 
 
 def purge() -> int:

@@ -4,8 +4,15 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
-from analytics.access import idempotency
-from analytics.access.serializers import NewTokenSerializer, TokenSerializer
+from analytics.access import idempotency, trail
+from analytics.access.serializers import (
+    IssuedTokenSerializer,
+    RevocationQuerySerializer,
+    RotationQuerySerializer,
+    TokenSerializer,
+    TokensQuerySerializer,
+)
+from krafter.answers import Page
 from krafter.openapi.operations import Operation, Schema
 
 
@@ -29,16 +36,33 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 TOKENS = {
-    "create": Operation(answer=NewTokenSerializer, status=201),
+    "list": Operation(query=TokensQuerySerializer, headers=("Link",)),
+    "create": Operation(answer=IssuedTokenSerializer, status=201),
     "revoke": Operation(
-        summary="End a key for good", body=None, answer=TokenSerializer
+        summary="End a key for good",
+        description="Its own key, or one that has no scope which the caller lacks.",
+        query=RevocationQuerySerializer,
+        body=None,
+        answer=TokenSerializer,
     ),
     "rotate": Operation(
         summary="Give a key a new secret",
-        description="The key with the old one is revoked.",
+        description="The old one is refused at once, or after `overlap_hours`.",
+        query=RotationQuerySerializer,
         body=None,
-        answer=NewTokenSerializer,
+        answer=IssuedTokenSerializer,
         status=201,
         errors=(422,),
+    ),
+}
+
+AUDIT = {
+    "list": Operation(
+        summary="Who did what in the team",
+        description="Newest first. A key that is narrowed to sites sees what was done"
+        " to them.",
+        query=trail.AuditQuerySerializer,
+        answer=Page[trail.AuditEntryAnswer],
+        headers=("Link",),
     ),
 }

@@ -1,15 +1,31 @@
 """API keys as the API shows them."""
 
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from django.utils import timezone
 from rest_framework import serializers
 
-from analytics.access import tokens
+from analytics.access import keys, tokens
 from analytics.access.authentication import request_token
-from analytics.models import ApiToken, Site
-from krafter.fields import StrictModelSerializer, TextField
+from analytics.models import ApiToken, Site, Team
+from krafter.fields import (
+    ChoiceField,
+    NameField,
+    StrictModelSerializer,
+    StrictSerializer,
+    TextField,
+)
+
+
+def acting_for(team: Team) -> dict[str, Any]:
+    """A serializer context with the rights of a key of this team with scope `*`.
+
+    Whether the person may do it is decided before, by `analytics.access.roles`.
+    """
+    key = ApiToken(team=team, scopes=[tokens.ALL])
+    return {"request": SimpleNamespace(auth=key)}
 
 
 class SiteKeysField(serializers.ListField):
@@ -27,8 +43,9 @@ class TokenSerializer(StrictModelSerializer):
     """A key without its secret. It can be given no more than the caller holds."""
 
     id = serializers.UUIDField(source="uuid", read_only=True)
+    name = NameField()
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(list(tokens.SCOPES)), allow_empty=False
+        child=ChoiceField(list(tokens.SCOPES)), allow_empty=False
     )
     # A bound, since each is a parameter of one statement.
     sites = SiteKeysField(
@@ -82,6 +99,11 @@ class TokenSerializer(StrictModelSerializer):
             raise serializers.ValidationError(
                 {"sites": ["Your key is narrowed to sites: name some of them."]}
             )
+        if not self.partial and "expires_at" not in attrs:
+            default = keys.default_end()
+            if default is not None and own.expires_at is not None:
+                default = min(default, own.expires_at)
+            attrs["expires_at"] = default
         expires_at = attrs.get("expires_at")
         if own.expires_at and (not expires_at or expires_at > own.expires_at):
             raise serializers.ValidationError(
@@ -90,7 +112,36 @@ class TokenSerializer(StrictModelSerializer):
         return attrs
 
 
-class NewTokenSerializer(TokenSerializer):
+class TokensQuerySerializer(StrictSerializer):
+    """Without `limit` all keys are listed."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=1_000, required=False)
+    after = serializers.UUIDField(
+        required=False, help_text="The id of the last key of the page before."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "after" in attrs and "limit" not in attrs:
+            raise serializers.ValidationError({"after": ["Only with a limit."]})
+        return attrs
+
+
+class RevocationQuerySerializer(StrictSerializer):
+    made = serializers.BooleanField(
+        default=False, help_text="Also the keys that this key made, and they made."
+    )
+
+
+class RotationQuerySerializer(StrictSerializer):
+    overlap_hours = serializers.IntegerField(
+        min_value=0,
+        max_value=keys.MAX_OVERLAP_HOURS,
+        default=0,
+        help_text="For how long the old secret works too. Without it, it ends at once.",
+    )
+
+
+class IssuedTokenSerializer(TokenSerializer):
     """A key in the one answer that shows its secret."""
 
     # The context's `secret`: it is not stored.

@@ -1,23 +1,25 @@
 """How often a caller may ask: fixed windows of one clock minute.
 
 The count is one row in the shared database, raised by one atomic statement,
-so that the limit holds over all processes of an installation. With a shared
-cache configured (CACHE_URL) the count lives there instead.
+so that the limit holds over all processes of an installation. With a Redis
+configured (CACHE_URL) the count is there instead. While that is away nothing is
+counted, so that it stops nobody, but for what guards secrets: see `spend`.
 """
 
+import hmac
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from analytics import rewriting
 from analytics.models import ApiToken, RateWindow
 from krafter import clock, faults, metrics
 from krafter.rendering import API_PREFIX
@@ -58,34 +60,75 @@ def current_minute() -> int:
 
 def counted_minute() -> int | None:
     """This minute, if the requests of teams are counted in the database."""
-    is_counted = settings.RATE_LIMIT_API and not settings.SHARED_CACHE
+    is_counted = settings.RATE_LIMIT_API and not settings.CACHE_URL
     return current_minute() if is_counted else None
 
 
-def spend(caller: str, minute: int) -> int:
-    """Count one request of a caller; how many it has now made in this minute."""
+def seconds_left() -> float:
+    """Until the next minute."""
+    return 60 - clock.timestamp() % 60
+
+
+def anonymous(kind: str, who: str, minute: int) -> str:
+    """A caller's name for one minute.
+
+    Keyed and tied to the minute: the counts cannot tell who it was, or came back.
+    """
+    message = f"{minute} {who}".encode()
+    digest = hmac.digest(settings.SECRET_KEY.encode(), message, "sha256")
+    return f"{kind}:{digest.hex()[:40]}"
+
+
+def spend(caller: str, minute: int, *, guards: bool = False) -> int:
+    """Count one request of a caller; how many it has now made in this minute.
+
+    `guards`: the limit guards a secret, so it is counted in the table while Redis
+    is away. Otherwise each is the first then.
+    """
+    if guards:
+        uses = {(caller, minute): 1}
+        return (_spend_in_redis(uses) or dict(_in_table(uses)))[caller, minute]
     return spend_all({(caller, minute): 1})[caller, minute]
 
 
 def spend_all(uses: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
     """Count requests of several (caller, minute); the counts with them."""
-    if settings.SHARED_CACHE:
-        return {key: _spend_in_cache(*key, amount) for key, amount in uses.items()}
-    # Sorted, so that two batches cannot wait for each other.
-    minutes = sorted({minute for _, minute in uses})
-    return {
-        (caller, minute): used
-        for minute in minutes
-        for caller, used in _spend_in_table(
-            minute, sorted((c, n) for (c, m), n in uses.items() if m == minute)
-        )
+    if not settings.CACHE_URL:
+        return dict(_in_table(uses))
+    counts = _spend_in_redis(uses)
+    if counts is None:
+        metrics.LIMITS_UNCOUNTED.inc(sum(uses.values()))
+        return dict(uses)
+    return counts
+
+
+def _spend_in_redis(
+    uses: Mapping[tuple[str, int], int],
+) -> dict[tuple[str, int], int] | None:
+    """None while there is no Redis."""
+    if not settings.CACHE_URL:
+        return None
+    # Where there is no Redis, its client need not be installed.
+    from analytics.access import shared_counts
+
+    names = {
+        f"rate:{caller}:{minute}": amount for (caller, minute), amount in uses.items()
     }
+    try:
+        counts = shared_counts.add(settings.CACHE_URL, names)
+    except shared_counts.Away:
+        return None
+    return dict(zip(uses, counts, strict=True))
 
 
-def _spend_in_cache(caller: str, minute: int, amount: int) -> int:
-    key = f"rate:{caller}:{minute}"
-    cache.add(key, 0, timeout=120)
-    return cache.incr(key, amount)
+def _in_table(
+    uses: Mapping[tuple[str, int], int],
+) -> Iterator[tuple[tuple[str, int], int]]:
+    # Sorted, so that two batches cannot wait for each other.
+    for minute in sorted({minute for _, minute in uses}):
+        of_minute = sorted((c, n) for (c, m), n in uses.items() if m == minute)
+        for caller, used in _spend_in_table(minute, of_minute):
+            yield (caller, minute), used
 
 
 def _spend_in_table(
@@ -114,10 +157,13 @@ SPEND_SQL = (
 
 
 def purge() -> int:
-    """Delete the counts of minutes that are over."""
+    """Destroy the counts of minutes that are over; how many.
+
+    For good: whoever has the secret key could try all addresses against their names.
+    """
     now = current_minute()
     is_over = Q(minute__lt=now) | Q(minute__gt=now + 1)
-    return RateWindow.objects.filter(is_over).delete()[0]
+    return rewriting.destroy(RateWindow, is_over)
 
 
 class _Memory:
@@ -166,13 +212,13 @@ class TeamRateThrottle(BaseThrottle):
                     raise
                 used = _in_memory.spend(caller, minute)
                 metrics.LIMITS_IN_MEMORY.inc()
+        request.META[QUOTA] = quota(limit, used, minute)
         if used > limit:
             metrics.LIMITED.labels("api").inc()
-        request.META[QUOTA] = quota(limit, used, minute)
         return used <= limit
 
     def wait(self) -> float:
-        return 60 - clock.timestamp() % 60
+        return seconds_left()
 
 
 class RateLimitHeadersMiddleware:

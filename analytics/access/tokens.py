@@ -8,7 +8,7 @@ be guessed, and the digest is computed for every request.
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 PREFIX = "kr_live_"
 # The prefix shown in lists, with four characters of the secret part.
@@ -24,6 +24,13 @@ SCOPES = {
 }
 
 _SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
+
+
+def refusal_of(chosen: Collection[str]) -> str | None:
+    """Why a person's choice of scopes is ambiguous, or None. Programs may send any."""
+    if ALL in chosen and len(chosen) > 1:
+        return "Choose either * alone, which is everything, or narrower scopes."
+    return None
 
 
 def new_token() -> str:

@@ -1,3 +1,3 @@
-from analytics.admin import drops, events, keys, people, sites
+from analytics.admin import audit_trail, drops, events, keys, people, sites
 
-__all__ = ["drops", "events", "keys", "people", "sites"]
+__all__ = ["audit_trail", "drops", "events", "keys", "people", "sites"]

@@ -10,24 +10,31 @@ from typing import Any, NamedTuple
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import model_ngettext, unquote
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from unfold.admin import ModelAdmin
+
+from analytics.access import audit
+from analytics.access.roles import Deed
+from analytics.admin.of_teams import OfTeamsAdmin
 
 
 class ConfirmedAction(NamedTuple):
     verb: str
     past: str
     consequence: str
+    deed: Deed
     # Takes one row; returns the reason when the action is not possible.
     act: Callable[[Any], str | None]
     button: str = "danger"
+    # `act` keeps the deed in the audit trail.
+    records: bool = False
 
 
-class ConfirmedActionAdmin(ModelAdmin):
+class ConfirmedActionAdmin(OfTeamsAdmin):
     # The confirmation page lists every row: at most one page of the list.
     list_disable_select_all = True
 
@@ -37,7 +44,12 @@ class ConfirmedActionAdmin(ModelAdmin):
         rows: QuerySet[Any],
         confirmed_action: ConfirmedAction,
     ) -> HttpResponse | None:
-        """Show the confirmation page; once confirmed, act on each row, return None."""
+        """Show the confirmation page; once confirmed, act on each row, return None.
+
+        Raises PermissionDenied if there is a row whose team allows it not.
+        """
+        if not all(self.may(request, confirmed_action.deed, row) for row in rows):
+            raise PermissionDenied
         if "confirmed" not in request.POST:
             return self._ask(request, rows, confirmed_action)
         done = 0
@@ -47,6 +59,8 @@ class ConfirmedActionAdmin(ModelAdmin):
                     self.message_user(request, refusal, messages.ERROR)
                     continue
                 self.log_change(request, row, f"{confirmed_action.past.capitalize()}.")
+                if not confirmed_action.records:
+                    audit.record(f"{self.audited_as}.{confirmed_action.past}", row)
             done += 1
         if done:
             message = f"{self._counted(done)} {confirmed_action.past}."
@@ -57,8 +71,6 @@ class ConfirmedActionAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, confirmed_action: ConfirmedAction
     ) -> HttpResponse:
         row = self.get_object(request, unquote(object_id))
-        if row is None:
-            raise Http404
         rows = self.get_queryset(request).filter(pk=row.pk)
         changelist = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
         return self.do(request, rows, confirmed_action) or redirect(changelist)
@@ -75,12 +87,16 @@ class ConfirmedActionAdmin(ModelAdmin):
             "title": f"{confirmed_action.verb.capitalize()} {self._counted(len(rows))}",
             "opts": self.opts,
             "confirmed_action": confirmed_action,
-            "rows": rows,
+            "rows": [(row, self.told_of(row)) for row in rows],
             "action": request.POST.get("action"),
             "checkbox_name": ACTION_CHECKBOX_NAME,
             "media": self.media,
         }
         return TemplateResponse(request, "admin/confirm_action.html", context)
+
+    def told_of(self, row: Any) -> str:
+        """What the page says of a row besides its name."""
+        return ""
 
     def _counted(self, count: int) -> str:
         return f"{count} {model_ngettext(self.opts, count)}"

@@ -1,7 +1,7 @@
 """Soft deletion in the admin: `deleted_at` is set, and can be cleared again."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import action
 
+from analytics.access.roles import Deed
 from analytics.admin.confirmed_actions import ConfirmedAction, ConfirmedActionAdmin
 
 
@@ -52,10 +53,14 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
         is_undeleted = getattr(obj, "deleted_at", None) is None
         return is_undeleted and super().has_delete_permission(request, obj)
 
-    def has_restore_permission(self, request: HttpRequest, object_id: str) -> bool:
+    def has_restore_permission(
+        self, request: HttpRequest, object_id: str | None = None
+    ) -> bool:
+        if object_id is None:
+            return super().has_delete_permission(request)
         row = self.get_object(request, object_id)
-        is_deleted = getattr(row, "deleted_at", None) is not None
-        return is_deleted and super().has_change_permission(request)
+        is_deleted = row.deleted_at is not None
+        return is_deleted and super().has_delete_permission(request, row)
 
     def save_model(
         self, request: HttpRequest, obj: Any, form: Any, change: bool
@@ -85,7 +90,7 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
     ) -> HttpResponse | None:
         return self.do(request, queryset, self._deletion())
 
-    @admin.action(permissions=["change"], description="Restore")
+    @admin.action(permissions=["restore"], description="Restore")
     def restore_selected(
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
@@ -106,9 +111,19 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
 
     def _deletion(self) -> ConfirmedAction:
         return ConfirmedAction(
-            "delete", "deleted", self.what_deleting_does, self.delete_row
+            "delete",
+            "deleted",
+            self.what_deleting_does,
+            self._deed(),
+            self.delete_row,
         )
 
     def _restoration(self) -> ConfirmedAction:
         does = self.what_restoring_does
-        return ConfirmedAction("restore", "restored", does, self.restore_row, "primary")
+        return ConfirmedAction(
+            "restore", "restored", does, self._deed(), self.restore_row, "primary"
+        )
+
+    def _deed(self) -> Deed:
+        """Who may delete a row may restore it."""
+        return cast(Deed, self.to_delete)

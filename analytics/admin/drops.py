@@ -43,7 +43,7 @@ class DropAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         drop = super().get_object(request, object_id, from_field)
-        _name_sites([drop] if drop else [])
+        _name_sites([drop])
         return drop
 
     @display(description="site")

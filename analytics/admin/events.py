@@ -16,11 +16,20 @@ from unfold.decorators import display
 from unfold.utils import parse_date_str
 
 from analytics import events
+from analytics.access import roles
 from analytics.admin.read_only import MAX_SHOWN, ReadOnlyAdmin
 from analytics.admin.site_fields import SiteFilter
 from analytics.models import Event, EventType, Site
+from analytics.sources import rules_of
 
 _SITE = "site__id__exact"
+
+
+def _site(request: HttpRequest) -> Site | None:
+    """The one whose events are listed."""
+    chosen = request.GET.get(_SITE, "")
+    is_number = chosen.isascii() and chosen.isdigit() and len(chosen) < 19
+    return roles.sites(request.user).filter(pk=chosen if is_number else 0).first()
 
 
 class OneSiteFilter(SiteFilter):
@@ -41,7 +50,7 @@ class DayFilter(RangeDateFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> QuerySet[Any] | None:
-        site = Site.objects.filter(pk=request.GET.get(_SITE) or 0).first()
+        site = _site(request)
         # By time instead of by the day column: the index of days is not in the
         # order of time, so all events of the day would be read.
         if site and (first := self._day("from")):
@@ -102,12 +111,21 @@ class EventAdmin(ReadOnlyAdmin):
         no_site_chosen = not request.GET.get(_SITE) and self.has_view_permission(
             request
         )
-        if no_site_chosen and (site := Site.objects.undeleted().first()):
+        own = roles.sites(request.user).undeleted()
+        if no_site_chosen and (site := own.first()):
             query = request.GET.copy()
             query[_SITE] = str(site.pk)
             return redirect(f"{request.path}?{query.urlencode()}")
-        context: Any = {"max_shown": f"{MAX_SHOWN:,}"}
+        context: Any = {
+            "max_shown": f"{MAX_SHOWN:,}",
+            "shown_site": _site(request),
+        }
         return super().changelist_view(request, context)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # The site's settings say what referrers are called; a join would read
+        # configuration beside facts.
+        return super().get_queryset(request).prefetch_related("site")
 
     @display(description="time (UTC)")
     def time(self, event: Event) -> str:
@@ -136,5 +154,6 @@ class EventAdmin(ReadOnlyAdmin):
 
     @display(description="source, country, device")
     def labels(self, event: Event) -> str:
-        labels = (getattr(event.context, name) for name in events.Labels._fields)
-        return " · ".join(label for label in labels if label)
+        labels = {name: getattr(event.context, name) for name in events.Labels._fields}
+        labels["referrer"] = rules_of(event.site).referrer(labels["referrer"])
+        return " · ".join(filter(None, labels.values()))

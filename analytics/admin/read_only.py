@@ -9,13 +9,15 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
 from django.urls import reverse
 from unfold import paginator
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from analytics.access import roles
+from analytics.access.roles import Deed
+from analytics.admin.of_teams import OfTeamsAdmin
 from analytics.models import OfOneSite
 
 # How many rows can be paged through. Filter by day to see older ones.
@@ -58,7 +60,9 @@ class ReadOnlyList(ChangeList):
         return reverse(page, args=(address(result),))
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(OfTeamsAdmin):
+    to_add = to_change = to_delete = None
+
     # The query parameters that may filter the list.
     parameters: ClassVar[tuple[str, ...]] = ()
 
@@ -75,16 +79,18 @@ class ReadOnlyAdmin(ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        return addressed(self.get_queryset(request), object_id).first()
+        row = addressed(self.get_queryset(request), object_id).first()
+        if row is None:
+            raise Http404
+        return row
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def visible(self, request: HttpRequest) -> Q:
+        ids = roles.site_ids(request.user)
+        return Q() if ids is None else Q(site_id__in=ids)
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+    def may(self, request: HttpRequest, deed: Deed | None, row: object = None) -> bool:
+        # Whoever found the row may see it, and more can be done with none.
+        return super().may(request, deed)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django's default allows filtering by any column named in the URL.

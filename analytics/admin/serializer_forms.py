@@ -5,19 +5,26 @@ value is valid is decided by the serializer alone.
 """
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from analytics.access import tokens
-from analytics.models import ApiToken, Team
+from analytics.access import roles
+from analytics.admin.site_fields import offer_sites
 from krafter.fields import StrictModelSerializer
 
 
 class SerializerForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
     serializers: ClassVar[tuple[type[StrictModelSerializer], ...]] = ()
+    # Who fills it in, and what for: the page of the admin sets them.
+    user: ClassVar[roles.Person]
+    deed: ClassVar[roles.Deed | None]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.deed is not None:
+            offer_sites(self, self.user, self.deed)
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -46,19 +53,24 @@ class SerializerForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none a
         if checked.is_valid():
             self.cleaned_data.update(checked.validated_data)
         for path, sentences in checked.errors.items():
-            name, _, index = path.partition(".")
-            if index:
-                sentences = [f"Entry {int(index) + 1}: {text}" for text in sentences]
+            name, _, entry = path.partition(".")
+            if entry:
+                index, _, key = entry.partition(".")
+                part = f", {key}" if key not in ("", "non_field_errors") else ""
+                where = f"Entry {int(index) + 1}{part}"
+                sentences = [f"{where}: {text}" for text in sentences]
             self.add_error(name if name in self.fields else None, sentences)
 
 
-def acting_for(team: Team) -> dict[str, Any]:
-    """A serializer context with the rights of a key of this team.
+class RowsField(forms.JSONField):
+    """A list of objects, as JSON. Nothing is an empty list."""
 
-    Operators have the rights of a key with scope `*`.
-    """
-    key = ApiToken(team=team, scopes=[tokens.ALL])
-    return {"request": SimpleNamespace(auth=key)}
+    def __init__(self, **options: Any) -> None:
+        widget = UnfoldAdminTextareaWidget({"rows": 4})
+        super().__init__(required=False, widget=widget, **options)
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(value) or []
 
 
 class LinesField(forms.CharField):

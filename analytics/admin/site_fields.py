@@ -1,6 +1,7 @@
 """Form fields and list filters that choose a site.
 
-Forms offer sites that are not deleted, filters offer all. Labels include the team,
+Forms offer sites that are not deleted and with which the user may do what the form
+does (`offer_sites`), filters offer all that the user may see. Labels include the team,
 since two teams may have sites with the same domain.
 """
 
@@ -18,6 +19,8 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminSelect2Widget
 
+from analytics.access import roles
+from analytics.access.roles import Deed
 from analytics.models import DropCount, Site
 
 
@@ -30,8 +33,8 @@ class _ByTeam(ModelChoiceIterator):  # type: ignore[type-arg]  # takes none at r
             yield sites[0].team.name, [self.choice(site) for site in sites]
 
 
-def _sites() -> Any:
-    in_order = Site.objects.order_by("team__name", "team", "domain", "pk")
+def _sites(user: roles.Person, deed: Deed = Deed.READ) -> Any:
+    in_order = roles.sites(user, deed).order_by("team__name", "team", "domain", "pk")
     return in_order.select_related("team")
 
 
@@ -45,7 +48,7 @@ class SiteField(ModelChoiceField):  # type: ignore[type-arg]  # takes none at ru
     widget = UnfoldAdminSelect2Widget
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(_sites().undeleted(), empty_label="Choose a site", **options)
+        super().__init__(Site.objects.none(), empty_label="Choose a site", **options)
 
 
 class _SelectSites(UnfoldAdminSelect2MultipleWidget):
@@ -61,14 +64,21 @@ class SitesField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes n
     widget = _SelectSites
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(_sites().undeleted(), **options)
+        super().__init__(Site.objects.none(), **options)
+
+
+def offer_sites(form: Any, user: roles.Person, deed: Deed) -> None:
+    """Have the form's fields offer the sites with which the user may do this."""
+    for field in form.fields.values():
+        if isinstance(field, SiteField | SitesField):
+            field.queryset = _sites(user, deed).undeleted()
 
 
 class SiteFilter(RelatedDropdownFilter):
     def field_choices(
         self, field: Any, request: HttpRequest, model_admin: object
     ) -> Any:
-        return [(site.pk, _label(site)) for site in _sites()]
+        return [(site.pk, _label(site)) for site in _sites(request.user)]
 
     def has_output(self) -> bool:
         # Django hides and ignores a filter that has only one choice.
@@ -84,8 +94,10 @@ class SiteNumberFilter(DropdownFilter):
     def lookups(
         self, request: HttpRequest, model_admin: object
     ) -> list[tuple[str, str]]:
-        sites = [(str(site.pk), _label(site)) for site in _sites()]
-        return [(str(DropCount.NO_SITE), "Unknown site key"), *sites]
+        sites = [(str(site.pk), _label(site)) for site in _sites(request.user)]
+        if roles.is_operator(request.user):
+            sites.insert(0, (str(DropCount.NO_SITE), "Unknown site key"))
+        return sites
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():

@@ -2,26 +2,33 @@
 
 from functools import cache
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelect2Widget
 
+from analytics import time_zones
+from analytics.access.roles import Deed
+from analytics.access.serializers import acting_for
 from analytics.admin.deletion import SoftDeleteAdmin, StateFilter
-from analytics.admin.serializer_forms import LinesField, SerializerForm, acting_for
+from analytics.admin.of_teams import TeamFilter
+from analytics.admin.serializer_forms import (
+    LinesField,
+    RowsField,
+    SerializerForm,
+)
 from analytics.ingest import site_lookup
 from analytics.models import Site
+from analytics.sites.changes import lacks_room
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
 
 
 @cache
 def _zones() -> list[tuple[str, str]]:
-    return [(name, name) for name in sorted(available_timezones())]
+    return [(name, name) for name in time_zones.names()]
 
 
 def _help(field: str) -> str:
@@ -41,12 +48,21 @@ class SiteForm(SerializerForm):
     allowed_hosts = LinesField(help_text=_help("allowed_hosts"))
     excluded_ips = LinesField(label="Excluded IPs", help_text=_help("excluded_ips"))
     excluded_paths = LinesField(help_text=_help("excluded_paths"))
+    excluded_referrers = LinesField(help_text=_help("excluded_referrers"))
+    channels = RowsField(help_text=_help("channels"))
 
     class Meta:
         labels: ClassVar = {"honour_dnt": "Honour DNT"}
 
     def serializer_context(self) -> dict[str, Any]:
         return acting_for(self.cleaned_data.get("team") or self.instance.team)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        team = cleaned.get("team")
+        if self.instance._state.adding and team and (reason := lacks_room(team)):
+            self.add_error(None, reason)
+        return cleaned
 
 
 _COUNTING = {
@@ -56,16 +72,21 @@ _COUNTING = {
         "allowed_hosts",
         "excluded_ips",
         "excluded_paths",
+        "excluded_referrers",
+        "channels",
     ),
-    "description": "Lists hold one entry a line.",
+    "description": "Lists hold one entry a line; channels are JSON.",
 }
 
 
 @admin.register(Site)
 class SiteAdmin(SoftDeleteAdmin):
+    audited_as = "site"
+    to_add = to_change = Deed.CHANGE_SITES
+    to_delete = Deed.DELETE_SITES
     form = SiteForm
     list_display = ("domain", "name", "team", "site_key", "created_at", "deleted_at")
-    list_filter = (StateFilter, ("team", AutocompleteSelectFilter))
+    list_filter = (StateFilter, ("team", TeamFilter))
     list_filter_submit = True
     list_select_related = ("team",)
     search_fields = ("domain", "name", "site_key")
@@ -114,6 +135,10 @@ class SiteAdmin(SoftDeleteAdmin):
         site_lookup.forget()
 
     def restore_row(self, row: Site) -> str | None:
+        if row.erasure_asked_at is not None:
+            return f"{row.domain} is being erased: its owner asked for it."
+        if refusal := lacks_room(row.team):
+            return f"{row}: {refusal}"
         try:
             with transaction.atomic():
                 Site.objects.filter(pk=row.pk).update(deleted_at=None)

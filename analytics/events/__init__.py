@@ -1,15 +1,23 @@
-"""The facts: the only package that reads or writes events and their dimensions.
+"""The only package that reads or writes events, refunds, names and contexts.
 
-Its functions are the seam for another engine. It knows sites by number and
-events by value; what makes an event acceptable, and what counts as a
-conversion, is decided elsewhere.
+A different storage engine would replace this package. Sites are ids here. Which
+events are accepted, and which are conversions, is decided elsewhere.
 """
 
-from analytics.events import dictionaries
+from analytics.events import contexts, dictionaries, open_labels
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
-from analytics.events.breakdown import DIMENSIONS, PROPS, BreakdownRow, breakdown_rows
+from analytics.events.breakdown import (
+    DIMENSIONS,
+    PROPS,
+    BreakdownRow,
+    breakdown_rows,
+    label_rows,
+    visitors_by_value,
+)
+from analytics.events.by_labels import ByLabels, are_kept, is_kept
 from analytics.events.by_question import amounts_each, daily, daily_each
+from analytics.events.cells import ByDay, daily_by_label
 from analytics.events.counts import (
     Amounts,
     Counts,
@@ -19,10 +27,32 @@ from analytics.events.counts import (
     top_names,
 )
 from analytics.events.day_versions import last_closed
-from analytics.events.dictionaries import last_name_id, named, names
-from analytics.events.event_lists import Entry, entries, listing, visitor_text
+from analytics.events.dictionaries import last_name_id, named, names, reserve
+from analytics.events.event_lists import Entry, listing, visitor_text
 from analytics.events.funnels import funnel_visitors
+from analytics.events.growth import KINDS as GROWTH_KINDS
+from analytics.events.growth import folded
+from analytics.events.journeys import Ways, ways
+from analytics.events.label_months import Unkept
+from analytics.events.ledger import LedgerEntry, ledger
+from analytics.events.name_lists import (
+    ORDERS as NAME_ORDERS,
+)
+from analytics.events.name_lists import (
+    Seen,
+    SentName,
+    keep_name_days,
+    name_daily,
+    name_of_digest,
+    name_place,
+    names_sent,
+    seen,
+    wrong_name_days,
+)
 from analytics.events.open_days import Came, Converted, came, converted
+from analytics.events.planner import look_at_tables
+from analytics.events.prop_lists import SentProp, SentProps, props_sent
+from analytics.events.seals import Border, Sealed, border
 from analytics.events.selection import Selection
 from analytics.events.series import hourly, hourly_amounts
 from analytics.events.site_breakdown import (
@@ -34,53 +64,82 @@ from analytics.events.standing import Refund, Standing, kept_rows, standing
 from analytics.events.visitor_counts import visitors_by_day, visitors_of_both
 from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
 from analytics.events.writing import NewEvent, append, known_ids, take_locks
-from analytics.questions.labels import Labels, Where
+from analytics.questions.labels import Filters, Labels, Where
 
 __all__ = [
     "DIMENSIONS",
+    "GROWTH_KINDS",
     "MAX_AMOUNT",
+    "NAME_ORDERS",
     "PROPS",
     "Amounts",
+    "Border",
     "BreakdownRow",
+    "ByDay",
+    "ByLabels",
     "Came",
     "Converted",
     "Counts",
     "Entry",
+    "Filters",
     "Labels",
+    "LedgerEntry",
     "NewEvent",
     "NewRefund",
     "Presence",
     "Refund",
+    "Sealed",
+    "Seen",
     "Selection",
+    "SentName",
+    "SentProp",
+    "SentProps",
     "SiteBreakdownRow",
     "Standing",
     "Traffic",
+    "Unkept",
+    "Ways",
     "Where",
     "amounts",
     "amounts_each",
     "append",
+    "are_kept",
+    "border",
     "breakdown_rows",
     "came",
     "converted",
     "daily",
+    "daily_by_label",
     "daily_each",
-    "entries",
+    "folded",
     "forget",
     "from_amount",
     "funnel_visitors",
     "hourly",
     "hourly_amounts",
+    "is_kept",
+    "keep_name_days",
     "kept_rows",
     "known_ids",
+    "label_rows",
     "last_closed",
     "last_name_id",
+    "ledger",
     "listing",
+    "look_at_tables",
+    "name_daily",
+    "name_of_digest",
+    "name_place",
     "named",
     "names",
+    "names_sent",
     "presence",
+    "props_sent",
     "received",
     "refund",
     "refunded",
+    "reserve",
+    "seen",
     "site_breakdown_by_label",
     "site_breakdown_by_path",
     "standing",
@@ -90,10 +149,15 @@ __all__ = [
     "traffic_by_day",
     "visitor_text",
     "visitors_by_day",
+    "visitors_by_value",
     "visitors_of_both",
+    "ways",
+    "wrong_name_days",
 ]
 
 
 def forget() -> None:
-    """Drop what this process remembers: after a database was emptied or restored."""
+    """Clear the caches of this process, after a database was emptied or restored."""
     dictionaries.forget()
+    contexts.forget()
+    open_labels.forget()

@@ -1,4 +1,4 @@
-"""What changes the amount of an event after it was stored: refunds."""
+"""Refunds, which reduce the amount of a stored event."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Sum
 
-from analytics.events import day_versions
+from analytics.events import day_versions, seals
 from analytics.events.amount_units import from_amount
 from analytics.events.writing import lock_sites
 from analytics.models import Adjustment, Event
@@ -16,9 +16,9 @@ from krafter.errors import Details
 
 
 class NewRefund(NamedTuple):
-    """Money given back. `amount` is positive, in ten-thousandths.
+    """A refund to store. `amount` is positive, in ten-thousandths.
 
-    `type`, `name` and `currency`, where given, must be those of the event.
+    `type`, `name` and `currency`, if given, must be those of the event.
     """
 
     day: date
@@ -32,7 +32,7 @@ class NewRefund(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """`wrong`: why it was refused, by field. Neither new nor wrong: repeated."""
+    """`wrong`: errors by field. Neither new nor wrong: its id was stored before."""
 
     is_new: bool = False
     wrong: Details = {}
@@ -41,11 +41,13 @@ class Outcome(NamedTuple):
 def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
     """Store refunds of a site's events in one transaction.
 
-    One that repeats an `event_id` of the site's refunds is not stored again.
-    The site's lock keeps two requests from giving back the same money.
+    A refund whose `event_id` the site's refunds already have is not stored again.
+    The site's lock prevents two requests from refunding the same amount.
     """
     with transaction.atomic():
         lock_sites([site_id])
+        border = seals.border(site_id)
+        before = date.min if border is None else border.before
         events = _refunded_events(site_id, batch)
         left = _left(site_id, events.values())
         seen = _seen(site_id, batch)
@@ -54,9 +56,13 @@ def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
             if new.event_id in seen:
                 outcomes.append(Outcome())
                 continue
+            if new.day < before:
+                reason = seals.reason(before)
+                outcomes.append(Outcome(wrong={"timestamp": [reason]}))
+                continue
             event = events.get(new.refund_of)
             if event is None:
-                outcomes.append(Outcome(wrong=_UNKNOWN))
+                outcomes.append(Outcome(wrong=_unknown(before)))
                 continue
             wrong = _mismatch(new, event, left[new.refund_of])
             outcomes.append(Outcome(is_new=not wrong, wrong=wrong))
@@ -69,7 +75,11 @@ def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
     return outcomes
 
 
-_UNKNOWN: Details = {"refund_of": ["No such event on this site."]}
+def _unknown(before: date) -> Details:
+    reasons = ["No such event on this site."]
+    if before > date.min:
+        reasons.append(seals.reason(before))
+    return {"refund_of": reasons}
 
 
 def _refunded_events(site_id: int, batch: Iterable[NewRefund]) -> dict[str, Event]:
@@ -80,7 +90,7 @@ def _refunded_events(site_id: int, batch: Iterable[NewRefund]) -> dict[str, Even
 
 
 def _left(site_id: int, events: Iterable[Event]) -> dict[str, int]:
-    """What of each event's amount has not been given back yet."""
+    """The part of each event's amount that is not refunded yet."""
     left = {event.event_id or "": event.amount or 0 for event in events}
     given = (
         Adjustment.objects.filter(site_id=site_id, refund_of__in=left)

@@ -1,24 +1,33 @@
 """What the events of a question have in common: the values of one dimension."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, F, QuerySet, Value, When
+from django.db.models import Case, Count, F, QuerySet, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models.functions import Coalesce
 
+from analytics.events.cells import ByDay, parts
 from analytics.events.counts import Counts, by_halves, whole
 from analytics.events.props import Prop, decode
 from analytics.events.selection import Selection
-from analytics.events.statements import Compiled, as_day, day_by_day, stream, union
+from analytics.events.statements import (
+    Compiled,
+    as_day,
+    chunked_cursor,
+    chunks,
+    day_by_day,
+    union,
+)
 from analytics.models import Adjustment, Event, EventType
-from analytics.questions.labels import Labels
+from analytics.questions.filters import LABELS
 
-DIMENSIONS = ("path", "name", *Labels._fields)
+DIMENSIONS = ("path", "name", *LABELS)
 PROPS = "props."
 
 
@@ -30,39 +39,62 @@ class BreakdownRow(NamedTuple):
     sums: dict[tuple[date, str | None], Decimal]
 
 
+@contextmanager
 def breakdown_rows(
-    selection: Selection, name_ids: Iterable[int], dimension: str, *, with_amounts: bool
-) -> Iterator[BreakdownRow]:
-    """Every value of a dimension, in an order that means nothing.
+    selection: Selection,
+    name_ids: Iterable[int],
+    dimension: str,
+    *,
+    with_amounts: bool,
+) -> Iterator[Iterator[BreakdownRow]]:
+    """Every value of a dimension of events, in an order that means nothing.
 
-    `dimension`: one of DIMENSIONS, or `props.` and a key, any text at all. A
-    value may come from refunds alone, with amounts but without counts.
+    `dimension`: `path`, `name`, or `props.` and a key, any text at all. A value may
+    come from refunds alone, with amounts but without counts. The values, as many as
+    events perhaps, are read from the database while the context is open.
     """
     name_ids = list(name_ids)
+    selection = selection.about(name_ids)
     value = _expression(dimension)
 
     def valued(found: QuerySet[Any]) -> QuerySet[Any]:
         own: QuerySet[Any] = found.filter(name__one_of=name_ids).annotate(value=value)
         return own
 
-    parts = [_counts(selection, valued)]
+    statements = [_counts(part, valued) for part in selection.parts()]
     if with_amounts:
         # First: PostgreSQL would take the type of two NULLs to be text.
-        parts[:0] = [
+        statements[:0] = [
             day_by_day(
-                selection,
+                part,
                 lambda found: by_halves(valued(found), "value", "day", "currency"),
                 facts,
             )
             for facts in (Event, Adjustment)
+            for part in selection.parts()
         ]
     # One statement, so that counts and amounts are of one moment; sorted, so
-    # that the values, as many as events perhaps, can pass one by one.
-    sql, params = union(*parts)
-    rows = stream(f"{sql} ORDER BY 1", params)
-    for key, group in groupby(rows, key=itemgetter(0)):
-        shown = decode(key) if dimension.startswith(PROPS) else key
-        yield _slice(shown, group)
+    # that the values can pass one by one.
+    sql, params = union(*statements)
+    with chunked_cursor() as cursor:
+        cursor.execute(f"{sql} ORDER BY 1", params)
+        yield (
+            _slice(decode(key) if dimension.startswith(PROPS) else key, group)
+            for key, group in groupby(chunks(cursor), key=itemgetter(0))
+        )
+
+
+def label_rows(days: ByDay) -> list[BreakdownRow]:
+    """Every value of a label; from refunds alone as well, with amounts only."""
+    return [
+        BreakdownRow(value or None, part.counts, part.sums)
+        for value, part in parts(days).items()
+    ]
+
+
+def visitors_by_value(days: ByDay) -> dict[str | None, int]:
+    """The unique visitors of each value of a label, None: not known."""
+    return {value or None: part.counts.uniques for value, part in parts(days).items()}
 
 
 def _expression(dimension: str) -> Combinable:
@@ -70,10 +102,8 @@ def _expression(dimension: str) -> Combinable:
         return Prop(dimension.removeprefix(PROPS))
     if dimension == "name":
         return F("name__name")
-    if dimension == "path":
-        own = Case(When(name__type=EventType.PAGEVIEW, then=F("name__name")))
-        return Coalesce(F("page__name"), own)
-    return NullIf(F(f"context__{dimension}"), Value(""))
+    own = Case(When(name__type=EventType.PAGEVIEW, then=F("name__name")))
+    return Coalesce(F("page__name"), own)
 
 
 def _counts(
@@ -91,12 +121,13 @@ def _counts(
 
 
 def _slice(value: Any, rows: Iterable[tuple[Any, ...]]) -> BreakdownRow:
-    counts = Counts(0, 0)
+    conversions = uniques = 0
     sums: dict[tuple[date, str | None], Decimal] = {}
     for _, day, currency, first, second, times in rows:
         if day is None:
-            counts = Counts(int(first), int(second))
+            conversions += int(first)
+            uniques += int(second)
             continue
         key = (as_day(day), currency)
         sums[key] = sums.get(key, Decimal()) + whole(first, second, times).total
-    return BreakdownRow(value, counts, sums)
+    return BreakdownRow(value, Counts(conversions, uniques), sums)

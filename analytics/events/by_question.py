@@ -1,4 +1,4 @@
-"""Many questions about the same days, answered in one statement each."""
+"""Counts and amounts of several questions about the same days, in one statement."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ from analytics.events.selection import Selection
 from analytics.events.statements import Compiled, around, as_day, day_by_day, union
 from analytics.models import Adjustment, Event
 
-# Questions, numbered, each wanting some names; a name may be wanted by many.
+# Numbered questions, each about some names; a name may belong to several.
 Wanted = Mapping[int, Collection[int]]
 
 
@@ -36,10 +36,10 @@ def daily_each(selection: Selection, wanted: Wanted) -> dict[int, dict[date, Cou
 def _daily_each(selection: Selection, wanted: Wanted) -> Compiled:
     """The columns question, day, times, uniques."""
     if len(wanted) == 1:
-        # Alone it need not be told from others.
+        # A single question needs no column to tell it from others.
         ((number, name_ids),) = wanted.items()
         return day_by_day(
-            selection,
+            selection.about(name_ids),
             lambda events: (
                 events.filter(name__one_of=name_ids)
                 .values("day")
@@ -53,7 +53,7 @@ def _daily_each(selection: Selection, wanted: Wanted) -> Compiled:
         )
     names = _names(wanted)
     selected = day_by_day(
-        selection,
+        selection.about(names),
         lambda events: (
             events.filter(name__one_of=names)
             .values("name", "day", "visitor")

@@ -1,10 +1,9 @@
-"""Days that are over: counted once, then kept.
+"""Closed days: which days are over, and in which order missing ones are counted.
 
-Visitor ids change daily, so the unique visitors of a period are the sum of its
-days, exactly. A day that changes late (see `analytics.events.day_versions`) is
-counted anew when it is next asked for. Here is decided which days are over, and
-in which order those that nobody has counted are; what is counted and where it
-is kept is the caller's affair.
+Visitor ids change daily, so the unique visitors of a period are exactly the sum of
+its days. A day is counted once and kept; if it changes later (see
+`analytics.events.day_versions`) it is recounted when it is next needed. What is
+counted, and where it is kept, is up to the caller.
 """
 
 import math
@@ -20,34 +19,34 @@ from analytics.questions.time_limits import in_time
 from krafter import clock
 from krafter.errors import Unavailable
 
-# What a request may spend on days that nobody has counted yet.
+# Seconds that a request may spend on counting missing days.
 BUDGET_SECONDS = 5.0
-# Days counted in one statement: four times as many while that takes less than
-# this, or while most of its time is not that of its days.
+# The number of days per statement is quadrupled while a statement takes less than
+# this, or while most of its time does not depend on the number of days.
 _QUICK_SECONDS = 0.25
 _MOSTLY = 2.5
 _FASTER = 4
 # Events may come 24 hours ahead, to a site 14 hours ahead of UTC.
 _AHEAD = timedelta(hours=24 + 14)
 _DAY = timedelta(days=1)
-# How many days are taken for open while clocks disagree.
+# How many past days count as open while clocks disagree.
 _DOUBTFUL_DAYS = 7
 _UNFINISHED = "Past days are still being counted; retry"
 
 
 class Parted(NamedTuple):
-    """The days of a period that are closed, and those that are not; None: none."""
+    """The closed and the open days of a period; None if there are none."""
 
     closed: Days | None
     open: Days | None
 
 
 def parted(days: Days) -> Parted:
-    """Days on which no event can be yet are in neither part."""
+    """Days that cannot have events yet are in neither part."""
     now = clock.now()
     last = last_closed(now)
     if not clock.is_steady():
-        # What is kept of a day that is not over would be wrong for ever.
+        # A count kept of a day that is not over would stay wrong.
         last -= _DAY * _DOUBTFUL_DAYS
     return Parted(
         _days(days.first, min(days.last, last)),
@@ -65,15 +64,15 @@ def stretches(
     budget: float | None = None,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> Iterator[Days]:
-    """Stretches of missing days, the newest first, for a caller who counts each.
+    """Stretches of missing days, the newest first; the caller counts each.
 
-    A stretch grows with the speed of the one before: a small site's year is a
-    few statements, a large site's keeps its progress. `progress`
-    hears of each number of days counted.
+    The length of a stretch depends on how fast the last one was counted: a year of
+    a small site takes a few statements, and a large site keeps its progress.
+    `progress` is called with the number of days of each stretch.
 
-    Raises Unavailable when this takes longer than the budget in seconds: what
-    was kept by then need not be counted again. Count within `in_budget`, which
-    ends a statement that takes as long by itself.
+    Raises Unavailable when this takes longer than the budget in seconds; days kept
+    by then are not counted again. Count within `in_budget`, which cancels a single
+    statement that takes too long.
     """
     left = sorted(missing)
     began = time.monotonic()
@@ -89,8 +88,8 @@ def stretches(
         yield Days(first, last)
         progress((last - first).days + 1)
         took = time.monotonic() - began
-        # A statement about many names has its price before it sees a day: what
-        # more days would add decides, and what time is left.
+        # With many names most of a statement's time does not depend on its days:
+        # the time that more days would add decides, and the time left.
         is_cheap = took < max(_QUICK_SECONDS, _MOSTLY * (took_before or took))
         if is_cheap and time.monotonic() + _FASTER * took < end:
             wanted *= _FASTER

@@ -30,14 +30,14 @@ class Counts(NamedTuple):
 def top_names(
     selection: Selection, name_ids: Iterable[int], limit: int
 ) -> list[tuple[str, int]]:
-    """The names that happened most often, of these, and how often.
+    """The most frequent of these names, with the number of their events.
 
-    The one that the site sent first comes first among equals, those that did
-    not happen come last.
+    Among equals the name that was sent first comes first; names without events
+    come last.
     """
     ids = sorted(name_ids)
     counted = day_by_day(
-        selection,
+        selection.about(ids),
         lambda events: (
             events.filter(name__one_of=ids)
             .values("day", "name")
@@ -67,7 +67,7 @@ def top_names(
 
 
 class Amounts(NamedTuple):
-    """`times`: how many amounts the `total` is made of."""
+    """`times`: the number of amounts in `total`."""
 
     total: Decimal
     times: int
@@ -78,11 +78,17 @@ def amounts(
 ) -> dict[tuple[date, str | None], Decimal]:
     """Exact sums of the amounts of these events by day and currency.
 
-    None stands for no code. Refunds are taken off on the day they were made.
+    None means no currency. Refunds are subtracted on the day they were made.
     """
     name_ids = list(name_ids)
     sums: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
-    both = union(*(halves(selection, name_ids, facts) for facts in (Event, Adjustment)))
+    both = union(
+        *(
+            halves(part, name_ids, facts)
+            for facts in (Event, Adjustment)
+            for part in selection.parts()
+        )
+    )
     with connection.cursor() as cursor:
         cursor.execute(*both)
         for day, currency, *parts in cursor:
@@ -93,7 +99,7 @@ def amounts(
 def received(
     selection: Selection, name_ids: Iterable[int]
 ) -> dict[tuple[date, str | None], Amounts]:
-    """The amounts of these events by day and currency, refunds not taken off."""
+    """The amounts of these events by day and currency, without refunds."""
     return _amounts(halves(selection, list(name_ids), Event))
 
 
@@ -115,7 +121,7 @@ def halves(
 ) -> Compiled:
     """`by_halves` of these names, by some keys, the day and the currency."""
     return day_by_day(
-        selection,
+        selection.about(name_ids),
         lambda found: by_halves(
             found.filter(name__one_of=name_ids), *keys, "day", "currency"
         ),
@@ -130,13 +136,13 @@ def summed(found: QuerySet[Any], *keys: str) -> Iterator[tuple[Any, ...]]:
         yield *row[:count], whole(*row[count:]).total
 
 
-# Summed in two halves: SQLite's SUM fails where it leaves 64 bits, and anyone
-# may send large amounts.
+# Summed in two halves: SQLite's SUM fails beyond 64 bits, and anyone can send large
+# amounts.
 HALF = 1 << 32
 
 
 def by_halves(found: QuerySet[Any], *keys: str) -> QuerySet[Any, Any]:
-    """Rows of the keys, the halves of their sum, and how many it is made of."""
+    """Rows of the keys, the two halves of their sum, and the number of amounts."""
     rows: QuerySet[Any, Any] = (
         found.filter(amount__isnull=False)
         .values(*keys)

@@ -1,12 +1,11 @@
-"""Days that changed after they had ended: what tells a cached day is stale.
+"""Versions of days that changed after they had ended, which make kept counts stale.
 
-A day has ended when it has in every time zone, whatever the site's is or was:
-so that a change of zone can never reopen a day that somebody has counted.
-Writers note each change of a day that has ended by raising its version, in the
-transaction of the change. A reader that counts a closed day notes the version
-that it read before it counted, and trusts the count only while that version
-still stands. No lock is needed: what a count may have missed always raises the
-version that the count was made under.
+A day has ended when it has ended in every time zone, so that changing a site's zone
+never reopens a counted day. Writers raise the version of an ended day in the
+transaction that changes it. A reader that counts a closed day keeps the version that
+it read before counting, and uses the count only while the version is the same. No
+lock is needed: a change that a count may have missed raises the version that was read
+before.
 """
 
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection
 
 from analytics.models import LateDay
+from analytics.questions.periods import Days
 
 # The last zone to leave a day is 12 hours behind UTC.
 _EVERYWHERE = timedelta(days=1, hours=12)
@@ -23,22 +23,33 @@ _GRACE = timedelta(hours=1)
 
 
 def last_ended(now: datetime) -> date:
-    """The latest day that has ended everywhere: a change of it is late."""
+    """The latest day that has ended in every time zone."""
     return (now.astimezone(UTC) - _EVERYWHERE).date()
 
 
 def last_closed(now: datetime) -> date:
-    """The latest day whose every further change is noted as late."""
+    """The latest day of which every further change raises the version."""
     return last_ended(now - _GRACE)
 
 
 def note(days: Iterable[tuple[int, date]], *, now: datetime) -> None:
     """Raise the versions of those (site, day) that have ended."""
     ended = last_ended(now)
+    change((s, d) for s, d in days if d <= ended)
+
+
+def change(days: Iterable[tuple[int, date]]) -> None:
+    """Raise the versions of those (site, day), ended or not, after erasing events."""
     with connection.cursor() as cursor:
         # Sorted, so that two batches cannot wait for each other.
-        for site_id, day in sorted({(s, d) for s, d in days if d <= ended}):
+        for site_id, day in sorted(set(days)):
             cursor.execute(_RAISE, [site_id, day])
+
+
+def of_days(site_id: int, days: Days) -> dict[date, int]:
+    """The versions of days that ever changed."""
+    found = LateDay.objects.filter(site_id=site_id, day__range=days)
+    return dict(found.values_list("day", "version"))
 
 
 _RAISE = (

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.db import models, transaction
 
-from analytics.models import Context, EventName
+from analytics.models import Context, EventName, ReservedName
 from analytics.questions.labels import Labels
 
 # A site and values of it.
@@ -16,7 +16,7 @@ Key = tuple[int, tuple[str, ...]]
 
 
 class Dimension:
-    """A table of distinct values of each site, and a memory of their ids."""
+    """A table of each site's distinct values, with a cache of their ids."""
 
     # About 200 bytes an entry; emptied when full, which costs one read each.
     _MAX_REMEMBERED = 100_000
@@ -27,44 +27,49 @@ class Dimension:
         self._remembered: dict[Key, int] = {}
 
     def remembered(self, keys: Iterable[Key]) -> dict[Key, int] | None:
-        """The id of each, if all are known here: they are committed, for good."""
+        """The id of each if all are cached; cached ids are committed."""
         found = {key: self._remembered.get(key) for key in keys}
         return None if None in found.values() else cast(dict[Key, int], found)
 
-    def ids(self, keys: set[Key]) -> dict[Key, int]:
-        """The id of each (site, values), made where there is none.
+    def known(self, keys: set[Key]) -> dict[Key, int]:
+        """The ids of those (site, values) that exist.
 
         Call it within the sites' lock.
         """
         found = {key: self._remembered[key] for key in keys if key in self._remembered}
-        missing: dict[int, dict[bytes, tuple[str, ...]]] = defaultdict(dict)
-        for site_id, values in keys - found.keys():
-            missing[site_id][_digest(values)] = values
-        for site_id, by_digest in missing.items():
-            looked_up = self._look_up_or_make(site_id, by_digest)
-            found |= looked_up
-            # Only what is committed may be remembered.
-            transaction.on_commit(partial(self._remember, looked_up))
+        for site_id, by_digest in _by_site(keys - found.keys()).items():
+            rows = self._rows.filter(
+                site_id=site_id, digest__in=list(by_digest)
+            ).values_list("digest", "pk")
+            ids = {(site_id, by_digest[bytes(digest)]): pk for digest, pk in rows}
+            self._remember_on_commit(ids)
+            found |= ids
         return found
 
-    def _look_up_or_make(
-        self, site_id: int, by_digest: dict[bytes, tuple[str, ...]]
-    ) -> dict[Key, int]:
-        rows = self._rows.filter(
-            site_id=site_id, digest__in=list(by_digest)
-        ).values_list("digest", "pk")
-        ids = {bytes(digest): pk for digest, pk in rows}
-        made = self._rows.bulk_create(
-            self._rows.model(
-                site_id=site_id,
-                digest=digest,
-                **dict(zip(self._fields, values, strict=True)),
+    def made(self, keys: Collection[Key]) -> dict[Key, int]:
+        """Insert the (site, values) that `known` did not find, and return their ids.
+
+        Call it within the sites' lock.
+        """
+        found: dict[Key, int] = {}
+        for site_id, by_digest in _by_site(keys).items():
+            rows = self._rows.bulk_create(
+                self._rows.model(
+                    site_id=site_id,
+                    digest=digest,
+                    **dict(zip(self._fields, values, strict=True)),
+                )
+                for digest, values in by_digest.items()
             )
-            for digest, values in by_digest.items()
-            if digest not in ids
-        )
-        ids |= {row.digest: row.pk for row in made}
-        return {(site_id, values): ids[digest] for digest, values in by_digest.items()}
+            ids = {(site_id, by_digest[row.digest]): row.pk for row in rows}
+            self._remember_on_commit(ids)
+            found |= ids
+        return found
+
+    def _remember_on_commit(self, ids: dict[Key, int]) -> None:
+        # Only committed ids may be cached.
+        if ids:
+            transaction.on_commit(partial(self._remember, ids))
 
     def _remember(self, ids: dict[Key, int]) -> None:
         if len(self._remembered) + len(ids) > self._MAX_REMEMBERED:
@@ -79,12 +84,50 @@ NAMES = Dimension(EventName.objects, ("type", "name"))
 CONTEXTS = Dimension(Context.objects, Labels._fields)
 
 
+def _by_site(keys: Iterable[Key]) -> dict[int, dict[bytes, tuple[str, ...]]]:
+    """The values of each site by their digests."""
+    found: dict[int, dict[bytes, tuple[str, ...]]] = defaultdict(dict)
+    for site_id, values in keys:
+        found[site_id][_digest(values)] = values
+    return found
+
+
+# The number of labels of a context in the first version.
+_FIRST_LABELS = 8
+
+
 def _digest(values: tuple[str, ...]) -> bytes:
+    # Labels added later are part of the digest only if they have a value, so that
+    # contexts without them keep their digests and rows.
+    while len(values) > _FIRST_LABELS and not values[-1]:
+        values = values[:-1]
     return hashlib.blake2b("\0".join(values).encode(), digest_size=16).digest()
 
 
+def reserve(site_id: int, wanted: Collection[tuple[str, str]]) -> None:
+    """Reserve these (type, name): the limit of new names does not apply to them."""
+    ReservedName.objects.bulk_create(
+        (
+            ReservedName(site_id=site_id, digest=digest)
+            for digest in sorted(map(_digest, wanted))
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def reserved(keys: set[Key]) -> set[Key]:
+    """Those of the (site, (type, name)) that are reserved."""
+    found: set[Key] = set()
+    for site_id, by_digest in _by_site(keys).items():
+        rows = ReservedName.objects.filter(
+            site_id=site_id, digest__in=list(by_digest)
+        ).values_list("digest", flat=True)
+        found |= {(site_id, by_digest[bytes(digest)]) for digest in rows}
+    return found
+
+
 def forget() -> None:
-    """Drop the remembered ids."""
+    """Clear the cached ids."""
     NAMES.forget()
     CONTEXTS.forget()
 

@@ -1,30 +1,32 @@
 """Events one by one, newest first."""
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Max, Min, Q, QuerySet
 
 from analytics.events.dictionaries import named, names
-from analytics.events.selection import Selection
-from analytics.models import Event, EventType
+from analytics.models import Event, EventType, Site
 from analytics.questions.labels import Labels
 from analytics.questions.periods import Days
+from analytics.sources import rules_of
 
-_CHUNK = 2_000
+# Rows that are held at a time.
+CHUNK = 500
 # As many names of a type as are looked up one by one.
 _MANY = 1_000
 
 
 class Entry(NamedTuple):
-    """An event with its texts in place of numbers."""
+    """An event with texts instead of ids."""
 
     pk: int
     event_id: str | None
     type: str
     name: str
+    day: date
     at: datetime
     visitor: int
     page: str | None
@@ -34,9 +36,9 @@ class Entry(NamedTuple):
     labels: Labels
 
 
-_COLUMNS = (
-    *("pk", "event_id", "name__type", "name__name", "at", "visitor", "page__name"),
-    *("amount", "currency", "props"),
+COLUMNS = (
+    *("pk", "event_id", "name__type", "name__name", "day", "at"),
+    *("visitor", "page__name", "amount", "currency", "props"),
 )
 
 
@@ -64,15 +66,23 @@ def listing(
         if len(ids) < _MANY:
             found = _of_names(found, site_id, ids)
         else:
-            # So many happen often: the newest are soon found by their time.
+            # So many names are frequent: scanning by time soon finds the newest.
             found = found.filter(name__site=site_id, name__type=type)
     if start is not None:
         found = found.filter(at__gte=start)
     if end is not None:
         found = found.filter(at__lt=end)
     if before is not None:
-        found = found.filter(_older_than(*before))
-    return _read(found, limit)
+        found = found.filter(older_than(*before))
+    return _named(site_id, read(found, limit))
+
+
+def _named(site_id: int, entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The entry with the name of its referrer, `""` for the site's own hosts."""
+    rules = rules_of(Site.objects.get(pk=site_id))
+    for entry in entries:
+        referrer = rules.referrer(entry.labels.referrer)
+        yield entry._replace(labels=entry.labels._replace(referrer=referrer))
 
 
 def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[Event]:
@@ -85,52 +95,25 @@ def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[
     return found.filter(day__within=Days(first, last)) if first else found.none()
 
 
-def entries(
-    selection: Selection,
-    name_ids: Iterable[int],
-    *,
-    before: tuple[datetime, int] | None = None,
-    limit: int | None = None,
-) -> Iterator[Entry]:
-    """Events of these names newest first, read from the database in parts.
-
-    `before`: (at, id) of the last event already seen.
-    """
-    found = selection.named(name_ids).filter(at__range=_moments(selection))
-    if before is not None:
-        found = found.filter(_older_than(*before))
-    return _read(found, limit)
-
-
-def _read(found: QuerySet[Event], limit: int | None) -> Iterator[Entry]:
+def read(found: QuerySet[Event], limit: int | None) -> Iterator[Entry]:
     labels = (f"context__{label}" for label in Labels._fields)
-    rows = found.order_by("-at", "-pk").values_list(*_COLUMNS, *labels)[:limit]
-    columns = len(_COLUMNS)
-    for row in rows.iterator(chunk_size=_CHUNK):
-        entry = Entry._make((*row[:columns], Labels(*row[columns:])))
-        is_page_view = entry.type == EventType.PAGEVIEW
-        yield entry._replace(page=entry.name) if is_page_view else entry
+    rows = found.order_by("-at", "-pk").values_list(*COLUMNS, *labels)[:limit]
+    columns = len(COLUMNS)
+    for row in rows.iterator(chunk_size=CHUNK):
+        yield entry_of(row[:columns], Labels(*row[columns:]))
 
 
-def _older_than(at: datetime, pk: int) -> Q:
+def entry_of(row: Sequence[Any], labels: Labels) -> Entry:
+    """The entry with these COLUMNS. A page view happened on the page that it names."""
+    entry = Entry._make((*row, labels))
+    is_page_view = entry.type == EventType.PAGEVIEW
+    return entry._replace(page=entry.name) if is_page_view else entry
+
+
+def older_than(at: datetime, pk: int) -> Q:
     return Q(at=at, pk__lt=pk) | Q(at__lt=at)
 
 
-def _moments(selection: Selection) -> tuple[datetime, datetime]:
-    """Between these lie all events of the days, in whatever time zone.
-
-    For the database, which finds the newest event of a site by its time, and
-    would otherwise pass all that came after the days.
-    """
-    day = timedelta(days=1)
-    first = max(selection.first, date.min + day) - day
-    last = min(selection.last, date.max - day) + day
-    return (
-        datetime.combine(first, time.min, UTC),
-        datetime.combine(last, time.max, UTC),
-    )
-
-
 def visitor_text(visitor: int) -> str:
-    """The number that stands for a visitor on one day, as it is shown."""
+    """The visitor's number of that day, as the API shows it."""
     return f"{visitor & 0xFFFF_FFFF_FFFF_FFFF:016x}"

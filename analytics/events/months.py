@@ -1,14 +1,13 @@
-"""How the counts of a month's closed days share one row. Pure.
+"""The format in which a month's closed days share one row. Pure.
 
-A day on which nothing happened takes a bit of `counted` and nothing else. What
-is kept of another are its version, by which a change that came late is told
-(see `analytics.events.day_versions`), and its numbers.
+A day without events takes one bit of `counted`. Of other days the row has the numbers
+and the version, which shows later changes (see `analytics.events.day_versions`).
 """
 
 import calendar
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,12 +16,14 @@ from analytics.questions.periods import Days
 # By day of the month: [version, *numbers].
 DaysOfMonth = dict[int, list[Any]]
 
+_Counted = TypeVar("_Counted")
+
 _decode = msgspec.msgpack.Decoder(DaysOfMonth).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Versions:
-    """The versions of days, 0 for those that are not given, and their sums."""
+    """Versions by day, 0 if missing, and their sums by month."""
 
     def __init__(self, by_day: Mapping[date, int]) -> None:
         self._by_day = by_day
@@ -53,6 +54,10 @@ def last_of(month: date) -> date:
     return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
+def next_of(month: date) -> date:
+    return last_of(month) + timedelta(days=1)
+
+
 def whole_months(days: Days) -> Days:
     return Days(month_of(days.first), last_of(days.last))
 
@@ -80,7 +85,7 @@ def numbers(mask: int) -> Iterator[int]:
 def unpack(
     month: date, version: int, counted: int, days: bytes, versions: Versions
 ) -> Month:
-    """A row's days as far as their versions still stand."""
+    """The days of a row whose versions are unchanged."""
     kept = _decode(days)
     if version == versions.of_month(month):
         return Month(counted, kept)
@@ -92,6 +97,32 @@ def unpack(
         else:
             kept.pop(number, None)
     return Month(valid, kept)
+
+
+def added(
+    month: date,
+    kept: Month,
+    mask: int,
+    versions: Versions,
+    counted: Mapping[date, _Counted],
+    numbers_of: Callable[[_Counted | None], list[Any]],
+) -> Month:
+    """A month with more of its days counted; None is for one without events.
+
+    Of a day without events only a version is kept, and only if it ever changed.
+    """
+    days = dict(kept.days)
+    for number in numbers(mask):
+        day = month.replace(day=number)
+        version, of_day = versions.of_day(day), counted.get(day)
+        if version or of_day is not None:
+            days[number] = [version, *numbers_of(of_day)]
+    return Month(kept.counted | mask, days)
+
+
+def all_days(days: bytes) -> DaysOfMonth:
+    """The days of a row, valid or not. Raises MsgspecError for what is none."""
+    return _decode(days)
 
 
 def pack(days: DaysOfMonth) -> bytes:

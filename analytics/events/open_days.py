@@ -1,7 +1,7 @@
-"""What came on a day that is not closed, from one event on.
+"""Events of open days, from a given id on.
 
-Ids of a site become visible in ascending order (see `writing.append`): whoever
-has seen one has seen all before it, and can go on from there.
+Ids of a site become visible in ascending order (see `writing.append`): a reader that
+has seen an id has seen all lower ones, and can continue from there.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,13 +13,13 @@ from django.db.models import Min
 
 from analytics.events.by_question import Wanted, pair_table, pairs
 from analytics.events.counts import HALF
-from analytics.events.selection import one_of
+from analytics.events.lookups import one_of
 from analytics.events.statements import as_day, chunked_cursor, chunks
 from analytics.models import Event
 
-# More ids than this may be more events than should be held at once.
+# A larger range of ids may contain too many events to hold in memory.
 _FEW = 10_000
-# With more names the database is not asked to look for them alone.
+# With more names than this, all events are read and filtered here.
 _MAX_NAMES = 10_000
 
 
@@ -48,8 +48,8 @@ def came(
     """
     table = Event._meta.db_table
     if connection.vendor == "sqlite":
-        # SQLite's key is the id alone. Left to itself it would go through all
-        # of the days in an index that is in another order.
+        # Makes SQLite use its primary key, the id. By itself it would scan all
+        # events of the days in another index.
         table += " NOT INDEXED"
         if not after:
             found = Event.objects.filter(site_id=site_id, day__in=days)
@@ -73,7 +73,7 @@ def came(
 
 
 class Converted(NamedTuple):
-    """What a question counts so far: of a visitor, or the amounts in a currency.
+    """The counts of a question: of a visitor, or the amounts in a currency.
 
     `visitor` None: `amount` is the sum in ten-thousandths of `times` amounts.
     """
@@ -90,8 +90,8 @@ def converted(
 ) -> Iterator[Converted]:
     """What each question counts of a day up to the event with the id `up_to`.
 
-    By the database, for who has seen nothing of the day yet: there are fewer
-    visitors than events.
+    Aggregated by the database, for a reader that has seen nothing of the day:
+    there are fewer visitors than events.
     """
     names = {name for ids in wanted.values() for name in ids}
     condition, ids = "", list[str]()

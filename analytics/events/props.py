@@ -9,23 +9,21 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from analytics.events.statements import Expressed
 
-# Above it not every whole number has a double of its own.
+# Above it a double cannot represent every whole number.
 _LARGEST_WHOLE = 2**53
 
-# Numbers beyond the largest double count as that one: PostgreSQL would take
-# them for errors.
-_ON_POSTGRESQL = """(
-    SELECT CASE JSONB_TYPEOF(prop)
+# Larger numbers become the largest double: PostgreSQL would raise an error.
+_VALUE_ON_POSTGRESQL = """
+    CASE JSONB_TYPEOF(prop)
         WHEN 'null' THEN NULL
         WHEN 'number' THEN LEAST(
             GREATEST(prop::numeric, -1.7976931348623157e308), 1.7976931348623157e308
         )::float8::text
         ELSE prop::text
     END
-    FROM (SELECT %(expressions)s::text AS prop) AS found
-)"""
-_ON_SQLITE = """(
-    SELECT CASE type
+"""
+_VALUE_ON_SQLITE = """
+    CASE type
         WHEN 'null' THEN NULL
         WHEN 'text' THEN JSON_QUOTE(value)
         WHEN 'true' THEN type
@@ -34,8 +32,29 @@ _ON_SQLITE = """(
             MAX(CAST(value AS REAL), -1.7976931348623157e308), 1.7976931348623157e308
         )
     END
-    FROM JSON_EACH(%(expressions)s)
-)"""
+"""
+_ON_POSTGRESQL = f"""(
+    SELECT {_VALUE_ON_POSTGRESQL} FROM (SELECT %(expressions)s::text AS prop) AS found
+)"""  # noqa: S608 - constants
+_ON_SQLITE = f"(SELECT {_VALUE_ON_SQLITE} FROM JSON_EACH(%(expressions)s))"  # noqa: S608 - constants
+
+# The key, kind and value of each property of the rows `picked`.
+EACH_ON_POSTGRESQL = f"""
+    SELECT key, JSONB_TYPEOF(prop) AS kind,
+        {_VALUE_ON_POSTGRESQL} AS raw
+    FROM picked CROSS JOIN LATERAL JSONB_EACH(props) AS pairs (key, prop)
+"""  # noqa: S608 - constants
+EACH_ON_SQLITE = f"""
+    SELECT key, type AS kind, {_VALUE_ON_SQLITE} AS raw
+    FROM picked, JSON_EACH(picked.props)
+"""  # noqa: S608 - constants
+# The words of both databases for the types of JSON.
+KINDS = {
+    "string": ("string", "text"),
+    "number": ("number", "integer", "real"),
+    "boolean": ("boolean", "true", "false"),
+    "null": ("null",),
+}
 
 
 class Prop(Func):

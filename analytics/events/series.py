@@ -16,8 +16,7 @@ from analytics.events.statements import Expressed
 from analytics.models import Adjustment, Event, Fact
 
 _HOUR = timedelta(hours=1)
-# A stored day is that of the zone which the site had then, and no two zones
-# are further apart.
+# A stored day is in the site's zone at that time; zones differ by at most this.
 _APART = timedelta(days=2)
 
 
@@ -26,8 +25,8 @@ def hourly(
 ) -> dict[datetime, Counts]:
     """Counts of the hours that have events, 60 minutes each from `start` on.
 
-    `start` in, `end` out, whole seconds: the moment decides, not the stored
-    day. A visitor counts once in each hour.
+    `start` is included, `end` is not; both are whole seconds. The time of an event
+    decides, not its stored day. A visitor counts once in each hour.
     """
     rows = (
         _between(Event, selection, name_ids, start, end)
@@ -59,7 +58,8 @@ def _between(
     start: datetime,
     end: datetime,
 ) -> QuerySet[Any, Any]:
-    wide = selection._replace(
+    name_ids = list(name_ids)
+    wide = selection.about(name_ids)._replace(
         first=selection.first - _APART, last=selection.last + _APART
     )
     return (

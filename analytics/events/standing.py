@@ -1,8 +1,8 @@
-"""What an answer stands on, read in one statement and so of one moment.
+"""The state that an answer is based on, read in one statement and so of one moment.
 
-What was kept of closed days, and which of it is valid; from which day on there
-is anything to count; how far the days reach that are not closed, and which
-names came since somebody looked.
+It tells the stored counts of closed days and which of them are valid, the day of the
+first event, the last event of each open day, and the names that were added since the
+caller last read them.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from django.db import connection
 from analytics.events.counts import whole
 from analytics.events.months import Versions, whole_months
 from analytics.events.statements import Compiled, as_day
-from analytics.models import Adjustment, Event, EventName, LateDay
+from analytics.models import Adjustment, Event, EventName, LateDay, Seal
 from analytics.questions.periods import Days, each_day
 
-# As many new names as are told of here; a search for more is another's work.
+# New names returned at most; more are read by a search of their own.
 MAX_NAMES = 1_000
 
 # A kind, a day, four numbers, two texts, two sequences of bytes.
@@ -27,11 +27,11 @@ _NULLS = (
     *["CAST(NULL AS text)"] * 2,
     *["CAST(NULL AS bytea)"] * 2,
 )
-_KEPT, _LATE, _FIRST, _END, _NAME, _REFUND = range(6)
+_KEPT, _LATE, _FIRST, _END, _NAME, _REFUND, _SEAL = range(7)
 
 
 class Refund(NamedTuple):
-    """What was given back on an open day: a negative sum of one name's amounts."""
+    """The refunds of an open day for one name: a negative sum of amounts."""
 
     day: date
     name_id: int
@@ -42,12 +42,15 @@ class Refund(NamedTuple):
 class Standing(NamedTuple):
     """`first`: the day of the site's first event, None without any.
 
-    `kept`: rows of the caller's statement. `ends`: of open days with events the
-    id of the last one. `names`: (id, type, name) in the order of their ids, None
-    when they were not asked for or are more than MAX_NAMES.
+    `sealed_before`: the first unsealed day, `date.min` if no day is sealed. With sealed
+    days `first` counts deleted events too. `kept`: the rows of the caller's statement.
+    `ends`: the id of the last event of each open day that has events. `names`: (id,
+    type, name) in the order of their ids; None if they were not requested, or are more
+    than MAX_NAMES.
     """
 
     first: date | None
+    sealed_before: date
     versions: Versions
     kept: list[tuple[Any, ...]]
     ends: dict[date, int]
@@ -63,7 +66,7 @@ def kept_rows(
     texts: Iterable[str] = (),
     blobs: Iterable[str] = (),
 ) -> str:
-    """`SELECT ... FROM table` in the columns that `standing` takes as kept."""
+    """`SELECT ... FROM table` with the columns that `standing` reads as `kept`."""
     columns = [
         *(day,),
         *_filled(numbers, _NULLS[1:5]),
@@ -85,8 +88,8 @@ def _select(kind: int, rest: str, **columns: str) -> str:
     return f"SELECT {kind}, {', '.join(chosen)} FROM {rest}"  # noqa: S608 - constants
 
 
-_EVENTS, _ADJUSTMENTS, _NAMES, _LATE_DAYS = (
-    model._meta.db_table for model in (Event, Adjustment, EventName, LateDay)
+_EVENTS, _ADJUSTMENTS, _NAMES, _LATE_DAYS, _SEALS = (
+    model._meta.db_table for model in (Event, Adjustment, EventName, LateDay, Seal)
 )
 _BETWEEN = "site_id = %s AND day BETWEEN %s AND %s"
 _LATE_SQL = _select(_LATE, f"{_LATE_DAYS} WHERE {_BETWEEN}", day="day", n1="version")
@@ -94,13 +97,17 @@ _FIRST_SQL = [
     _select(_FIRST, f"{facts} WHERE site_id = %s", day="MIN(day)")
     for facts in (_EVENTS, _ADJUSTMENTS)
 ]
+_SEAL_SQL = [
+    _select(kind, f"{_SEALS} WHERE site_id = %s", day=column)
+    for kind, column in ((_FIRST, "first"), (_SEAL, "before"))
+]
 _END_SQL = _select(
     _END,
     f"{_EVENTS} WHERE site_id = %s AND day = %s",
     day="CAST(%s AS date)",
     n1="MAX(id)",
 )
-# SQLite has one writer for all sites: all that is up to its newest id is there.
+# SQLite has one writer for all sites: all rows up to the newest id are visible.
 _END_SQL_SQLITE = _select(_END, _EVENTS, day="%s", n1="MAX(id)")
 _NAME_SQL = _select(
     _NAME,
@@ -131,17 +138,23 @@ def standing(
     names_after: int | None = None,
     refunds: bool = False,
 ) -> Standing:
-    """`names_after`: the id up to which the caller knows the names, None: no names."""
+    """Read the state.
+
+    `names_after`: the last id of the names that the caller knows; None: no names.
+    """
     parts: list[str] = []
     params: list[Any] = []
     if closed is not None:
         if kept is not None:
             parts.append(kept[0])
             params += kept[1]
-        parts += [_LATE_SQL, *_FIRST_SQL]
+        parts += [_LATE_SQL, *_FIRST_SQL, *_SEAL_SQL]
         wide = whole_months(closed)
-        params += [site_id, *_texts(wide), site_id, site_id]
+        params += [site_id, *_texts(wide), *[site_id] * 4]
     if open is not None:
+        # The version is raised when events are erased.
+        parts.append(_LATE_SQL)
+        params += [site_id, *_texts(open)]
         for day in each_day(open):
             if connection.vendor == "postgresql":
                 parts.append(_END_SQL)
@@ -155,7 +168,7 @@ def standing(
     if names_after is not None:
         parts.append(_NAME_SQL)
         params += [site_id, names_after, MAX_NAMES + 1]
-    rows: list[list[tuple[Any, ...]]] = [[] for _ in range(6)]
+    rows: list[list[tuple[Any, ...]]] = [[] for _ in range(7)]
     if parts:
         with connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(parts), params)
@@ -164,6 +177,7 @@ def standing(
     firsts = [as_day(day) for day, *_ in rows[_FIRST] if day is not None]
     return Standing(
         first=min(firsts, default=None),
+        sealed_before=max((as_day(day) for day, *_ in rows[_SEAL]), default=date.min),
         versions=Versions({as_day(day): version for day, version, *_ in rows[_LATE]}),
         kept=rows[_KEPT],
         ends={as_day(day): end for day, end, *_ in rows[_END] if end is not None},
@@ -178,5 +192,5 @@ def standing(
 
 
 def _texts(days: Days) -> list[str]:
-    """As SQLite keeps days, and as PostgreSQL reads them."""
+    """Days as text: SQLite stores them so, and PostgreSQL can read them."""
     return [day.isoformat() for day in days]

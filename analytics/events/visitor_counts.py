@@ -10,7 +10,7 @@ from analytics.events.statements import around, as_day, day_by_day
 
 
 def visitors_by_day(selection: Selection) -> dict[date, int]:
-    """Visitors with any event, of the days that had any: whoever converted is in."""
+    """Visitors with any event, by day; they include all who converted."""
     # Twice as fast as COUNT(DISTINCT), which sorts.
     statement = around(
         day_by_day(

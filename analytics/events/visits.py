@@ -1,25 +1,20 @@
-"""How much a site was visited: page views, visitors, visits.
+"""Page views, visitors and visits of a site.
 
-Every event makes a visitor and belongs to a visit, whatever its type. Visitors
-change their ids at midnight, so both are counted day by day.
+Every event, of any type, belongs to a visitor and a visit. Visitor ids change at
+midnight, so both are counted by day.
 """
 
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
-from django.db.models.sql.compiler import SQLCompiler
 
 from analytics.events.selection import Selection
 from analytics.events.statements import Expressed, around, as_day, day_by_day
+from analytics.events.visit_ends import SILENCE_SECONDS, second
 from analytics.models import Event, EventType
-
-# A visit ends when its visitor is silent for longer than this. Whole seconds
-# are compared, since the API shows no finer times.
-SILENCE_SECONDS = 30 * 60
 
 
 class Traffic(NamedTuple):
@@ -37,14 +32,14 @@ def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
     )
     silences = day_by_day(
         selection,
-        # The site said of the names too: only its own are looked through.
+        # The condition on the site limits the scan to the site's names.
         lambda events: (
             events.filter(name__site=selection.site_id)
             .annotate(silence=_Second("at") - before)
             .values_list("day", "name__type", "silence")
         ),
     )
-    # The first event of a visitor has no silence before it.
+    # A visitor's first event has no event before it.
     statement = around(
         silences,
         ("day", "type", "silence"),
@@ -69,20 +64,9 @@ class _Second(Func):
 
     output_field = IntegerField()
 
-    def as_postgresql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
-    ) -> Expressed:
-        # A float is exact to a quarter of a microsecond here. EXTRACT gives a
-        # decimal, which made the whole question 40 % slower.
-        template = "FLOOR(DATE_PART('epoch', %(expressions)s))"
-        return self.as_sql(compiler, connection, template=template)
-
-    def as_sqlite(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> Expressed:
-        # Cut from the text, since SQLite rounds .9996 up to the next second.
-        template = "CAST(STRFTIME('%%%%s', SUBSTR(%(expressions)s, 1, 19)) AS integer)"
-        return self.as_sql(compiler, connection, template=template, **context)
+    def as_sql(self, *args: Any, **context: Any) -> Expressed:
+        template = second("\0").replace("%", "%%").replace("\0", "%(expressions)s")
+        return super().as_sql(*args, **{**context, "template": template})
 
 
 class Presence(NamedTuple):
@@ -91,7 +75,7 @@ class Presence(NamedTuple):
 
 
 def presence(site_id: int, *, start: datetime, end: datetime) -> Presence:
-    """Who was there after `start` and up to `end`, and what they looked at."""
+    """Visitors after `start` and up to `end`, and the pages they viewed."""
     counts = (
         Event.objects.filter(site_id=site_id, at__gt=start, at__lte=end)
         .filter(name__site=site_id)

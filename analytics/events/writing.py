@@ -1,15 +1,16 @@
-"""The one way in: a batch of events, in one transaction."""
+"""Appending events: a batch in one transaction."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from itertools import compress
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db import OperationalError, connection, transaction
 
-from analytics.events import day_versions
+from analytics.events import day_versions, dictionaries, growth, seals
 from analytics.events.dictionaries import CONTEXTS, NAMES, Key
 from analytics.models import Event, EventType
 from analytics.questions.labels import Labels
@@ -42,14 +43,16 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
 
     `is_locked`: in the caller's transaction, which has the locks of the sites.
 
-    One that repeats an `event_id` of its site is not stored again. All
+    An event whose `event_id` its site already has is not stored again. All
     writers of a site take its lock first, so that ids of its events, names
-    and contexts become visible in ascending order: a reader that has seen one
-    id has seen all before it, and can go on from there.
+    and contexts become visible in ascending order: a reader that has seen an
+    id has seen all lower ones, and can continue from there.
+
+    Raises Sealed for an event of a sealed day.
     """
     if not batch:
         return []
-    # Others of the site wait for the lock: what does not need it comes before.
+    # Prepared before taking the lock, which other writers of the site wait for.
     names = NAMES.remembered(_names(batch))
     contexts = CONTEXTS.remembered(_contexts(batch))
     rows = _rows(batch, names, contexts) if names and contexts else None
@@ -58,17 +61,26 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
             lock_sites(sorted({event.site_id for event in batch}))
         is_new = _are_new(batch)
         fresh = list(compress(batch, is_new))
-        day_versions.note({(e.site_id, e.day) for e in fresh}, now=clock.now())
+        now = clock.now()
+        ended = day_versions.last_ended(now)
+        seals.refuse((e.site_id, e.day) for e in fresh if e.day <= ended)
+        day_versions.note({(e.site_id, e.day) for e in fresh}, now=now)
         if rows is None:
-            names, contexts = NAMES.ids(_names(fresh)), CONTEXTS.ids(_contexts(fresh))
-            _insert(_rows(fresh, names, contexts))
+            names, contexts = (
+                NAMES.known(_names(fresh)),
+                CONTEXTS.known(_contexts(fresh)),
+            )
+            fresh = _bounded(fresh, names, contexts)
+            names |= NAMES.made(_names(fresh) - names.keys())
+            contexts |= CONTEXTS.made(_contexts(fresh) - contexts.keys())
+            insert(_rows(fresh, names, contexts))
         else:
-            _insert(compress(rows, is_new))
+            insert(compress(rows, is_new))
     return is_new
 
 
 def _names(batch: Iterable[NewEvent]) -> set[Key]:
-    """The names and pages of events, as keys of their dictionary."""
+    """The (site, (type, name)) of the events' names and pages."""
     names: set[Key] = {(e.site_id, (e.type, e.name)) for e in batch}
     return names | {
         (e.site_id, (_PAGEVIEW, e.page)) for e in batch if e.page is not None
@@ -79,23 +91,79 @@ def _contexts(batch: Iterable[NewEvent]) -> set[Key]:
     return {(e.site_id, e.labels) for e in batch}
 
 
+def _bounded(
+    batch: list[NewEvent], names: dict[Key, int], contexts: dict[Key, int]
+) -> list[NewEvent]:
+    """The events with `(other)` for names and labels over their day's limit.
+
+    `names` and `contexts` are the existing ones; the `(other)` ones are added.
+    """
+    budget, new_names, new_contexts = growth.Budget(), set(names), set(contexts)
+
+    @cache
+    def reserved() -> set[Key]:
+        return dictionaries.reserved(_names(batch) - names.keys())
+
+    def folds(event: NewEvent, type: str, name: str) -> bool:
+        key = growth.Key(event.site_id, event.day, growth.kind_of(type))
+        named: Key = (event.site_id, (type, name))
+        if named in new_names:
+            return False
+        if budget.take(key) or named in reserved():
+            new_names.add(named)
+            return False
+        budget.fold(key)
+        return True
+
+    def folded(event: NewEvent) -> Labels:
+        key = growth.Key(event.site_id, event.day, growth.LABELS)
+        # Twice the limit, so that an attack with texts does not affect other labels.
+        for labels, times in ((event.labels, 1), (growth.fold_texts(event.labels), 2)):
+            if (event.site_id, labels) in new_contexts or budget.take(key, times=times):
+                break
+        else:
+            labels = growth.fold_all(event.labels)
+        new_contexts.add((event.site_id, labels))
+        if labels != event.labels:
+            budget.fold(key)
+        return labels
+
+    bounded = []
+    for event in batch:
+        if folds(event, event.type, event.name):
+            event = event._replace(name=growth.OTHER)
+        if event.page is not None and folds(event, _PAGEVIEW, event.page):
+            event = event._replace(page=growth.OTHER)
+        bounded.append(event._replace(labels=folded(event)))
+    budget.save()
+    if bounded != batch:
+        names |= NAMES.known(_names(bounded) - names.keys())
+        contexts |= CONTEXTS.known(_contexts(bounded) - contexts.keys())
+    return bounded
+
+
 def _rows(
     batch: Iterable[NewEvent], names: Mapping[Key, int], contexts: Mapping[Key, int]
 ) -> list[Any]:
-    """What `_insert` takes, in the order of _COLUMNS."""
-    encode = _for_copy if connection.vendor == "postgresql" else _for_sqlite
+    """What `insert` takes."""
     return [
-        encode(
+        encoded(
             event,
             names[event.site_id, (event.type, event.name)],
             contexts[event.site_id, event.labels],
             None
             if event.page is None
             else names[event.site_id, (_PAGEVIEW, event.page)],
-            msgspec.json.encode(event.props).decode() if event.props else None,
         )
         for event in batch
     ]
+
+
+def encoded(event: NewEvent, name: int, context: int, page: int | None) -> Any:
+    """An event as `insert` takes it, with ids in place of its texts."""
+    encode = _for_copy if connection.vendor == "postgresql" else _for_sqlite
+    props = msgspec.json.encode(event.props).decode() if event.props else None
+    return encode(event, name, context, page, props)
 
 
 def lock_sites(site_ids: list[int]) -> None:
@@ -119,12 +187,12 @@ def take_locks(
     lock_seconds: float,
     statement_seconds: float,
 ) -> Collection[int]:
-    """Begin a transaction that may write to those of the sites that are free.
+    """Begin a transaction and take the locks of the sites; return those taken.
 
-    Takes their locks: `wait_seconds` long for all of them, and none if one does
-    not come free; None: at once, without those that somebody holds. No later
-    statement takes longer than `statement_seconds`, nor waits longer than
-    `lock_seconds` for another lock. SQLite's one lock is taken by now.
+    `wait_seconds`: wait this long for all locks, and take none if one is not
+    released; None: do not wait, and leave out locks that are held. Later
+    statements may take `statement_seconds` and wait `lock_seconds` for other locks.
+    SQLite's only lock is already taken.
     """
     if connection.vendor != "postgresql":
         return site_ids
@@ -165,7 +233,7 @@ def _limits(statement_seconds: float, lock_seconds: float) -> list[str]:
 
 
 def known_ids(site_id: int, event_ids: Iterable[str]) -> set[str]:
-    """Those of the ids that events of the site already have."""
+    """The ids that events of the site already have."""
     found = Event.objects.filter(site_id=site_id, event_id__in=event_ids)
     return {event_id or "" for event_id in found.values_list("event_id", flat=True)}
 
@@ -195,20 +263,28 @@ _COLUMNS = (
 )
 
 
-def _insert(rows: Iterable[Any]) -> None:
-    table = Event._meta.db_table
+def insert(rows: Iterable[Any], *, ids: Sequence[int] | None = None) -> None:
+    """`ids`: the former ids of events that are restored."""
+    table, columns = Event._meta.db_table, _COLUMNS
+    if ids is not None:
+        columns = f"id, {columns}"
+        is_text = connection.vendor == "postgresql"
+        rows = [
+            f"{pk}\t{row}" if is_text else (pk, *row)
+            for pk, row in zip(ids, rows, strict=True)
+        ]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # COPY's errors come as psycopg's own: make them Django's, like all others.
             with (
                 connection.wrap_database_errors,
-                cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN") as copy,
+                cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
             ):
                 copy.write("".join(rows))
             return
+        places = ", ".join(["%s"] * (len(columns.split(","))))
         cursor.executemany(
-            f"INSERT INTO {table} ({_COLUMNS}) VALUES"  # noqa: S608 - two constants
-            " (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608 - constants
             list(rows),
         )
 
@@ -218,7 +294,8 @@ def _for_copy(
 ) -> str:
     """A line of COPY's text format: psycopg would make it while others wait."""
     return (
-        f"{event.site_id}\t{event.day}\t{event.at}\t{name}\t{event.visitor}\t{context}"
+        f"{event.site_id}\t{event.day.isoformat()}\t{event.at.isoformat()}"
+        f"\t{name}\t{event.visitor}\t{context}"
         f"\t{_number(page)}\t{_number(event.amount)}\t{_text(event.currency)}"
         f"\t{_text(props)}\t{_text(event.event_id)}\n"
     )
@@ -232,7 +309,7 @@ def _text(value: str | None) -> str:
     return r"\N" if value is None else value.translate(_ESCAPED)
 
 
-# What would end a field or a line, and the sign that escapes it.
+# Characters that end a field or a line, and the escape character.
 _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 

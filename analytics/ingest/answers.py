@@ -1,5 +1,6 @@
-"""What the API answers about events: those stored, and what became of those sent."""
+"""The API's responses about events: stored events, and the outcome of sent ones."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
@@ -15,7 +16,7 @@ OUTCOMES = get_args(Outcome)
 
 
 class CallOutcome(msgspec.Struct):
-    """What became of one of the tracker's calls."""
+    """The outcome of one of the tracker's calls."""
 
     dropped: Annotated[
         str | None,
@@ -56,7 +57,7 @@ class CollectedAnswer(Whole):
 
 
 class EventOutcome(msgspec.Struct):
-    """What became of one event."""
+    """The outcome of one event."""
 
     status: Outcome
     details: Annotated[
@@ -68,7 +69,7 @@ class EventOutcome(msgspec.Struct):
 def stored_event(name: str, doc: str, **more: Any) -> type[msgspec.Struct]:
     """The struct of a stored event, with more fields before its revenue.
 
-    Made rather than written: the labels come last, and are those of the events.
+    Generated, because the fields of the labels are those of the model and come last.
     """
     return msgspec.defstruct(
         name,
@@ -76,7 +77,7 @@ def stored_event(name: str, doc: str, **more: Any) -> type[msgspec.Struct]:
             ("id", str | None),
             ("type", Literal["pageview", "event", "goal"]),
             ("name", str),
-            ("timestamp", _Second),
+            ("timestamp", Second),
             ("visitor", _Visitor),
             *more.items(),
             ("revenue", Decimal | None),
@@ -88,12 +89,12 @@ def stored_event(name: str, doc: str, **more: Any) -> type[msgspec.Struct]:
     )
 
 
-_Second = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Second = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 _Visitor = Annotated[
     str,
     Meta(description="A number that stands for the visitor on that day only."),
 ]
-_Label = Annotated[str, Meta(description='"" where unknown.')]
+_Label = Annotated[str | None, Meta(description="Null where unknown.")]
 
 EventAnswer = stored_event(
     "EventAnswer", "A stored event, in the words in which it was sent."
@@ -103,19 +104,23 @@ EventAnswer = stored_event(
 def shown(
     entry: events.Entry, answer: type[msgspec.Struct], **more: Any
 ) -> msgspec.Struct:
-    """The event as that struct of `stored_event`, with what it has more."""
+    """The event as a struct of `stored_event`; `more` has its additional fields."""
     return answer(
         id=entry.event_id,
         type=entry.type,
         name=entry.name,
-        timestamp=f"{entry.at:%Y-%m-%dT%H:%M:%SZ}",
+        timestamp=second(entry.at),
         visitor=events.visitor_text(entry.visitor),
         revenue=None if entry.amount is None else events.from_amount(entry.amount),
         currency=entry.currency,
         props=entry.props,
         **more,
-        **entry.labels._asdict(),
+        **{name: text or None for name, text in entry.labels._asdict().items()},
     )
+
+
+def second(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def shown_event(entry: events.Entry) -> msgspec.Struct:

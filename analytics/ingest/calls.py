@@ -1,9 +1,9 @@
 """What the tracker sends: the calls of a page, in order, as they were made.
 
-One request has one call or several, `["goal", "purchase", 49.99]` behind the time
-of the call and the page's URL. Nobody reads the answer, and a page cannot mend
-what it sends: so a wrong part is left out, and the event stays. What was left out
-is told to those who ask (`data-debug`).
+A request has one or more calls: the time of the call, the page's URL, and the call
+itself, such as `["goal", "purchase", 49.99]`. A page cannot react to an error, so an
+invalid part of a call is left out and the rest is stored. With `data-debug` the
+response lists what was left out.
 """
 
 import re
@@ -16,20 +16,20 @@ import msgspec
 
 from analytics import events
 from analytics.currencies import is_currency
-from analytics.ingest import payloads
+from analytics.ingest import payloads, shapes
 from krafter.errors import Details
 
 MAX_CALLS = 100
-# A call is not dated further back than this before its request.
+# The maximum age of a call when its request arrives.
 MAX_AGO = timedelta(hours=1)
-# Clocks of several servers differ by less.
+# More than the clocks of several servers differ.
 _MAX_AHEAD = timedelta(minutes=1)
 
 
 class Sent(msgspec.Struct, forbid_unknown_fields=True):
-    """`at`, and the time of each call: milliseconds by the page's own clock.
+    """`at` and the time of each call are milliseconds since the page was opened.
 
-    `last`: the beginning of the answer to the calls before these.
+    `last`: the beginning of the response to the previous request.
     """
 
     site: str
@@ -41,9 +41,9 @@ class Sent(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Call(NamedTuple):
-    """A call that makes an event, and what of it was left out."""
+    """The event of a call, and messages about the parts that were left out."""
 
-    event: payloads.TrackedEvent
+    event: shapes.TrackedEvent
     left_out: Details
 
 
@@ -60,7 +60,7 @@ def read(body: bytes) -> Sent | None:
     return sent
 
 
-# JSON writes half a character that way, as is left when a page cuts an emoji.
+# An unpaired surrogate, which remains when a page cuts a text inside an emoji.
 _HALF = re.compile(
     rb"(?<!\\)((?:\\\\)*)(?:"
     rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
@@ -69,7 +69,7 @@ _HALF = re.compile(
 
 
 def _without_halves(body: bytes) -> bytes:
-    """The body with U+FFFD for each half of a character: no UTF-8 can hold one."""
+    """Replace unpaired surrogates, which UTF-8 cannot represent, by U+FFFD."""
     if rb"\ud" not in body and rb"\uD" not in body:
         return body
     return _HALF.sub(lambda m: m[1] + (m[2] or rb"\ufffd"), body)
@@ -79,7 +79,7 @@ def _without_halves(body: bytes) -> bytes:
 
 
 def times(sent: Sent, now: datetime) -> list[datetime]:
-    """When each call was made: increasing, and after those before the request."""
+    """The time of each call: increasing, and later than those of the last request."""
     before = _last(sent.last, now)
     found = []
     for call in sent.calls:
@@ -114,14 +114,14 @@ def _last(answer: str | None, now: datetime) -> datetime | None:
 
 
 def event(sent: Sent, call: Any, day: date) -> Call:
-    """The event of a call on that day. Raises Rejected if it makes none."""
+    """The event of a call on that day. Raises Rejected if the call is invalid."""
     match call:
         case [_, str(url), str(method), *arguments] if method in _METHODS:
             found = _METHODS[method](arguments, day)
         case _:
             raise payloads.Rejected({"call": [f"Not one of {', '.join(_METHODS)}."]})
     fields, left_out = found
-    event = payloads.TrackedEvent(
+    event = shapes.TrackedEvent(
         site=sent.site,
         url=_routed(_clean(url)),
         referrer=_clean(sent.referrer) if sent.referrer else None,
@@ -133,10 +133,10 @@ def event(sent: Sent, call: Any, day: date) -> Call:
 
 
 def _routed(url: str) -> str:
-    """A URL with the route in its fragment, if there is one, as its path.
+    """The URL with the route of its fragment, if it has one, in its path.
 
-    The tracker sends fragments only of pages that say so (`data-hash`). A route
-    is a path below the page's folder; both queries may hold labels.
+    The tracker sends fragments only with `data-hash`. A route is a path below the
+    page's folder; both queries may contain campaign labels.
     """
     page, _, fragment = url.partition("#")
     route = fragment.removeprefix("!")
@@ -204,7 +204,7 @@ def _name(name: Any) -> str | None:
 
 
 def _money(amount: Any, currency: Any, day: date, left_out: Details) -> dict[str, Any]:
-    """The amount and its currency, or neither: one without the other misleads."""
+    """The amount and its currency; neither if one of them is invalid."""
     if amount is None:
         return {}
     revenue = _amount(amount)
@@ -223,7 +223,7 @@ def _money(amount: Any, currency: Any, day: date, left_out: Details) -> dict[str
     return {"revenue": revenue, "currency": code}
 
 
-# "1.299" may be a thousand and more, where the point parts thousands.
+# "1.299" is 1299 in countries where the point separates thousands.
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}", re.ASCII)
 
 
@@ -235,7 +235,9 @@ def _amount(value: Any) -> Decimal | None:
     elif not _is_number(value):
         return None
     amount = Decimal(str(value))
-    return amount if 0 <= amount <= events.MAX_AMOUNT else None
+    # A NaN cannot be compared.
+    is_amount = amount.is_finite() and 0 <= amount <= events.MAX_AMOUNT
+    return amount if is_amount else None
 
 
 def _id(value: Any, left_out: Details) -> str | None:
@@ -257,8 +259,8 @@ def _props(value: Any, left_out: Details) -> dict[str, Any] | None:
         return None
     props: dict[str, Any] = {}
     for key, part in value.items():
-        if len(props) >= payloads.MAX_PROPS:
-            left_out[f"props.{key}"] = [f"At most {payloads.MAX_PROPS} keys."]
+        if len(props) >= shapes.MAX_PROPS:
+            left_out[f"props.{key}"] = [f"At most {shapes.MAX_PROPS} keys."]
         elif isinstance(part, dict | list):
             left_out[f"props.{key}"] = ["Must be a text, a number, true or false."]
         else:

@@ -13,7 +13,7 @@ from django.conf import settings
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# The longest that names an address, a port and a zone of it.
+# The maximum length of an address with a zone and a port.
 _MAX_HOP = 64
 
 logger = logging.getLogger(__name__)
@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 def client_address(environ: Mapping[str, str]) -> str:
     """The client's address, from a header only as far as its sender is trusted.
 
-    Of `X-Forwarded-For`, or where that is missing of `Forwarded` (RFC 7239). Read
-    from the right: each trusted proxy appended the peer it saw, and what stands
-    left of the first untrusted hop is the client's own claim. A hop that is no
-    address is the answer as it is: a name that a proxy gives instead of the
-    address tells clients apart, and the proxy's own address would not.
+    Read from `X-Forwarded-For` or, if that is missing, from `Forwarded` (RFC 7239),
+    from right to left: each trusted proxy appended the address of its peer, and
+    everything left of the first untrusted hop may be forged by the client. A hop
+    that is no address is returned as it is: an identifier that a proxy sends
+    instead of the address tells clients apart, the proxy's own address does not.
     """
     address = environ.get("REMOTE_ADDR", "")
     if not is_within(address, settings.TRUSTED_PROXIES):
@@ -70,8 +70,14 @@ def _hop(text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _tell(proxy: str) -> None:
-    """Once for each proxy: the cache remembers whom it was said of."""
+    """Log it once for each proxy; the cache remembers for which it was done."""
     logger.warning("The proxy %s names a client by something that is no address", proxy)
+
+
+def forget() -> None:
+    """Drop the addresses that this module remembers."""
+    parse.cache_clear()
+    network_of.cache_clear()
 
 
 @lru_cache(maxsize=8_192)
@@ -94,16 +100,17 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
 
 
 def household(address: str) -> str:
-    """What stands for all addresses of one client.
+    """The address or network that identifies a client.
 
     One spelling of an IPv4 address; the network of an IPv6 address, of which a
     device has as many addresses as it likes (RFC 8981).
     """
-    return _household(address, settings.IPV6_PREFIX)
+    return network_of(address, settings.IPV6_PREFIX)
 
 
 @lru_cache(maxsize=8_192)
-def _household(address: str, prefix: int) -> str:
+def network_of(address: str, prefix: int) -> str:
+    """`household` with this prefix length for IPv6."""
     parsed = parse(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         network = ipaddress.ip_network((int(parsed), prefix), strict=False)

@@ -1,9 +1,9 @@
-"""`POST /collect`: the tracker's public way in, from request to answer.
+"""`POST /collect`, the tracker's public endpoint, from request to response.
 
-The hot path of the service. It runs beneath Django (see `krafter.asgi`), which
-would cost more than all that is done here. From any origin and without a
-preflight; a 202 is sent after the commit that stored the event or counted its
-drop, and is the same for both, so that a page cannot probe the rules.
+The hot path of the service. It runs without Django (see `krafter.asgi`), which would
+take longer than everything here. Requests may come from any origin, without a
+preflight. A 202 is sent after the commit that stored the event or counted its drop,
+and is the same for both, so that a page cannot probe the drop rules.
 """
 
 import logging
@@ -12,18 +12,19 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from analytics import events
 from analytics.access import throttling
 from analytics.ingest import client_address, intake, payloads, visitors, writer
 from analytics.ingest.group_commit import Busy, Full
 from analytics.ingest.pipeline import Outcome
 from analytics.ingest.writer import Stored, Work
-from krafter import clock, faults, metrics
-from krafter.errors import ApiError, invalid, rate_limited
+from krafter import clock, faults, metrics, request_ids
+from krafter.errors import ErrorBody, invalid, rate_limited
 from krafter.rendering import encode
 
 PATH = "/api/v1/analytics/collect"
-# The same beside the script, where the tracker sends by default: lists of
-# blockers know words such as "collect", and a proxy forwards both with one rule.
+# The tracker's default address: blocklists contain words such as "collect", and a
+# proxy forwards the script and this address with one rule.
 NEUTRAL_PATH = "/a"
 PATHS = (PATH, NEUTRAL_PATH)
 MAX_BYTES = 8 * 1024
@@ -65,8 +66,8 @@ async def answer(environ: Mapping[str, Any], body: bytes) -> Answer:
 def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
     """The answer to a request; `read(n)` gives up to n bytes of its body.
 
-    Never raises: a failure is logged, without the request, and answered. One
-    that no limit was counted for shows a whole one.
+    Never raises: a failure is logged without the request, and answered with an
+    error. If no limit was counted, the headers show an unused one.
     """
     body = read(MAX_BYTES + 1) if environ["REQUEST_METHOD"] == "POST" else b""
     if (refusal := _refusal(environ, body)) is not None:
@@ -79,7 +80,7 @@ def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
 
 
 def _refusal(environ: Mapping[str, Any], body: bytes) -> Answer | None:
-    """The answer to what is no event, and costs no use of the limit."""
+    """The answer to a request without an event; it does not count for the limit."""
     match environ["REQUEST_METHOD"]:
         case "POST":
             if len(body) <= MAX_BYTES:
@@ -91,19 +92,20 @@ def _refusal(environ: Mapping[str, Any], body: bytes) -> Answer | None:
 
 
 def refuse(status: int, message: str, **headers: str) -> Answer:
-    """An error for which no limit was counted."""
+    """An error response of a request that was not counted for the limit."""
     return _with_whole_limit(_error(status, message, **headers))
 
 
 def away(cause: str) -> Answer:
-    """503; `cause` in a word, for a monitor."""
+    """503; `cause` is a label of the metrics."""
     metrics.UNAVAILABLE.labels(cause).inc()
     return refuse(503, "The event was not stored; retry", **{"Retry-After": "1"})
 
 
 def _failure(error: Exception) -> Answer:
     if writer.is_unavailable(error):
-        kind = "busy" if isinstance(error, Busy | Full) else faults.kind(error)
+        is_busy = isinstance(error, Busy | Full | events.Sealed)
+        kind = "busy" if is_busy else faults.kind(error)
         return away(kind)
     logger.error("An event could not be stored", exc_info=error)
     return refuse(500, "Internal error")
@@ -118,11 +120,12 @@ def _with_whole_limit(answer: Answer) -> Answer:
 
 
 class _Request:
-    """What the writing thread makes work of: decoded there, once."""
+    """A request for the writing thread, which decodes it once."""
 
-    __slots__ = ("_answer", "_body", "_environ", "_work")
+    __slots__ = ("_answer", "_body", "_environ", "_work", "request_id")
 
     def __init__(self, environ: Mapping[str, Any], body: bytes) -> None:
+        self.request_id = request_ids.current()
         self._environ = environ
         self._body = body
         self._work: Work | None = None
@@ -130,16 +133,17 @@ class _Request:
 
     def work(self) -> Work:
         if self._work is None:
-            outcomes, self._answer = _take(self._body, self._environ)
-            if settings.RATE_LIMIT_COLLECT:
-                minute = throttling.current_minute()
-                who = visitors.caller(
-                    client_address.client_address(self._environ), minute
-                )
-                self._work = Work(outcomes, who, minute)
-            else:
-                self._work = Work(outcomes)
+            with request_ids.named(self.request_id):
+                self._work = self._decode()
         return self._work
+
+    def _decode(self) -> Work:
+        outcomes, self._answer = _take(self._body, self._environ)
+        if not settings.RATE_LIMIT_COLLECT:
+            return Work(outcomes)
+        minute = throttling.current_minute()
+        address = client_address.client_address(self._environ)
+        return Work(outcomes, visitors.caller(address, minute), minute)
 
     def answer(self, stored: Stored) -> Answer:
         limit: int = settings.RATE_LIMIT_COLLECT
@@ -156,18 +160,24 @@ class _Request:
 def _take(
     body: bytes, environ: Mapping[str, Any]
 ) -> tuple[tuple[Outcome, ...], Callable[[Sequence[bool]], Answer]]:
-    """What to store and to count, and what to answer once that is done.
+    """What to store and count, and the response to send after the commit.
 
     All events of a body share one answer.
     """
     try:
         taken = intake.take(body, environ, now=clock.now())
-    except payloads.Malformed:
-        malformed = _error(400, "Malformed JSON")
+    except payloads.Malformed as error:
+        malformed = _error(400, str(error))
         return (), lambda are_new: malformed
     except payloads.Rejected as rejected:
         wrong = Answer(422, _JSON, encode(invalid(rejected.details)))
         return (), lambda are_new: wrong
+    except faults.ERRORS:
+        raise
+    except Exception as error:
+        # A mistake of ours: the requests that share the commit have no part in it.
+        failed = _failure(error)
+        return (), lambda are_new: failed
     return taken.outcomes, lambda are_new: _ACCEPTED._replace(
         body=encode(taken.answer(are_new))
     )
@@ -180,4 +190,4 @@ def _spent(left: throttling.Quota) -> Answer:
 
 
 def _error(status: int, message: str, **headers: str) -> Answer:
-    return Answer(status, _JSON | headers, encode(ApiError(message)))
+    return Answer(status, _JSON | headers, encode(ErrorBody(message)))

@@ -11,8 +11,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata, resources
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
@@ -26,6 +25,7 @@ import msgspec
 from django.conf import settings
 from django.core import checks
 
+from analytics import countries
 from analytics.ingest import client_address
 
 # How often each process checks whether the file has changed.
@@ -58,14 +58,6 @@ class Table(Protocol):
     def about(self) -> About: ...
 
 
-@cache
-def _codes() -> frozenset[str]:
-    """The codes of ISO 3166, and XK, which all tables use for Kosovo."""
-    lines = (resources.files("tzdata") / "zoneinfo" / "iso3166.tab").read_text()
-    rows = (line for line in lines.splitlines() if not line.startswith("#"))
-    return frozenset(row.partition("\t")[0] for row in rows) | {"XK"}
-
-
 def code(text: str) -> str:
     """The code in capitals, `""` if it is not a country's.
 
@@ -73,7 +65,7 @@ def code(text: str) -> str:
     for regions.
     """
     text = text.strip().upper()
-    return text if text in _codes() else ""
+    return text if text in countries.codes() else ""
 
 
 def of_request(address: str, environ: Mapping[str, Any]) -> str:
@@ -89,11 +81,8 @@ def of_request(address: str, environ: Mapping[str, Any]) -> str:
 
 def of(address: str) -> str:
     """The country of an address from the table, `""` if unknown or no address."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    return code(table().lookup(getattr(parsed, "ipv4_mapped", None) or parsed))
+    parsed = client_address.parse(address)
+    return "" if parsed is None else code(table().lookup(parsed))
 
 
 _table: Table | None = None

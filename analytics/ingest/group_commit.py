@@ -1,9 +1,9 @@
-"""Group commit: what is submitted while a commit is in flight shares the next one.
+"""Group commit: items submitted during a commit are written by the next one.
 
-One thread writes. It takes all that waits, writes it in one go and hands out the
-answers: a coroutine's by one call into its loop for all of a batch, a thread's by
-its own lock. What has to wait for somebody else's lock goes to a second thread,
-so that it delays nothing but itself.
+One thread writes. It takes all pending items, writes them in one transaction and
+delivers the answers: to coroutines by one call into their event loop for the whole
+batch, to threads by a lock each. Items that must wait for a lock held elsewhere go to a
+second thread, so that they do not delay others.
 
 Pure threading: knows neither events nor databases.
 """
@@ -20,29 +20,29 @@ from typing import Any, Generic, TypeAlias, TypeVar
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
 
-# Between two attempts at a batch of which nothing could be written.
+# Between two attempts at a batch when nothing of it could be written.
 _PAUSE_SECONDS = 0.01
-# Without work for so long, a thread gives back what it holds.
+# After this long without work, `idle` is called.
 _IDLE_SECONDS = 1.0
 
 
 class Full(Exception):
-    """Too much is pending; nothing was taken."""
+    """Too many items are pending; the item was not accepted."""
 
 
 class Busy(Exception):
-    """Somebody else held what the item needs for longer than it may wait."""
+    """The item needed a lock that was held elsewhere for longer than it may wait."""
 
 
 class Later:
-    """In place of an answer: not written, since it would have had to wait."""
+    """Returned by `write` instead of an answer: the item would have had to wait."""
 
 
 LATER = Later()
 
 
 class _Ticket(Generic[_Item, _Answer]):
-    """An item and who waits for its answer: a coroutine's future, or a thread."""
+    """An item and its waiter: the future of a coroutine or the lock of a thread."""
 
     __slots__ = ("answer", "error", "is_abandoned", "item", "since", "waiter")
 
@@ -50,7 +50,7 @@ class _Ticket(Generic[_Item, _Answer]):
         self.item = item
         self.waiter = waiter
         self.since = monotonic()
-        # Its answer would reach nobody.
+        # The waiter has given up.
         self.is_abandoned = False
         self.answer: _Answer | None = None
         self.error: BaseException | None = None
@@ -65,20 +65,20 @@ _Queue: TypeAlias = "SimpleQueue[_Ticket[_Item, _Answer] | None]"
 
 
 class GroupCommit(Generic[_Item, _Answer]):
-    """Let those who submit share calls of `write`.
+    """Batches submitted items into calls of `write`.
 
-    `write(items, wait)` answers each item in order. It stores all that it
-    answers or, when it raises, nothing. With `wait` false it answers LATER for
-    what it would have to wait for; with `wait` true it may wait a moment first.
+    `write(items, wait)` returns an answer for each item, in order. It stores all
+    items that it answers or, if it raises, none. With `wait` false it returns LATER
+    for items that would have to wait for a lock; with `wait` true it may wait briefly.
 
-    `apart(items)` are the parts that do not wait for each other where one has to
-    wait. `divide(error, items)` says which parts of a failed batch to try again,
-    each on its own; no parts: the error is the answer to all of them. `idle()`
-    is called in the writing thread when there is nothing to do.
+    `apart(items)` splits items into parts that need different locks.
+    `divide(error, items)` splits a failed batch into the parts to retry separately; if
+    it returns none, the error is the answer to all items. `idle()` is called in the
+    writing thread when there is no work.
 
-    `max_wait`: how long an item may be put off, in seconds; `max_answer`: after
-    which whoever submitted it is told Busy, in any case. Whether it is stored
-    then is not known, if `write` has begun.
+    `max_wait`: how long an item may be postponed, in seconds. `max_answer`: after this
+    many seconds the waiter gets Busy in any case; if `write` has begun by then, it is
+    unknown whether the item was stored.
     """
 
     def __init__(
@@ -123,9 +123,9 @@ class GroupCommit(Generic[_Item, _Answer]):
             thread.start()
 
     def stop(self) -> None:
-        """Return once all that was submitted before is answered."""
+        """Returns when all items submitted before are answered."""
         self._is_stopping = True
-        # In this order: the second gets what the first could not write.
+        # In this order: the first thread passes items on to the second.
         for queue, thread in zip(
             (self._pending, self._waiting), self._threads, strict=True
         ):
@@ -136,7 +136,7 @@ class GroupCommit(Generic[_Item, _Answer]):
     def submit(self, item: _Item) -> _Answer:
         """For threads: the item's answer. Raises Full, Busy, or its error."""
         woken = threading.Lock()
-        # A bare lock, taken at once: half the cost of an Event.
+        # A bare lock costs half of an Event.
         woken.acquire()
         ticket = self._put(item, woken)
         if not woken.acquire(timeout=self._max_answer):
@@ -162,7 +162,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         self._pending.put(ticket)
         return ticket
 
-    # What the two threads do
+    # In the writing threads
 
     def _run(self, queue: "_Queue[_Item, _Answer]", wait: bool) -> None:
         while not (self._is_stopping and queue.empty()):
@@ -171,7 +171,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         self._idle()
 
     def _take(self, queue: "_Queue[_Item, _Answer]") -> list[_Ticket[_Item, _Answer]]:
-        """What waits, at most a batch; nothing when the thread is to stop."""
+        """The pending items, at most a batch; empty when the thread must stop."""
         try:
             ticket = queue.get(timeout=_IDLE_SECONDS)
         except Empty:
@@ -179,7 +179,7 @@ class GroupCommit(Generic[_Item, _Answer]):
             ticket = queue.get()
         batch: list[_Ticket[_Item, _Answer]] = []
         while ticket is not None:
-            # Who was told that it was not stored may send it again.
+            # The client was told that it was not stored, and may send it again.
             if not ticket.is_abandoned:
                 batch.append(ticket)
             if len(batch) >= self._max_batch:
@@ -201,7 +201,7 @@ class GroupCommit(Generic[_Item, _Answer]):
             else:
                 self._settle(batch, wait, later)
         except BaseException as error:
-            # Not what `write` raised. Nobody may be left without an answer.
+            # A bug in this module or in `apart`. Every waiter must get an answer.
             for ticket in batch:
                 if not ticket.is_settled:
                     ticket.error = error
@@ -259,7 +259,7 @@ def _give_up(ticket: _Ticket[Any, Any]) -> None:
 
 
 def _wake(tickets: Sequence[_Ticket[Any, Any]]) -> None:
-    """Hand out the answers: to all coroutines of a loop by one call into it."""
+    """Deliver the answers: to all coroutines of an event loop by one call into it."""
     by_loop = defaultdict(list)
     for ticket in tickets:
         if isinstance(ticket.waiter, asyncio.Future):
@@ -267,7 +267,7 @@ def _wake(tickets: Sequence[_Ticket[Any, Any]]) -> None:
         else:
             ticket.waiter.release()
     for loop, of_it in by_loop.items():
-        # A loop that is closed has nobody left who waits.
+        # The loop may be closed already; then nothing waits for the answers.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(_resolve, of_it)
 
@@ -275,7 +275,7 @@ def _wake(tickets: Sequence[_Ticket[Any, Any]]) -> None:
 def _resolve(tickets: Sequence[_Ticket[Any, Any]]) -> None:
     for ticket in tickets:
         future: asyncio.Future[Any] = ticket.waiter
-        # Who waited may have been cancelled: the answer is nobody's then.
+        # The coroutine may have been cancelled.
         if future.done():
             continue
         if ticket.error is not None:

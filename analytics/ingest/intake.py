@@ -1,7 +1,7 @@
-"""From the body of a request to `/collect` to what is stored and what is told.
+"""From the body of a request to `/collect` to stored events and the response.
 
-A body is one event, whose sender is told what is wrong with it, or the calls of a
-page, of which one that is wrong costs no other.
+A body is one event, which is rejected as a whole if it is invalid, or the calls of a
+page, of which each is valid or invalid by itself.
 """
 
 import math
@@ -19,9 +19,9 @@ INVALID = "invalid"
 
 
 class Taken(NamedTuple):
-    """What a body adds, and its answer once it is known which events were new.
+    """What a body adds, and a function that makes its response.
 
-    `answer` takes that of each event among the outcomes, in their order.
+    `answer` gets, for each event in `outcomes`, whether it was new.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -49,7 +49,7 @@ def _take_calls(
     sent: calls.Sent, environ: Mapping[str, Any], *, now: datetime, is_debug: bool
 ) -> Taken:
     outcomes: list[Outcome] = []
-    # For each call its outcome, None if it is wrong, and what is told of it.
+    # The outcome of each call, None if it is invalid, and its part of the response.
     found: list[tuple[Outcome | None, dict[str, Details]]] = []
     at = calls.times(sent, now)
     for call, called_at in zip(sent.calls, at, strict=True):
@@ -63,7 +63,7 @@ def _take_calls(
         found.append((outcome, {"left_out": left_out} if left_out else {}))
 
     def answer(are_new: Sequence[bool]) -> CollectedAnswer:
-        # Sent back by the tracker with its next calls, which come after these.
+        # The tracker sends it back with its next calls, which are dated after these.
         told_at = math.ceil(at[-1].timestamp() * 1_000)
         if not is_debug:
             return CollectedAnswer(ok=True, at=told_at)

@@ -1,7 +1,7 @@
-"""From the lines of an access log to events of a site, or to what would be stored.
+"""Stores the page views of an access log as events of a site, or shows them (dry run).
 
-Reads only what it understands: a line that is not quite in the format of its log is
-malformed, and a log with too many of them is refused.
+A line that does not exactly fit the log's format is malformed, and a log with too
+many malformed lines is refused.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from analytics import events
-from analytics.ingest import pages, payloads, pipeline
+from analytics.ingest import pages, payloads, pipeline, shapes
 from analytics.ingest.access_log.formats import Read, Reader, recognise
 from analytics.ingest.access_log.masking import masked
 from analytics.ingest.access_log.page_views import why_no_page
@@ -24,38 +24,38 @@ from analytics.ingest.access_log.requests import Line, Malformed
 from analytics.models import Site
 
 BATCH = 1_000
-# The lines by which a log's format is told.
+# How many lines are read to detect the format.
 SAMPLE = 100
-# Malformed lines whose number and reason are said, and page views and lines of
-# each reason that a dry run shows.
+# How many malformed lines are reported by number and reason, and how many page views
+# and lines of each reason a dry run shows.
 SHOWN = 5
 SHOWN_OF_EACH = 3
 
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
-# Some formats have no user agent: what nobody wrote down is no crawler's.
+# Some formats have no user agent; their lines are not dropped as a crawler's.
 _RULES_WITHOUT_AGENT = [rule for rule in pipeline.DROP_RULES if rule[0] != "crawler"]
 
 
 class Refused(Exception):
-    """A log that cannot be read, or not enough of it. The message is a sentence."""
+    """A log that cannot be read, or with too many malformed lines."""
 
 
 class EventIds:
-    """Names each request, so that one already stored is known again.
+    """Gives each request an id, so that a stored one is recognised.
 
-    The same request can stand in a log twice, so equal ones are numbered. Two
+    A log can contain the same request twice, so equal ones are numbered. Two
     visitors may make equal requests in one second; 16 bits of a hash of address
-    and user agent tell which is which, also where they stand in the logs of
-    different servers, or in a log that has grown since. 16 bits only: tens of
-    thousands of addresses share them, so that the id leads back to none. Keyed,
-    so that without the installation's secret it does not even link two days.
+    and user agent distinguish them, also in the logs of different servers and in a
+    log that has grown. With 16 bits, tens of thousands of addresses share a value,
+    so the id identifies no address. The hash is keyed: without the installation's
+    secret, values of two days cannot be linked.
     """
 
-    # Equal requests carry the same second, so that only recent ones matter.
+    # Equal requests have the same second, so only recent ones have to be remembered.
     MAX_REMEMBERED = 100_000
 
     def __init__(self) -> None:
-        self._key = settings.SECRET_KEY.encode()
+        self._key = settings.DATA_KEY.encode()
         self._recent: dict[str, int] = {}
         self._older: dict[str, int] = {}
 
@@ -72,14 +72,14 @@ class EventIds:
 
 
 class Run(ABC):
-    """One way through the logs of a site.
+    """Reads logs of a site; subclasses store or show the page views.
 
-    `tally` says what became of the lines: `read` is the sum of the others.
+    `tally` counts the lines by outcome: `read` is the sum of the others.
     `malformed` counts by reason, `unnamed` the page views without a user agent.
-    `say` gets sentences that hold no address.
+    `say` is called with sentences, which contain no address.
     """
 
-    # What a page view that no rule drops is counted as, if it is new.
+    # The outcome of a new page view that no rule drops.
     kept: str
 
     def __init__(
@@ -106,11 +106,11 @@ class Run(ABC):
     def resolve(
         self, hit: pipeline.Hit, at: datetime, rules: pipeline.Rules
     ) -> tuple[Any, str | None]:
-        """What is kept of a page view, or None and the rule that drops it."""
+        """The event of a page view, or None and the rule that drops it."""
 
     @abstractmethod
     def keep(self, batch: list[Any]) -> list[bool]:
-        """Whether each of what `resolve` gave was new."""
+        """Whether each event that `resolve` returned was new."""
 
     @abstractmethod
     def note(self, reason: str, where: str, text: str) -> None:
@@ -158,7 +158,7 @@ class Run(ABC):
             raise Refused(_too_many(malformed, of=number))
 
     def flush(self) -> None:
-        """Keep what waits for a batch to be full."""
+        """Store the page views that wait for a full batch."""
         if self._waiting:
             is_new = self.keep(self._waiting)
             self.tally[self.kept] += sum(is_new)
@@ -168,7 +168,7 @@ class Run(ABC):
     def _sample(
         self, lines: Iterator[str | None]
     ) -> tuple[list[str], Iterator[str | None] | None]:
-        """The lines by which a log's format is told, and what follows.
+        """The lines that the format is detected by, and the rest of the log.
 
         None follows a log that ends with them, which can be judged as a whole.
         """
@@ -179,7 +179,7 @@ class Run(ABC):
                 if len(sample) == SAMPLE:
                     return sample, lines
             elif recognise(sample, self._makers, self._zone):
-                # There is no more for now: what there is should not wait.
+                # No more lines for now: store what has been read.
                 return sample, chain([None], lines)
         return sample, None
 
@@ -215,7 +215,7 @@ class Run(ABC):
         self.tally["malformed"] += 1
         self.malformed[reason] += 1
         if self.tally["malformed"] <= SHOWN:
-            # By number and reason only: the line itself holds an address.
+            # By number and reason only: the line itself contains an address.
             self._say(f"{self._where}line {number:,}: {reason}")
         self.note(f"malformed: {reason}", f"{self._where}line {number:,}", text)
 
@@ -238,13 +238,13 @@ class Run(ABC):
     def _hit(self, line: Line, ids: EventIds) -> pipeline.Hit:
         # Cut, or the rules would drop it as too long: the path ends before, and of
         # a referrer only the host counts.
-        url = line.url[: payloads.MAX_URL]
+        url = line.url[: shapes.MAX_URL]
         return pipeline.Hit(
-            sent=payloads.TrackedEvent(
+            sent=shapes.TrackedEvent(
                 type="pageview",
                 site=self.site.site_key,
                 url=url,
-                referrer=line.referrer[: payloads.MAX_URL],
+                referrer=line.referrer[: shapes.MAX_URL],
                 id=ids.next(line),
             ),
             site=self.site,
@@ -280,7 +280,7 @@ class Import(Run):
 
 
 class DryRun(Run):
-    """Stores nothing, not even a salt, and keeps a few examples.
+    """Stores nothing, not even a salt, and collects a few examples.
 
     `page_views` are the first ones as they would be stored, `lines` the first of
     each reason with their numbers, without addresses.
@@ -298,7 +298,7 @@ class DryRun(Run):
     def resolve(
         self, hit: pipeline.Hit, at: datetime, rules: pipeline.Rules
     ) -> tuple[str | None, str | None]:
-        if reason := pipeline.dropped_by(hit, rules):
+        if reason := pipeline.dropped_by(hit, rules) or pipeline.sealed(hit, at=at):
             return None, reason
         if len(self.page_views) < SHOWN:
             labels = " ".join(filter(None, pipeline.labels(hit)))

@@ -3,7 +3,7 @@
 Bodies are described by the structs that read them, in `payloads`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -11,13 +11,19 @@ from drf_spectacular.utils import OpenApiParameter
 from msgspec import Meta
 
 from analytics.access.openapi import IDEMPOTENCY_KEY
-from analytics.ingest import collect, payloads
+from analytics.ingest import collect, payloads, shapes
 from analytics.ingest.answers import CollectedAnswer, EventAnswer, EventOutcome
 from analytics.ingest.serializers import EventQuerySerializer
 from analytics.models import Event
 from krafter.answers import Page
 from krafter.openapi.operations import Operation, Operations, Schema, reference
 from krafter.views import ContractViewSet
+
+_ITEMS = [shapes.ServerEvent, shapes.Refund]
+
+
+def _one_of(structs: Sequence[type]) -> list[Schema]:
+    return [reference(struct.__name__) for struct in structs]
 
 
 class EventBatch(msgspec.Struct, forbid_unknown_fields=True):
@@ -26,19 +32,20 @@ class EventBatch(msgspec.Struct, forbid_unknown_fields=True):
         Meta(
             min_length=1,
             max_length=payloads.MAX_BATCH,
-            description="Of ServerEvent and Refund. Each is judged by itself: what is"
-            " neither is answered `rejected`.",
+            extra_json_schema={"items": {"oneOf": _one_of(_ITEMS)}},
+            description="Each is judged by itself: what is wrong is answered"
+            " `rejected`, and fails no other.",
         ),
     ]
 
 
-_SENT = [payloads.ServerEvent, payloads.Refund, EventBatch]
+_SENT = [*_ITEMS, EventBatch]
 
 
 def add_bodies(result: Schema, **_: object) -> Schema:
     """drf-spectacular's hook: what no struct says of the bodies of events."""
     schemas = result["components"]["schemas"]
-    schemas["Sent"] = {"anyOf": [reference(struct.__name__) for struct in _SENT]}
+    schemas["Sent"] = {"oneOf": _one_of(_SENT)}
     # Of the tracker's event, what is too long is cut, not refused.
     schemas["TrackedEvent"] = _unbounded(schemas["TrackedEvent"])
     return result
@@ -77,9 +84,15 @@ class CollectViewSet(ContractViewSet[Event]):
                     "debug", description="`1`: name the rule that dropped it."
                 ),
             ),
-            body=dict.fromkeys(
-                ("text/plain", "application/json"), payloads.TrackedEvent
-            ),
+            body={
+                "application/json": shapes.TrackedEvent,
+                # What a page may send to another origin without asking first.
+                "text/plain": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": reference("TrackedEvent"),
+                },
+            },
             answer=CollectedAnswer,
             status=202,
             errors=(400, 413, 422, 429, 500, 503),

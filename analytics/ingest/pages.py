@@ -1,7 +1,7 @@
-"""What the addresses in an event say: path, host, campaign, referrer.
+"""The parts of an event's URL and referrer: host, path, campaign labels.
 
-Pure. Paths are kept as sent, percent-encoding and all; nothing is decoded,
-trimmed or re-cased, because goals are matched against exactly this text.
+Pure. Paths are kept exactly as sent, without decoding, trimming or changing case,
+because goals are matched against this text.
 """
 
 import re
@@ -9,30 +9,13 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from analytics.sources.click_ids import CLICK_IDS
+from analytics.sources.hosts import MAX_LENGTH, normal
+from analytics.sources.names import APP
+
 _URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
 _HOST = re.compile(r"(?:[^@]*@)?(\[[0-9a-fA-F:.]+\]|[^:]*)(?::\d*)?")
-_CAMPAIGN_LENGTH = 255
-_HOST_LENGTH = 253
-
-# `.com`, `.de`, `.co.uk`, `.com.br`; but not `.com.` and somebody else's domain.
-_ANY_COUNTRY = r"\.(?:com|(?:com?\.)?[a-z]{2})$"
-# Where people search and talk, by the name they know instead of a host.
-_NAMED_HOSTS = (
-    (re.compile(r"(?:^|\.)google" + _ANY_COUNTRY), "Google"),
-    (re.compile(r"(?:^|\.)bing\.com$"), "Bing"),
-    (re.compile(r"(?:^|\.)duckduckgo\.com$"), "DuckDuckGo"),
-    (re.compile(r"(?:^|\.)yahoo" + _ANY_COUNTRY), "Yahoo"),
-    (re.compile(r"(?:^|\.)yandex" + _ANY_COUNTRY), "Yandex"),
-    (re.compile(r"(?:^|\.)baidu\.com$"), "Baidu"),
-    (re.compile(r"(?:^|\.)ecosia\.org$"), "Ecosia"),
-    (re.compile(r"(?:^|\.)(?:facebook|fb)\.(?:com|me)$"), "Facebook"),
-    (re.compile(r"(?:^|\.)instagram\.com$"), "Instagram"),
-    (re.compile(r"(?:^|\.)(?:twitter|x)\.com$|^t\.co$"), "X"),
-    (re.compile(r"(?:^|\.)linkedin\.com$|^lnkd\.in$"), "LinkedIn"),
-    (re.compile(r"(?:^|\.)reddit\.com$"), "Reddit"),
-    (re.compile(r"(?:^|\.)youtube\.com$|^youtu\.be$"), "YouTube"),
-    (re.compile(r"^news\.ycombinator\.com$"), "Hacker News"),
-)
+MAX_LABEL = 255
 
 
 class Page(NamedTuple):
@@ -43,7 +26,7 @@ class Page(NamedTuple):
     query: str
 
 
-# Few pages have most of the traffic.
+# A small cache is enough: few pages have most of the traffic.
 _remember = lru_cache(maxsize=4_096)
 
 
@@ -60,31 +43,63 @@ def _hostname(authority: str) -> str:
 
 
 class Campaign(NamedTuple):
+    """The campaign labels in a page's URL; `click_id` is the name of the one found."""
+
     source: str = ""
     medium: str = ""
     campaign: str = ""
+    term: str = ""
+    content: str = ""
+    click_id: str = ""
+
+
+UTM = Campaign._fields[:-1]
+# Parameters that replace a missing `utm_source`; the first with a value counts.
+_SOURCES = ("source", "ref")
 
 
 @_remember
-def campaign(query: str) -> Campaign:
-    if "utm_" not in query:
-        return Campaign()
-    values = dict(parse_qsl(query))
-    given = (values.get(f"utm_{part}", "") for part in Campaign._fields)
-    # PostgreSQL stores no NUL in a text, and `%00` is one.
-    return Campaign(*(value.replace("\0", "")[:_CAMPAIGN_LENGTH] for value in given))
+def campaign(query: str, *, is_link_of_own: bool = False) -> Campaign:
+    """The labels in a query: names in any case, the first value that is not blank.
 
-
-@_remember
-def referrer(url: str, own_host: str) -> str:
-    """The site a visitor came from: a known name or a host without `www.`.
-
-    `""` for none and for the site's own pages.
+    `is_link_of_own`: the referrer is a page of the same site, where `ref` and `source`
+    have other meanings and are ignored.
     """
-    host = parse(url).host.removeprefix("www.")
-    if not host or host == own_host.removeprefix("www."):
-        return ""
-    for pattern, name in _NAMED_HOSTS:
-        if pattern.search(host):
-            return name
-    return host[:_HOST_LENGTH]
+    if "=" not in query:
+        return Campaign()
+    given: dict[str, str] = {}
+    # Links copied from HTML source separate parameters by &amp;.
+    for name, value in parse_qsl(_AMPERSAND.sub("&", query)):
+        # PostgreSQL stores no NUL in a text, and `%00` is one.
+        if value := value.replace("\0", "").strip()[:MAX_LABEL].rstrip():
+            given.setdefault(name.strip().lower(), value)
+    if not is_link_of_own and "utm_source" not in given:
+        found = next((given[name] for name in _SOURCES if name in given), "")
+        given["utm_source"] = found
+    texts = {part: given.get(f"utm_{part}", "") for part in UTM}
+    click_id = next((name for name in CLICK_IDS if name in given), "")
+    return Campaign(**texts, click_id=click_id)
+
+
+_AMPERSAND = re.compile("&(?:amp;)+", re.IGNORECASE)
+
+
+@_remember
+def referrer(url: str) -> str:
+    """The host that a visitor came from, or `android-app://` and the id of an app.
+
+    `""` for none, as of a path.
+    """
+    host = normal(parse(url).host)
+    is_app = url[: len(APP)].lower() == APP
+    return f"{APP}{host}"[:MAX_LENGTH] if is_app and host else host
+
+
+def named_referrer(text: str) -> str:
+    """As `referrer`, of what a server sends: also a host alone, or a name."""
+    text = text.strip()
+    if "://" in text or text.startswith("/"):
+        return referrer(text)
+    host = text.partition("/")[0]
+    # Names have no dot, and are compared in any case.
+    return normal(host) if "." in host else text[:MAX_LENGTH]

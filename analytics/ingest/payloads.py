@@ -1,37 +1,56 @@
-"""Events as they are sent: their shapes, and what may be wrong with them."""
+"""Decoding events as they are sent, and what may be wrong with them."""
 
 import hashlib
 import io
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from operator import attrgetter
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import (
+    Any,
+    Literal,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
-from msgspec import Meta
 
-from analytics import events
+from analytics import countries, events
 from analytics.currencies import is_currency
-from analytics.ingest import client_address
+from analytics.ingest import client_address, moments, pages
+from analytics.ingest.shapes import (
+    MAX_EVENT_ID,
+    MAX_NAME,
+    MAX_PROP,
+    MAX_PROPS,
+    MAX_URL,
+    Refund,
+    Sent,
+    ServerEvent,
+)
+from analytics.ingest.user_agents import MAX_LABEL
+from analytics.questions.labels import DEVICES
 from krafter.errors import Details
+from krafter.fields import not_a_choice
+from krafter.parsing import NO_ARRAY, numbers_out_of_range
 
 MAX_BATCH = 1_000
-MAX_URL = 2_048
-MAX_NAME = 1_024
-MAX_EVENT_ID = 64
-MAX_PROPS = 30
-MAX_PROP = 1_024
 MAX_AHEAD = timedelta(hours=24)
-# Leaves room for every time zone's arithmetic, and no event is older.
+# No event is older, and time zone arithmetic cannot leave the calendar.
 EARLIEST_YEAR = 1990
 
 
 class Malformed(Exception):
-    """A body that is not JSON."""
+    """A body that is not JSON, or is an array; the text is for the sender."""
+
+    def __init__(self, sentence: str = "Malformed JSON") -> None:
+        super().__init__(sentence)
 
 
 class Rejected(Exception):
@@ -42,107 +61,15 @@ class Rejected(Exception):
         self.details = details
 
 
-def _limit(**said: Any) -> Meta:
-    """What the document says of a field, and `over_long` and `wrong` check.
-
-    Not by msgspec's own limits: decoding would end at the first wrong field, and
-    an answer names all of them. A tracker's event may be longer, and is dropped.
-    """
-    return Meta(extra_json_schema=said)
-
-
-# PostgreSQL stores no NUL in a text.
-_NO_NUL = r"^[^\x00]*$"
-_Name = Annotated[str, _limit(maxLength=MAX_NAME, pattern=_NO_NUL)]
-_Url = Annotated[str, _limit(maxLength=MAX_URL, pattern=_NO_NUL)]
-_Id = Annotated[str, _limit(minLength=1, maxLength=MAX_EVENT_ID, pattern=_NO_NUL)]
-_OwnId = Annotated[
-    _Id | None, Meta(description="Your own: what repeats it is counted once.")
-]
-_Prop = Annotated[str, _limit(maxLength=MAX_PROP, pattern=_NO_NUL)]
-_Visitor = Annotated[str, _limit(minLength=1, maxLength=MAX_PROP, pattern=_NO_NUL)]
-_Text = Annotated[str, _limit(pattern=_NO_NUL)]
-_Currency = Annotated[str, _limit(anyOf=[{"$ref": "#/components/schemas/Currency"}])]
-_When = Annotated[
-    Annotated[datetime, _limit(format="date-time")] | None,
-    Meta(description="With an offset; at most 24 hours ahead. Now, if left out."),
-]
-_DECIMAL: dict[str, Any] = {
-    "type": "string",
-    "pattern": r"^[0-9]{1,12}(\.[0-9]{1,4})?$",
-}
-_NUMBER: dict[str, Any] = {"type": "number", "maximum": int(events.MAX_AMOUNT)}
-_Amount = Annotated[Decimal, _limit(anyOf=[_NUMBER | {"minimum": 0}, _DECIMAL])]
-_Refunded = Annotated[
-    Decimal, _limit(anyOf=[_NUMBER | {"exclusiveMinimum": 0}, _DECIMAL])
-]
-_PropValue = _Prop | int | float | bool | None
-_Props = Annotated[dict[_Prop, _PropValue], _limit(maxProperties=MAX_PROPS)]
-
-
-class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """An event as it is sent: the fields that every way in shares."""
-
-    type: Literal["pageview", "event", "goal"]
-    name: Annotated[
-        _Name | None, Meta(description="Of the event or goal; not for a page view.")
-    ] = None
-    url: Annotated[
-        _Url | None, Meta(description="The page: required for a page view.")
-    ] = None
-    referrer: Annotated[_Url | None, Meta(description="URL of the page before.")] = None
-    revenue: Annotated[
-        _Amount | None,
-        Meta(description="A number, or one in a string for every decimal to count."),
-    ] = None
-    currency: _Currency | None = None
-    props: _Props | None = None
-    id: _OwnId = None
-
-
-class TrackedEvent(Sent, kw_only=True, forbid_unknown_fields=True):
-    site: Annotated[str, Meta(description="The site's public key.")]
-
-
-# An event of which the caller knows when it happened and to whom.
-class ServerEvent(Sent, kw_only=True, forbid_unknown_fields=True):
-    timestamp: _When = None
-    visitor_id: Annotated[
-        _Visitor | None,
-        Meta(description="Or else `ip` and `user_agent`. Not stored."),
-    ] = None
-    ip: Annotated[str | None, Meta(description="Not stored.")] = None
-    user_agent: Annotated[str | None, Meta(description="Not stored.")] = None
-    # With an event's id the whole is a Refund.
-    refund_of: None = None
-
-
-class AnyEvent(ServerEvent, kw_only=True, forbid_unknown_fields=True):
-    site: Annotated[str | None, Meta(description="The site's public key.")] = None
-
-
-_OfTheEvent = Annotated[
-    _Text | None, Meta(description="Must be that of the event, if given.")
-]
-
-
-# Money given back; who, where and what it was for is the event's.
-class Refund(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    refund_of: Annotated[
-        _Text, Meta(description="The `id` of the event that is given back.")
-    ]
-    revenue: Annotated[
-        _Refunded, Meta(description="At most what is left of the event's.")
-    ]
-    currency: _OfTheEvent = None
-    id: _OwnId = None
-    timestamp: _When = None
-    type: _OfTheEvent = None
-    name: _OfTheEvent = None
+class _Exact(msgspec.Struct):
+    timestamp: Decimal
 
 
 class _MaybeRefund(msgspec.Struct):
     refund_of: Any = None
+
+
+_AS_BATCH = 'Send one event as a JSON object, or several as {"events": [...]}'
 
 
 def split(body: bytes) -> tuple[list[bytes], bool]:
@@ -151,10 +78,10 @@ def split(body: bytes) -> tuple[list[bytes], bool]:
     One event is an object; a batch is `{"events": [...]}`. Raises Malformed,
     Rejected.
     """
-    fields = decode_body(body, dict[str, msgspec.Raw])
+    fields = decode_body(body, dict[str, msgspec.Raw], instead_of_array=_AS_BATCH)
     if "events" not in fields:
-        # Raw skips what is inside; a broken text there is malformed as well.
-        decode(body, dict[str, Any])
+        # Raw does not check the syntax of nested values.
+        _check_syntax(body)
         return [body], False
     if extra := fields.keys() - {"events"}:
         raise Rejected({name: ["Unknown field."] for name in sorted(extra)})
@@ -174,6 +101,16 @@ def split_lines(body: bytes) -> list[bytes]:
     return _check_number(list(islice(lines, MAX_BATCH + 1)))
 
 
+def _check_syntax(body: bytes) -> None:
+    try:
+        try:
+            msgspec.json.decode(body)
+        except msgspec.ValidationError:
+            raise Rejected(numbers_out_of_range(body)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Malformed from None
+
+
 def _check_number(items: list[bytes]) -> list[bytes]:
     if not 0 < len(items) <= MAX_BATCH:
         raise Rejected({"events": [f"Must have 1 to {MAX_BATCH} events."]})
@@ -182,7 +119,7 @@ def _check_number(items: list[bytes]) -> list[bytes]:
 
 def is_refund(raw: bytes) -> bool:
     """Whether a server's event is a refund. Raises Malformed, Rejected."""
-    # Hardly any is: most are told apart without being decoded twice.
+    # Few events are refunds; the others need not be decoded twice.
     if b'"refund_of"' not in raw:
         return False
     return decode(raw, _MaybeRefund).refund_of is not None
@@ -194,10 +131,22 @@ def is_refund(raw: bytes) -> bool:
 _Shape = TypeVar("_Shape")
 _UNKNOWN = re.compile(r"contains unknown field `(.*)`")
 _MISSING = re.compile(r"missing required field `(.*)`")
+_NO_CHOICE = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
 _PATH = re.compile(r" - at `\$\.([^`]*)`$")
 
 
-# Made once for each shape, which takes longer than decoding with it.
+@cache
+def _choices(shape: type[Any]) -> dict[str, tuple[str, ...]]:
+    """The values of the fields that have a choice of them."""
+    kinds = get_type_hints(shape)
+    return {
+        name: get_args(kind)
+        for name, kind in kinds.items()
+        if get_origin(kind) is Literal
+    }
+
+
+# Cached: making a decoder takes longer than decoding with it.
 _decoder: Callable[[Any], msgspec.json.Decoder[Any]] = lru_cache(msgspec.json.Decoder)
 
 
@@ -205,26 +154,34 @@ def decode(raw: bytes, shape: type[_Shape]) -> _Shape:
     try:
         return cast(_Shape, _decoder(shape).decode(raw))
     except msgspec.ValidationError as error:
-        raise Rejected(_explain(str(error))) from None
+        raise Rejected(_explain(str(error), shape)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed from None
 
 
-def decode_body(body: bytes, shape: type[_Shape]) -> _Shape:
-    """As `decode`; a whole body that is no object is malformed, no wrong field."""
-    if not body.lstrip(b" \t\r\n").startswith(b"{"):
+def decode_body(
+    body: bytes, shape: type[_Shape], *, instead_of_array: str = NO_ARRAY
+) -> _Shape:
+    """As `decode`, but a body that is no object is Malformed, not Rejected."""
+    if not (first := body.lstrip(b" \t\r\n")).startswith(b"{"):
+        if first.startswith(b"["):
+            _check_syntax(body)
+            raise Malformed(instead_of_array)
         raise Malformed
     return decode(body, shape)
 
 
-def _explain(message: str) -> Details:
-    """msgspec's one sentence as a message under the field that it names."""
+def _explain(message: str, shape: Any) -> Details:
+    """msgspec's message under the field that it names."""
     if unknown := _UNKNOWN.search(message):
         return {unknown[1]: ["Unknown field."]}
     if missing := _MISSING.search(message):
         return {missing[1]: ["This field is required."]}
     if path := _PATH.search(message):
-        return {path[1].replace("[...]", ""): [message[: path.start()] + "."]}
+        name, said = path[1].replace("[...]", ""), message[: path.start()]
+        if wrong := _NO_CHOICE.fullmatch(said):
+            return {name: [not_a_choice(wrong[1], _choices(shape)[name])]}
+        return {name: [said + "."]}
     return {"non_field_errors": [message + "."]}
 
 
@@ -233,9 +190,9 @@ _TEXT_AS_REVENUE = re.compile(rb'"revenue"\s*:\s*"')
 
 
 def is_plain_amount(text: str) -> bool:
-    """Whether a text is an amount beyond doubt: digits, a point and digits.
+    """Whether a text is an unambiguous amount: ASCII digits with at most one point.
 
-    Python's Decimal also takes `1e3`, `1_000` and the digits of every script.
+    Python's Decimal also accepts `1e3`, `1_000` and digits of other scripts.
     """
     return _PLAIN_AMOUNT.fullmatch(text) is not None
 
@@ -252,9 +209,9 @@ _DOUBTFUL_AMOUNT = "A text must be digits with at most a point, such as 49.99."
 
 
 def wrong(sent: Sent, raw: bytes, day: date) -> Details:
-    """What no event may have, over-long values apart.
+    """What is wrong with an event, except for values that are too long.
 
-    `raw` is what was sent, `day` when the event happened.
+    `raw` is the JSON text of the event, `day` the day on which it happened.
     """
     details: Details = {}
     if sent.type == "pageview":
@@ -292,7 +249,7 @@ def _nulls(sent: Sent) -> Details:
     return details
 
 
-# The longest texts, as the fields say it.
+# The maximum lengths of texts, read from the fields.
 _LIMITS: dict[str, int] = {
     name: text["maxLength"]
     for name, field in msgspec.json.schema(Sent)["$defs"]["Sent"]["properties"].items()
@@ -304,8 +261,8 @@ _texts = attrgetter(*_LIMITS)
 
 
 def over_long(sent: Sent, *, size: int | None = None) -> Details:
-    """What is longer than it may be; `size`: how long the whole was, if known."""
-    # No text is longer than the whole, and most events are shorter than one may be.
+    """Values that are too long. `size`: the length of the JSON text, if known."""
+    # Most events are shorter than the shortest limit, and need no further check.
     if size is not None and size <= _SHORT and len(sent.id or "") <= MAX_EVENT_ID:
         return {}
     details: Details = {}
@@ -321,7 +278,7 @@ def over_long(sent: Sent, *, size: int | None = None) -> Details:
 
 
 def cut(sent: Sent) -> None:
-    """Shorten what a page sent too long; URLs are cut where their parts are read.
+    """Cut texts that a page sent too long; URLs are cut when they are parsed.
 
     An id is replaced by a digest: a part of it could be that of another event.
     """
@@ -356,21 +313,62 @@ def wrong_refund(sent: Refund, raw: bytes) -> Details:
     return details
 
 
-def wrong_time(timestamp: datetime | None, now: datetime) -> Details:
-    if timestamp is None:
-        return {}
-    if timestamp.tzinfo is None:
-        return {"timestamp": ["Must say its offset, such as Z."]}
-    if timestamp > now + MAX_AHEAD:
-        return {"timestamp": ["Must not be more than 24 hours ahead."]}
-    if timestamp.year < EARLIEST_YEAR:
-        return {"timestamp": [f"Must not be before {EARLIEST_YEAR}."]}
-    return {}
+def when(
+    sent: ServerEvent | Refund, raw: bytes, now: datetime
+) -> tuple[datetime, Details]:
+    """When it happened, in UTC, and messages; `now` without a valid time."""
+    told = sent.timestamp
+    if told is None:
+        return now, {}
+    if isinstance(told, str):
+        at = moments.parse(told)
+        wrong = "Must be a time such as 2026-02-18T12:00:00Z."
+    else:
+        # A double would round fractions instead of cutting them.
+        number = (
+            told if isinstance(told, int) else _decoder(_Exact).decode(raw).timestamp
+        )
+        at = moments.since_1970(number)
+        wrong = "Must be a number of seconds or milliseconds since 1970."
+    if at is None:
+        return now, {"timestamp": [wrong]}
+    if at.tzinfo is None:
+        return now, {"timestamp": ["Must say its offset, such as Z."]}
+    if at > now + MAX_AHEAD:
+        return now, {"timestamp": ["Must not be more than 24 hours ahead."]}
+    if at.year < EARLIEST_YEAR:
+        return now, {"timestamp": [f"Must not be before {EARLIEST_YEAR}."]}
+    return at.astimezone(UTC), {}
 
 
-def wrong_origin(sent: ServerEvent, now: datetime) -> Details:
-    """What a server may get wrong about when and who."""
-    details = wrong_time(sent.timestamp, now)
+# The labels that a server may send, except the referrer, with their maximum lengths.
+_LABEL_LENGTHS = {
+    "browser": MAX_LABEL,
+    "os": MAX_LABEL,
+    **{f"utm_{part}": pages.MAX_LABEL for part in pages.UTM},
+}
+_label_texts = attrgetter(*_LABEL_LENGTHS)
+
+
+def wrong_labels(sent: ServerEvent) -> Details:
+    details: Details = {}
+    if sent.country is not None and sent.country not in countries.codes():
+        details["country"] = ["Not an ISO 3166 code in capitals, such as DE."]
+    if sent.device is not None and sent.device not in DEVICES:
+        details["device"] = [not_a_choice(sent.device, DEVICES)]
+    for (label, length), text in zip(
+        _LABEL_LENGTHS.items(), _label_texts(sent), strict=True
+    ):
+        if text and "\0" in text:
+            details[label] = ["Null characters are not allowed."]
+        elif text and len(text) > length:
+            details[label] = [f"At most {length} characters."]
+    return details
+
+
+def wrong_origin(sent: ServerEvent) -> Details:
+    """What is wrong with the labels and the visitor of a server's event."""
+    details = wrong_labels(sent)
     if sent.visitor_id is None and not (sent.ip and sent.user_agent):
         details["visitor_id"] = ["Give visitor_id, or ip and user_agent."]
     if sent.visitor_id is not None and not 0 < len(sent.visitor_id) <= MAX_PROP:

@@ -1,7 +1,7 @@
 """From what a tracker or a server sends to an event that is stored.
 
-Two ways in, one pipeline: decode, drop by the rules (the tracker's way only),
-normalise, append. Knows nothing of goals.
+Both are decoded, normalised and appended; events of the tracker may be dropped by a
+rule. Knows nothing of goals.
 """
 
 import ipaddress
@@ -9,28 +9,32 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import re2
 
 from analytics import events
+from analytics.events import seals
 from analytics.ingest import (
     client_address,
     country,
     pages,
     payloads,
     referrer_spam,
+    shapes,
     site_lookup,
     user_agents,
     visitors,
 )
 from analytics.models import DropCount, Site
+from analytics.sources import normal, rules_of
 
 
 class Hit(NamedTuple):
     """A tracker's event with everything that the drop rules look at."""
 
-    sent: payloads.TrackedEvent
+    sent: shapes.TrackedEvent
     site: Site | None
     page: pages.Page
     address: str
@@ -39,14 +43,16 @@ class Hit(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """All that is kept of an event that a rule dropped: see `drops`."""
+    """What is counted of an event that a rule dropped: see `drops`."""
 
     site_id: int
     day: date
     rule: str
+    # Of a page's foreign host alone.
+    host: str = ""
 
 
-# What becomes of a tracker's event.
+# The outcome of a tracker's event.
 Outcome: TypeAlias = events.NewEvent | Dropped
 
 
@@ -66,15 +72,12 @@ _NOT_OF_THE_WEB = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def _is_foreign_host(hit: Hit) -> bool:
-    """A page of another site that carries this one's public key, or of none."""
+    """Whether the page is on a host that is not one of the site's, or has no host."""
     host, site = hit.page.host, _site(hit)
-    # Such a path holds the name of whoever looked at a saved page.
+    # The path of a saved page can contain a user's name.
     if _NOT_OF_THE_WEB.match(hit.sent.url or ""):
         return True
-    own = (site.domain, *site.allowed_hosts)
-    return bool(host) and not any(
-        host == name or host.endswith(f".{name}") for name in own
-    )
+    return bool(host) and not rules_of(site).owns(normal(host))
 
 
 def _is_excluded_ip(hit: Hit) -> bool:
@@ -101,23 +104,29 @@ def _wildcard(pattern: str) -> "re2._Regexp[str]":
 
 
 def _site(hit: Hit) -> Site:
-    """The hit's site, for whatever comes after the first rule."""
+    """The hit's site; the first rule drops hits without one."""
     return cast(Site, hit.site)
 
 
+FOREIGN_HOST = "foreign_host"
 Rules = Sequence[tuple[str, Callable[[Hit], bool]]]
 
-# In this order; the first that holds names the reason.
+# Applied in this order; the first that applies is the reason.
 DROP_RULES: Rules = (
     ("unknown_site", lambda hit: hit.site is None),
     ("crawler", lambda hit: user_agents.parse(hit.user_agent).is_crawler),
     ("prefetch", _is_prefetch),
     ("do_not_track", _asks_not_to_be_tracked),
-    ("foreign_host", _is_foreign_host),
+    (FOREIGN_HOST, _is_foreign_host),
     ("referrer_spam", lambda hit: referrer_spam.is_spam(hit.sent.referrer or "")),
     ("excluded_ip", _is_excluded_ip),
     ("excluded_path", _is_excluded_path),
 )
+
+
+# Drops events of sealed days, whose counts no longer change.
+SEALED = "sealed_day"
+RULES = (*(rule for rule, _ in DROP_RULES), SEALED)
 
 
 def from_tracker(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> Outcome:
@@ -125,14 +134,14 @@ def from_tracker(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> O
 
     `environ` is the request's WSGI environment. Raises Malformed, Rejected.
     """
-    sent = payloads.decode_body(body, payloads.TrackedEvent)
+    sent = payloads.decode_body(body, shapes.TrackedEvent)
     if details := payloads.wrong(sent, body, now.date()):
         raise payloads.Rejected(details)
     return judge(sent, environ, at=now)
 
 
 def judge(
-    sent: payloads.TrackedEvent, environ: Mapping[str, Any], *, at: datetime
+    sent: shapes.TrackedEvent, environ: Mapping[str, Any], *, at: datetime
 ) -> Outcome:
     """The event that a page sent, or that a rule dropped it."""
     hit = Hit(
@@ -144,13 +153,15 @@ def judge(
         environ=environ,
     )
     event, rule = resolve(hit, at=at)
-    return event or _dropped(hit.site, rule or "", at=at)
+    return event or _dropped(hit, rule or "", at=at)
 
 
-def _dropped(site: Site | None, rule: str, *, at: datetime) -> Dropped:
+def _dropped(hit: Hit, rule: str, *, at: datetime) -> Dropped:
+    site = hit.site
     if site is None:
         return Dropped(DropCount.NO_SITE, at.astimezone(UTC).date(), rule)
-    return Dropped(site.pk, at.astimezone(site.zone).date(), rule)
+    host = normal(hit.page.host) if rule == FOREIGN_HOST else ""
+    return Dropped(site.pk, at.astimezone(site.zone).date(), rule, host)
 
 
 def resolve(
@@ -160,7 +171,7 @@ def resolve(
     rules: Rules = DROP_RULES,
 ) -> tuple[events.NewEvent | None, str | None]:
     """The event of a hit, or None and the first of the rules that dropped it."""
-    if reason := dropped_by(hit, rules):
+    if reason := dropped_by(hit, rules) or sealed(hit, at=at):
         return None, reason
     sent, site = hit.sent, _site(hit)
     payloads.cut(sent)
@@ -175,8 +186,16 @@ def dropped_by(hit: Hit, rules: Rules = DROP_RULES) -> str | None:
     return next((reason for reason, drops in rules if drops(hit)), None)
 
 
+def sealed(hit: Hit, *, at: datetime) -> str | None:
+    """The last rule: whether the day of the event is sealed."""
+    site = _site(hit)
+    if site.sealed_before is None:
+        return None
+    return SEALED if at.astimezone(site.zone).date() < site.sealed_before else None
+
+
 def labels(hit: Hit) -> events.Labels:
-    """What is kept of who it was and whence; makes no visitor, and so no salt."""
+    """The labels that are stored of the client and its referrer; needs no salt."""
     where = country.of_request(hit.address, hit.environ)
     return _labels(hit.sent, _site(hit), where=where, user_agent=hit.user_agent)
 
@@ -198,30 +217,30 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
 
     Raises Malformed, Rejected.
     """
-    sent = payloads.decode(raw, payloads.ServerEvent)
-    on = (sent.timestamp or now).date()
-    details = payloads.wrong(sent, raw, on) | payloads.over_long(sent, size=len(raw))
-    if details := details | payloads.wrong_origin(sent, now):
+    sent = payloads.decode(raw, shapes.ServerEvent)
+    at, details = payloads.when(sent, raw, now)
+    details |= payloads.wrong(sent, raw, at.date())
+    details |= payloads.over_long(sent, size=len(raw)) | payloads.wrong_origin(sent)
+    if details:
         raise payloads.Rejected(details)
-    at = (sent.timestamp or now).astimezone(UTC)
     day = at.astimezone(site.zone).date()
+    if site.sealed_before is not None and day < site.sealed_before:
+        raise payloads.Rejected({"timestamp": [seals.reason(site.sealed_before)]})
     address, user_agent = sent.ip or "", sent.user_agent or ""
     if sent.visitor_id is not None:
         who = visitors.known_visitor(site, day, sent.visitor_id)
     else:
         who = visitors.visitor(site, day, address=address, user_agent=user_agent)
-    labels = _labels(sent, site, where=country.of(address), user_agent=user_agent)
+    labels = _told(sent, site, where=country.of(address), user_agent=user_agent)
     return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels)
 
 
 def refund_from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewRefund:
     """Raises Malformed, Rejected; whether the event exists is not asked here."""
-    sent = payloads.decode(raw, payloads.Refund)
-    if details := payloads.wrong_refund(sent, raw) | payloads.wrong_time(
-        sent.timestamp, now
-    ):
+    sent = payloads.decode(raw, shapes.Refund)
+    at, details = payloads.when(sent, raw, now)
+    if details := payloads.wrong_refund(sent, raw) | details:
         raise payloads.Rejected(details)
-    at = (sent.timestamp or now).astimezone(UTC)
     return events.NewRefund(
         day=at.astimezone(site.zone).date(),
         at=at,
@@ -239,16 +258,17 @@ def identify(raw: bytes) -> tuple[str, str]:
 
     Takes what either way in takes. Raises Malformed, Rejected.
     """
-    sent = payloads.decode_body(raw, payloads.AnyEvent)
-    on = (sent.timestamp or datetime.now(UTC)).date()
-    details = payloads.wrong(sent, raw, on) | payloads.over_long(sent, size=len(raw))
+    sent = payloads.decode_body(raw, shapes.AnyEvent)
+    at, details = payloads.when(sent, raw, datetime.now(UTC))
+    details |= payloads.wrong(sent, raw, at.date()) | payloads.wrong_labels(sent)
+    details |= payloads.over_long(sent, size=len(raw))
     if details:
         raise payloads.Rejected(details)
     return sent.type, _name(sent)
 
 
 def _new_event(
-    sent: payloads.Sent,
+    sent: shapes.Sent,
     site: Site,
     *,
     at: datetime,
@@ -260,7 +280,7 @@ def _new_event(
     if sent.type != "pageview":
         page = _path(sent.url) if sent.url else None
     return events.NewEvent(
-        site_id=site.pk,
+        site_id=site.id,
         day=day,
         at=at,
         type=sent.type,
@@ -275,7 +295,7 @@ def _new_event(
     )
 
 
-def _name(sent: payloads.Sent) -> str:
+def _name(sent: shapes.Sent) -> str:
     """What goals are matched against."""
     if sent.type == "pageview":
         return _path(sent.url or sent.name or "")
@@ -283,19 +303,58 @@ def _name(sent: payloads.Sent) -> str:
 
 
 def _path(url: str) -> str:
-    return pages.parse(url).path[: payloads.MAX_URL]
+    return pages.parse(url).path[: shapes.MAX_URL]
 
 
 def _labels(
-    sent: payloads.Sent, site: Site, *, where: str, user_agent: str
+    sent: shapes.Sent, site: Site, *, where: str, user_agent: str
+) -> events.Labels:
+    return _said(sent, site, pages.referrer(sent.referrer or ""), where, user_agent)
+
+
+_OF_CLIENT = ("country", "device", "browser", "os")
+_OF_CAMPAIGN = tuple(f"utm_{part}" for part in pages.UTM)
+_NONE = (None,) * len(_OF_CLIENT)
+_of_client = attrgetter(*_OF_CLIENT)
+_of_campaign = attrgetter(*_OF_CAMPAIGN)
+
+
+def _told(
+    sent: shapes.ServerEvent, site: Site, *, where: str, user_agent: str
+) -> events.Labels:
+    """As `_labels`, but labels sent by the server replace derived ones."""
+    referrer = pages.named_referrer(sent.referrer or "")
+    labels = _said(sent, site, referrer, where, user_agent)
+    of_client, of_campaign = _of_client(sent), _of_campaign(sent)
+    if of_client == _NONE and not any(of_campaign):
+        return labels
+    own = dict(zip(_OF_CLIENT, of_client, strict=True))
+    campaign = dict(zip(_OF_CAMPAIGN, of_campaign, strict=True))
+    if any(of_campaign):
+        # Campaign labels belong together: they are not mixed with those of the URL.
+        own |= {label: text or "" for label, text in campaign.items()}
+    given = {label: text.strip() for label, text in own.items() if text is not None}
+    return labels._replace(**given)
+
+
+def _said(
+    sent: shapes.Sent, site: Site, referrer: str, where: str, user_agent: str
 ) -> events.Labels:
     page = pages.parse(sent.url or "")
     agent = user_agents.parse(user_agent)
+    # Most pages have no query; only for the others is the referrer looked at.
+    is_link_of_own = bool(page.query) and rules_of(site).owns(referrer)
+    found = pages.campaign(page.query, is_link_of_own=is_link_of_own)
     return events.Labels(
-        pages.referrer(sent.referrer or "", page.host or site.domain),
-        *pages.campaign(page.query),
-        where,
-        agent.device,
-        agent.browser,
-        agent.os,
+        referrer=referrer,
+        utm_source=found.source,
+        utm_medium=found.medium,
+        utm_campaign=found.campaign,
+        country=where,
+        device=agent.device,
+        browser=agent.browser,
+        os=agent.os,
+        utm_term=found.term,
+        utm_content=found.content,
+        click_id=found.click_id,
     )

@@ -1,4 +1,4 @@
-"""The scripts that sites put on their pages, at addresses that stay."""
+"""The scripts that sites include in their pages, at permanent addresses."""
 
 import gzip
 from functools import cache

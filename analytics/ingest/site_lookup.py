@@ -1,6 +1,6 @@
-"""Which site a public key names, remembered for a second.
+"""Find a site by its public key, cached for a second.
 
-Only the tracker's way in asks here; a key's own requests read the table.
+For the tracker's requests only; requests with an API key read the table.
 """
 
 import time
@@ -15,7 +15,7 @@ _remembered: dict[str, tuple[Site | None, float]] = {}
 
 
 def by_key(site_key: str) -> Site | None:
-    """The live site with this key; unknown keys are remembered too."""
+    """The undeleted site with this key; unknown keys are cached as well."""
     # PostgreSQL fails on a NUL in a text, and no site key has one.
     if "\0" in site_key:
         return None
@@ -25,7 +25,7 @@ def by_key(site_key: str) -> Site | None:
         site, until = found
         if until > now:
             return site
-        # The others go on with what is known while this request looks again.
+        # Other requests use the cached site while this one reads it again.
         _remembered[site_key] = site, now + _LIFETIME
     site = Site.objects.undeleted().filter(site_key=site_key).first()
     if len(_remembered) >= _MAX_REMEMBERED:

@@ -1,4 +1,4 @@
-"""What a user agent says: program or person, and coarse labels.
+"""Read user agents: whether it is a program, and coarse labels.
 
 Pure. Patterns come from packages (crawler-user-agents, ua-parser) and from this
 file; `python -m benchmarks.user_agents` measures them. User agents are untrusted,
@@ -7,16 +7,17 @@ so all matching is linear in their length.
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import re2
 import ua_parser
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+from ua_parser.loaders import load_lazy_builtins
 
 # Strings longer than this are cut before parsing; real ones stay under 300.
 _MAX_LENGTH = 512
-_MAX_LABEL = 64
+MAX_LABEL = 64
 # A busy day shows a few thousand distinct strings; entries are about 1 KiB.
 _CACHE_SIZE = 8_192
 
@@ -24,7 +25,7 @@ _CACHE_SIZE = 8_192
 class Agent(NamedTuple):
     """Labels are `""` where unknown.
 
-    device: Desktop, Mobile, Tablet, TV or Console.
+    device: one of `questions.labels.DEVICES`.
     """
 
     is_crawler: bool
@@ -112,10 +113,16 @@ _CRAWLER = _compile(
 _PHONE = re.compile("Android[^)]*", re.IGNORECASE)
 
 
+@cache
+def _parser() -> ua_parser.Parser:
+    """Not the package's own, whose cache would keep user agents for good."""
+    return ua_parser.Parser(ua_parser.BestAvailableResolver(load_lazy_builtins()))
+
+
 @lru_cache(maxsize=_CACHE_SIZE)
 def parse(user_agent: str) -> Agent:
     user_agent = user_agent[:_MAX_LENGTH]
-    parsed = ua_parser.parse(user_agent)
+    parsed = _parser().parse(user_agent)
     is_crawler = is_program(user_agent)
     return Agent(
         is_crawler=is_crawler,
@@ -140,7 +147,7 @@ def is_program(user_agent: str) -> bool:
 
 def _label(parsed: ua_parser.UserAgent | ua_parser.OS | None) -> str:
     """The family, as far as the column takes it: some are the string itself."""
-    return parsed.family[:_MAX_LABEL] if parsed else ""
+    return parsed.family[:MAX_LABEL] if parsed else ""
 
 
 _CONSOLE = _compile(
@@ -180,7 +187,7 @@ _PHONE_OF_OLD = _compile(
 
 
 def _device(user_agent: str) -> str:
-    """By the words that browsers agreed on; Android without any is a tablet."""
+    """The device by the words that browsers use; Android without any is a tablet."""
     if _CONSOLE.search(user_agent):
         return "Console"
     if _TV.search(user_agent):

@@ -14,14 +14,22 @@ from rest_framework.response import Response
 from analytics import events
 from analytics.access.authentication import site_for
 from analytics.access.idempotency import HEADER, replayable
-from analytics.ingest import answers, collect, openapi, payloads, pipeline, scripts
+from analytics.ingest import (
+    answers,
+    collect,
+    openapi,
+    payloads,
+    pipeline,
+    salts,
+    scripts,
+)
 from analytics.ingest.answers import EventOutcome
 from analytics.ingest.group_commit import Busy, Full
 from analytics.ingest.serializers import EventQuerySerializer
 from analytics.ingest.writer import Work, store
 from analytics.models import Event, Site
 from analytics.questions.event_pages import event_page
-from krafter import clock, metrics
+from krafter import clock, metrics, request_ids
 from krafter.caching import accepts_gzip
 from krafter.errors import Invalid, Unavailable, malformed
 from krafter.parsing import Lines, LinesParser, RawJSONParser
@@ -50,7 +58,7 @@ class EventViewSet(ContractViewSet[Event]):
 
     @replayable
     def create(self, request: Request, key: str) -> Response:
-        """Store one event, or a batch in which a wrong one fails no other."""
+        """Store one event, or a batch whose events are each accepted or refused."""
         site = site_for(request, key)
         sent = raw_body(request)
         try:
@@ -58,11 +66,11 @@ class EventViewSet(ContractViewSet[Event]):
                 items, is_batch = payloads.split_lines(sent.body), True
             else:
                 items, is_batch = payloads.split(sent)
-        except payloads.Malformed:
-            raise malformed() from None
+        except payloads.Malformed as error:
+            raise malformed(str(error)) from None
         except payloads.Rejected as rejected:
             raise Invalid(rejected.details) from None
-        # What is remembered for a key is part of that transaction.
+        # The response stored for an Idempotency-Key is part of that transaction.
         if is_batch or HEADER in request.headers:
             with transaction.atomic():
                 outcomes = _store(items, site, events.append)
@@ -77,9 +85,10 @@ class EventViewSet(ContractViewSet[Event]):
 
 
 def _append_with_others(batch: Sequence[events.NewEvent]) -> list[bool]:
-    """A single event's way, if it is one: in the next commit of all that wait."""
+    """Submit a single event to the group commit; None for a batch."""
     try:
-        return [is_new for e in batch for is_new in store(Work((e,))).are_new]
+        works = [Work((e,), request_id=request_ids.current()) for e in batch]
+        return [is_new for work in works for is_new in store(work).are_new]
     except (Full, Busy):
         raise Unavailable("The event was not stored; retry") from None
 
@@ -89,20 +98,21 @@ def _store(
     site: Site,
     append: Callable[[Sequence[events.NewEvent]], Sequence[bool]],
 ) -> list[EventOutcome]:
-    """Store what is right among the items, and say of each what became of it."""
+    """Store the valid items; return the outcome of each."""
     outcomes, accepted, refunds = [], [], []
     now = clock.now()
-    for item in items:
-        outcome = EventOutcome("rejected")
-        try:
-            match pipeline.read(item, site, now=now):
-                case events.NewEvent() as event:
-                    accepted.append((outcome, event))
-                case refund:
-                    refunds.append((outcome, refund))
-        except payloads.Rejected as rejected:
-            outcome.details = rejected.details
-        outcomes.append(outcome)
+    with salts.borrowing():
+        for item in items:
+            outcome = EventOutcome("rejected")
+            try:
+                match pipeline.read(item, site, now=now):
+                    case events.NewEvent() as event:
+                        accepted.append((outcome, event))
+                    case refund:
+                        refunds.append((outcome, refund))
+            except payloads.Rejected as rejected:
+                outcome.details = rejected.details
+            outcomes.append(outcome)
     stored = append([event for _, event in accepted])
     for (outcome, _), is_new in zip(accepted, stored, strict=True):
         outcome.status = "accepted" if is_new else "duplicate"
@@ -114,7 +124,7 @@ def _store(
 def _store_refunds(
     site: Site, refunds: Sequence[tuple[EventOutcome, events.NewRefund]]
 ) -> None:
-    """Store refunds and write what became of each into its outcome."""
+    """Store refunds, and write the result into their outcomes."""
     if not refunds:
         return
     stored = events.refund(site.pk, [refund for _, refund in refunds])
@@ -127,13 +137,13 @@ def _store_refunds(
 
 @csrf_exempt
 def collect_view(request: HttpRequest) -> HttpResponse:
-    """`collect` where Django is asked first: its own server, the test client."""
+    """`collect` under Django's own server and test client."""
     answer = collect.respond(request.META, request.read)
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
 def script_view(request: HttpRequest) -> HttpResponse:
-    """A script where Django is asked first."""
+    """A script under Django's own server and test client."""
     packed = accepts_gzip(request.headers.get("Accept-Encoding"))
     headers, body = scripts.script(request.path, accepts_gzip=packed)
     return HttpResponse(body, headers=headers)

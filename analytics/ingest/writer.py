@@ -1,11 +1,11 @@
-"""What requests store one by one: those that wait share the next transaction.
+"""Writes the events of requests by group commit.
 
-A request's events, that some were dropped, and with the tracker's a use of a
-limit. A server's batch commits by itself: it has little to gain, and the others
-would wait for it.
+A transaction stores the events of all pending requests, the counts of dropped events
+and the uses of rate limits. A batch from a server has a transaction of its own: it
+would gain little, and would delay the others.
 
-The lock of a site delays nobody but the site: it is taken without waiting, and
-what is of a site whose lock somebody holds is left to a second thread.
+A lock on one site delays only that site: locks are taken without waiting, and events of
+a site whose lock is held elsewhere are left to a second thread.
 """
 
 from collections import Counter, defaultdict
@@ -22,25 +22,26 @@ from analytics.access import throttling
 from analytics.ingest import drops
 from analytics.ingest.group_commit import LATER, Busy, Full, GroupCommit, Later
 from analytics.ingest.pipeline import Dropped
-from krafter import clock, faults, metrics
+from krafter import clock, faults, metrics, request_ids
 
-# How long a statement of a commit may take, and how long one waits for a lock.
-# A site's lock is waited for by the second thread alone, so briefly that several
-# busy sites take turns, and for all in all MAX_WAIT seconds.
+# Limits for a statement of a commit, and for waiting for a lock. Only the second
+# thread waits for the lock of a site: briefly, so that several busy sites take turns,
+# and at most MAX_WAIT seconds in all.
 STATEMENT_SECONDS = 2.5
 LOCK_SECONDS = 1.5
 SITE_LOCK_SECONDS = 0.1
 MAX_WAIT = 2.5
-# After that the answer is 503, whatever the database does.
+# After this time the answer is 503 in any case.
 MAX_ANSWER = 2.8
 
 
 class Work(NamedTuple):
-    """What one request adds; without a caller it uses no limit."""
+    """The outcomes of one request; without a caller it uses no rate limit."""
 
     outcomes: Sequence[events.NewEvent | Dropped] = ()
     caller: str | None = None
     minute: int = 0
+    request_id: str = ""
 
     def work(self) -> "Work":
         return self
@@ -51,18 +52,21 @@ class Work(NamedTuple):
 
 
 class Submission(Protocol):
-    """What a request submits: the writing thread makes work of it.
+    """A submitted request: the writing thread decodes it with `work`.
 
-    Asked again when a batch is tried again.
+    `work` is called again when a batch is retried.
     """
+
+    @property
+    def request_id(self) -> str: ...
 
     def work(self) -> Work: ...
 
 
 class Stored(NamedTuple):
-    """`used`: how much of the caller's limit is used with it.
+    """`used`: the uses of the caller's rate limit in this minute, with this one.
 
-    `are_new`: of each event, whether it was. Over the limit none is stored.
+    `are_new`: whether each event was new. Over the limit none is stored.
     """
 
     used: int = 0
@@ -70,16 +74,16 @@ class Stored(NamedTuple):
 
 
 def store(submission: Submission) -> Stored:
-    """Return once it is committed. Raises what `is_unavailable` knows, among others.
+    """Store a request; returns after the commit. Raises the errors of `is_unavailable`.
 
-    Where no writing thread runs (a command, a test) it has its own transaction.
+    Without a writing thread (commands, tests) it is a transaction of its own.
     """
     if not commits.is_running:
         [stored] = _store([submission], wait_seconds=MAX_WAIT)
         if isinstance(stored, Later):
             raise Busy
         return stored
-    # A connection must not wait with the request: who writes may need one.
+    # Returns this thread's connection to the pool: the writing thread may need it.
     close_old_connections()
     return commits.submit(submission)
 
@@ -87,15 +91,15 @@ def store(submission: Submission) -> Stored:
 def _store(
     submissions: Sequence[Submission], *, wait_seconds: float | None
 ) -> list[Stored | Later]:
-    """Store a batch: LATER for what is of a site whose lock somebody holds.
+    """Store a batch; LATER for requests to a site whose lock is held elsewhere.
 
-    `wait_seconds`: how long to wait for the locks of all its sites; None: not at
-    all, and without those of sites that are busy.
+    `wait_seconds`: how long to wait for the locks of the sites; None: do not wait, and
+    leave out sites that are locked.
 
-    One transaction for the counts and the events: a request that is over its
-    limit stores nothing, and one that is not stored uses nothing. Nobody waits
-    for a site's lock who holds anything else; limits are locked before drops,
-    and both in order, so that no two batches wait for each other.
+    Counts and events share a transaction: a request over its limit stores nothing, and
+    one that is not stored uses nothing of the limit. The locks of sites are taken
+    before any other; limits are locked before drops, and both in a fixed order, so
+    that two batches cannot deadlock.
     """
     began = monotonic()
     try:
@@ -112,7 +116,7 @@ def _store(
             written = list(compress(works, are_free))
             answers = _write(written)
     except BaseException:
-        # Drops a connection that is broken, and gives a good one back.
+        # Closes a broken connection, and returns a good one to the pool.
         close_old_connections()
         raise
     _note(written, answers, monotonic() - began)
@@ -121,7 +125,7 @@ def _store(
 
 
 def _note(works: Sequence[Work], answers: Sequence[Stored], seconds: float) -> None:
-    """Count what was committed, for a monitor."""
+    """Count what was committed in the metrics."""
     if not works:
         return
     metrics.COMMIT_REQUESTS.observe(len(works))
@@ -143,7 +147,7 @@ def _note(works: Sequence[Work], answers: Sequence[Stored], seconds: float) -> N
 
 
 def _write(works: Sequence[Work]) -> list[Stored]:
-    """Within a transaction that holds the locks of the sites."""
+    """Call it in a transaction that holds the locks of the sites."""
     used = _count_uses(works)
     limit = settings.RATE_LIMIT_COLLECT
     kept = [
@@ -173,7 +177,7 @@ def _count_uses(works: Sequence[Work]) -> list[int]:
 
 
 def _apart(submissions: list[Submission]) -> list[list[Submission]]:
-    """By site: neither waits for another's lock, nor fails with another."""
+    """Split by site, so that sites neither wait for each other nor fail together."""
     parts: dict[frozenset[int], list[Submission]] = defaultdict(list)
     for submission in submissions:
         sites = frozenset(event.site_id for event in submission.work().events)
@@ -182,12 +186,11 @@ def _apart(submissions: list[Submission]) -> list[list[Submission]]:
 
 
 def _divide(error: Exception, submissions: list[Submission]) -> list[list[Submission]]:
-    """What to try again on its own after an error.
+    """The parts of a batch to retry separately after an error.
 
-    What the database says of a statement concerns its own site alone, unless it
-    says that it can serve nobody; so does what a text of an event provokes. Of one
-    site's items all share what it says of locks and time, and the rest is traced
-    to the item that causes it.
+    Unless the database is unavailable for all, an error may be caused by one site or
+    one event: the batch is split by site, then into halves until the item that causes
+    the error is alone. Errors of locks and time limits are shared by a whole site.
     """
     if not faults.concerns_all(error):
         if len(parts := _apart(submissions)) > 1:
@@ -196,13 +199,17 @@ def _divide(error: Exception, submissions: list[Submission]) -> list[list[Submis
             half = len(submissions) // 2
             return [submissions[:half], submissions[half:]]
     if faults.is_unavailable(error):
-        faults.report(error)
+        # The writing thread is in no request. One line for all of a batch: its first.
+        with request_ids.named(submissions[0].request_id):
+            faults.report(error)
     return []
 
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether nothing was stored, and trying again may help."""
-    return isinstance(error, Full | Busy) or faults.is_unavailable(error)
+    return isinstance(error, Full | Busy | events.Sealed) or faults.is_unavailable(
+        error
+    )
 
 
 commits = GroupCommit[Submission, Stored](
@@ -213,7 +220,7 @@ commits = GroupCommit[Submission, Stored](
     divide=_divide,
     # Gives the connection back to the pool.
     idle=lambda: close_old_connections(),
-    # Some seconds of work: what waits longer is better told to come back.
+    # A few seconds of work; further requests get 503.
     max_pending=10_000,
     max_batch=1_000,
     max_wait=MAX_WAIT,

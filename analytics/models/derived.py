@@ -48,6 +48,64 @@ class KeptMonth(OfOneSite):
         return f"{self.month:%Y-%m} {self.counted:b}"
 
 
+class NameMonth(KeptMonth):
+    """Which closed days of a month are counted as NameDay; its days hold versions."""
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("site", "month"), name="name_month_unique"),
+        )
+
+
+class NameDay(OfOneSite):
+    """Cached: how often a name was sent on a closed day, and by how many visitors.
+
+    Rows and not packed as the others: lists of names are sorted and searched by the
+    database. Valid as far as NameMonth says.
+    """
+
+    site_id = models.BigIntegerField()
+    day = models.DateField()
+    name_id = models.BigIntegerField()
+    events = models.BigIntegerField()
+    visitors = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site_id", "day", "name_id"), name="name_day_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.name_id} {self.events}"
+
+
+class LabelMonth(KeptMonth):
+    """Cached counts by the values of a label: of all events, or those of a rule.
+
+    They depend on the settings of the site as well (`analytics.sources`).
+    """
+
+    rule = models.BinaryField(
+        max_length=16, help_text="The digest of a rule; empty for all events."
+    )
+    attribution = models.CharField(max_length=5)
+    label = models.CharField(max_length=32, help_text="Or two, with a comma between.")
+    settings = models.BinaryField(max_length=16, help_text="Their digest.")
+    total = models.BinaryField(
+        null=True, help_text="The sum of the days; null in rows from before it was."
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site", "rule", "attribution", "label", "month"),
+                name="label_month_unique",
+            ),
+        )
+
+
 class SiteMonth(KeptMonth):
     """Cached traffic of a site."""
 

@@ -1,25 +1,30 @@
 """Short-lived rows that housekeeping deletes."""
 
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.timezone import now
 
 
-class Salt(models.Model):
-    """The random salt of a day's visitor ids, deleted within 48 hours."""
+class SiteSalt(models.Model):
+    """The random salt of a site's visitor ids on one of its days.
 
-    timezone = models.CharField(max_length=64)
-    day = models.DateField()
+    It may be used until `ends_at`, and is destroyed within the hour that follows
+    (see `analytics.ingest.salts`). The table is unlogged on PostgreSQL.
+    """
+
+    site_id = models.BigIntegerField()
+    day = models.DateField(help_text="The calendar day of the site.")
     value = models.BinaryField(max_length=16)
-    created_at = models.DateTimeField(db_default=Now())
+    # With the salt, so that another setting holds from the site's next day on.
+    ipv6_prefix = models.PositiveSmallIntegerField()
+    ends_at = models.DateTimeField()
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("timezone", "day"), name="salt_unique"),
+            models.UniqueConstraint(fields=("site_id", "day"), name="site_salt_unique"),
         )
 
     def __str__(self) -> str:
-        return f"{self.day} {self.timezone}"
+        return f"{self.site_id} {self.day}"
 
 
 class RateWindow(models.Model):

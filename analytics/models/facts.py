@@ -55,13 +55,18 @@ class Context(OfOneSite):
     """Each distinct combination of visitor labels of a site.
 
     Labels are `""` where unknown. IP addresses and raw user agents are not stored.
+    What they mean for the site, `analytics.sources` says on reading.
     """
 
     site = models.ForeignKey(
         Site, models.DO_NOTHING, db_constraint=False, db_index=False
     )
     digest = models.BinaryField(max_length=16)
-    referrer = models.CharField(max_length=253)
+    referrer = models.CharField(
+        max_length=253,
+        help_text="The host as it was sent, android-app:// and the id of an app, or a"
+        " name without a dot, such as Google, in rows from before hosts were stored.",
+    )
     utm_source = models.CharField(max_length=255)
     utm_medium = models.CharField(max_length=255)
     utm_campaign = models.CharField(max_length=255)
@@ -69,6 +74,14 @@ class Context(OfOneSite):
     device = models.CharField(max_length=16)
     browser = models.CharField(max_length=64)
     os = models.CharField(max_length=64)
+    utm_term = models.CharField(max_length=255, default="", db_default="")
+    utm_content = models.CharField(max_length=255, default="", db_default="")
+    click_id = models.CharField(
+        max_length=16,
+        default="",
+        db_default="",
+        help_text="Which one the address of the page had, never its value.",
+    )
 
     class Meta:
         constraints = (
@@ -91,18 +104,11 @@ class Fact(OfOneSite):
     )
     day = models.DateField(help_text="The calendar day in the site's time zone.")
     at = models.DateTimeField()
-    name = SameSiteForeignKey(
-        EventName, models.DO_NOTHING, db_constraint=False, db_index=False
-    )
+    name = SameSiteForeignKey(EventName)
     visitor = models.BigIntegerField(help_text="64 bits of the day's visitor hash.")
-    context = SameSiteForeignKey(
-        Context, models.DO_NOTHING, db_constraint=False, db_index=False
-    )
+    context = SameSiteForeignKey(Context)
     page = SameSiteForeignKey(
         EventName,
-        models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
         null=True,
         related_name="+",
         help_text="Where it happened; null for a page view.",
@@ -151,6 +157,12 @@ class Event(Fact):
                 condition=Q(amount__isnull=False),
                 name="event_amounts",
             ),
+            # The newest events with properties, of a site or of a name.
+            models.Index(
+                fields=("site", "day", "name", "id"),
+                condition=Q(props__isnull=False),
+                name="event_props",
+            ),
         )
 
     def __str__(self) -> str:
@@ -163,9 +175,16 @@ class Adjustment(Fact):
     It carries the event's name, visitor, context and page, so that whatever
     narrows events narrows it too, and a day of its own. Apart from events,
     which stay as they were stored: nothing that counts events can count it.
+
+    What the event comes from is kept where the event was deleted by retention
+    (`analytics.events.refund_origins`): by its latest and its first arrival, each
+    with the labels of the visitor's own, and the visit's entry page.
     """
 
     refund_of = models.CharField(max_length=64, help_text="The event's event_id.")
+    last_context = SameSiteForeignKey(Context, null=True, related_name="+")
+    first_context = SameSiteForeignKey(Context, null=True, related_name="+")
+    entry = SameSiteForeignKey(EventName, null=True, related_name="+")
 
     class Meta:
         ordering = ("-at", "-id")
@@ -187,6 +206,90 @@ class Adjustment(Fact):
 
     def __str__(self) -> str:
         return f"{self.refund_of} {self.at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Seal(OfOneSite):
+    """From which day on the events of a site are there: see `analytics.events.seals`.
+
+    Of earlier days only what was kept of them is.
+    """
+
+    site_id = models.BigIntegerField()
+    first = models.DateField(help_text="The day of the first event ever.")
+    before = models.DateField(help_text="The first day of a month; not sealed itself.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("site_id",), name="seal_unique"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.site_id} before {self.before}"
+
+
+class Growth(OfOneSite):
+    """How much a day has added to the dictionaries of a site: see `events.growth`."""
+
+    site_id = models.BigIntegerField()
+    day = models.DateField(help_text="The calendar day of the site.")
+    kind = models.CharField(max_length=8)
+    made = models.BigIntegerField(help_text="New ones.")
+    folded = models.BigIntegerField(help_text="Events with (other) in place of one.")
+
+    class Meta:
+        ordering = ("-day", "site_id", "kind")
+        verbose_name_plural = "growth"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site_id", "day", "kind"), name="growth_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind} {self.made}"
+
+
+class ReservedName(OfOneSite):
+    """The name of an exact goal, which `events.growth` lets pass in any case.
+
+    Apart from `EventName`, which has only what was sent.
+    """
+
+    site_id = models.BigIntegerField()
+    digest = models.BinaryField(max_length=16)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site_id", "digest"), name="reserved_name_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return bytes(self.digest).hex()
+
+
+class DroppedHost(OfOneSite):
+    """How many events of a foreign host were dropped on a day of a site.
+
+    Of the first hosts of a day alone (`analytics.ingest.drops`): anyone can send an
+    event that names any.
+    """
+
+    site_id = models.BigIntegerField()
+    day = models.DateField()
+    host = models.CharField(max_length=253)
+    count = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("site_id", "day", "host"), name="dropped_host_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.count}"
 
 
 class DropCount(OfOneSite):

@@ -34,8 +34,14 @@ class SameSiteForeignKey(ForeignKey[_Set, _Get]):
     """A reference to a row of the same site: joins compare the sites too.
 
     So a condition on the site of one table holds for the other, and the row is found
-    by a primary key that begins with the site.
+    by a primary key that begins with the site. There is no constraint and no index.
     """
+
+    def __init__(self, to: type[models.Model], **options: Any) -> None:
+        # Given again where Django clones the field.
+        options |= {"db_constraint": False, "db_index": False}
+        options["on_delete"] = models.DO_NOTHING
+        super().__init__(to, **options)
 
     def get_extra_restriction(self, alias: str | None, related_alias: str) -> Any:
         theirs: Any = self.related_model._meta.get_field("site")

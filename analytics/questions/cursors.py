@@ -1,4 +1,6 @@
-"""Cursors of paged event lists: the time and id of the last event of a page.
+"""Cursors of paged lists: where the last row of a page stands.
+
+Of events the time and the id, of other lists a number and the id.
 
 A cursor is opaque to clients and grants no access: a list reads its own site only.
 """
@@ -14,16 +16,62 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def write(at: datetime, pk: int) -> str:
     # Integer microseconds: a float would round some down and skip events.
-    microseconds = (at - _EPOCH) // _MICROSECOND
-    return base64.urlsafe_b64encode(f"{microseconds} {pk}".encode()).decode()
+    return write_place((at - _EPOCH) // _MICROSECOND, pk)
 
 
 def read(text: str | None) -> tuple[datetime, int] | None:
     """(at, id) of the last event of the previous page. Raises Invalid."""
     if text is None:
         return None
+    microseconds, pk = read_place(text)
     try:
-        microseconds, pk = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
-        return _EPOCH + int(microseconds) * _MICROSECOND, int(pk)
-    except (ValueError, OverflowError):
-        raise Invalid({"cursor": ["Not a cursor of this list."]}) from None
+        return _EPOCH + microseconds * _MICROSECOND, pk
+    except OverflowError:
+        raise _not_of_this_list() from None
+
+
+def write_place(number: int, pk: int) -> str:
+    return base64.urlsafe_b64encode(f"{number} {pk}".encode()).decode()
+
+
+def read_place(text: str) -> tuple[int, int]:
+    """(number, id) of the last row of the previous page. Raises Invalid."""
+    try:
+        number, pk = map(
+            int, base64.urlsafe_b64decode(text.encode()).decode().split(" ")
+        )
+    except ValueError:
+        raise _not_of_this_list() from None
+    if not (abs(number) < _BEYOND and 0 <= pk < _BEYOND):
+        raise _not_of_this_list()
+    return number, pk
+
+
+# What the databases can compare.
+_BEYOND = 1 << 63
+
+
+def _not_of_this_list() -> Invalid:
+    return Invalid({"cursor": ["Not a cursor of this list."]})
+
+
+# A page that begins later would hold all rows before it.
+_MAX_OFFSET = 1_000_000
+
+
+def write_offset(offset: int) -> str:
+    """A cursor of a list that is sorted anew for each page."""
+    return base64.urlsafe_b64encode(f"{offset}".encode()).decode()
+
+
+def read_offset(text: str | None) -> int:
+    """After how many rows a page begins. Raises Invalid."""
+    if text is None:
+        return 0
+    try:
+        offset = int(base64.urlsafe_b64decode(text.encode()).decode())
+    except ValueError:
+        raise _not_of_this_list() from None
+    if not 0 < offset <= _MAX_OFFSET:
+        raise _not_of_this_list()
+    return offset

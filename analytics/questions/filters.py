@@ -1,69 +1,160 @@
-"""Filters by visitor labels: the syntax of their query parameters.
+"""Filters by labels, paths, names and properties: the syntax of their parameters.
 
-`country=DE,FR` matches either value, `country=!DE,FR` neither. `(none)` matches an
-unknown label. A backslash escapes the next character.
+`country=DE,FR` matches either value, `country=!DE,FR` neither. `(none)` matches what
+has no value, `path=/blog/*` what begins so. A backslash escapes the next character.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rest_framework import serializers
 
-from analytics.questions.labels import Labels, Where
-from krafter.fields import Fields, StrictSerializer
+from analytics import countries
+from analytics.models import Site
+from analytics.questions.labels import (
+    ATTRIBUTIONS,
+    DEFAULT_ATTRIBUTION,
+    DEVICES,
+    ENTRY_PATH,
+    OF_EVENTS,
+    PROPS,
+    Filters,
+    Labels,
+    Where,
+)
+from analytics.sources import rules_of
+from krafter.errors import Invalid
+from krafter.fields import ChoiceField, Fields, StrictSerializer, not_a_choice
 
-LABELS = Labels._fields
+# Those that are stored, the channel that they are of, and where the visit began. A
+# click id says no more.
+LABELS = (
+    "channel",
+    *(label for label in Labels._fields if label != "click_id"),
+    ENTRY_PATH,
+)
 UNKNOWN = "(none)"
 
 _MAX_LENGTH = 4_096
-_VALUE = re.compile(r"(?!!)(?:[^\\,]|\\.)+", re.DOTALL)
-_VALUES = re.compile(rf"{_VALUE.pattern}(?:,{_VALUE.pattern})*", re.DOTALL)
+_MAX_KEY = 1_024
+_ESCAPE = r"\\[^\x00]"
+# Of one value: what it begins with or is, and the star.
+_VALUE = rf"(?:(?:[^\\,*!\x00]|{_ESCAPE})(?:[^\\,*\x00]|{_ESCAPE})*\*?|\*)"
+_EACH = re.compile(_VALUE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse(label: str, text: str) -> Where:
     """Parse the value of one parameter. Pure. Raises ValueError."""
-    values = text.removeprefix("!")
-    if not _VALUES.fullmatch(values):
+    if not re.fullmatch(LabelField.pattern.removesuffix("$"), text):
         raise ValueError(
             "Give values separated by commas, none of them empty, with an optional ! at"
-            " the start."
+            " the start of all and an optional * at the end of each. A backslash goes"
+            " before a character that means itself."
         )
-    return Where(
-        label,
-        tuple(
-            "" if value == UNKNOWN else _ESCAPED.sub(r"\1", value)
-            for value in _VALUE.findall(values)
-        ),
-        negated=text.startswith("!"),
-    )
+    exact, prefixes = [], []
+    for value in _EACH.findall(text.removeprefix("!")):
+        if value == UNKNOWN:
+            exact.append("")
+        elif _ESCAPED.sub("", value).endswith("*"):
+            prefixes.append(_ESCAPED.sub(r"\1", value[:-1]))
+        else:
+            exact.append(_ESCAPED.sub(r"\1", value))
+    return Where(label, tuple(exact), text.startswith("!"), tuple(prefixes))
 
 
 class LabelField(serializers.CharField):
     """A filter parameter; its validated value is a Where."""
 
+    pattern = rf"^!?{_VALUE}(?:,{_VALUE})*$"
+
     def run_validation(self, data: object = serializers.empty) -> Any:
-        text = super().run_validation(data)
-        try:
-            return parse(str(self.field_name), text)
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from None
+        return _parsed(str(self.field_name), super().run_validation(data))
+
+
+def _parsed(label: str, text: str) -> Where:
+    try:
+        where = parse(label, text)
+    except ValueError as error:
+        raise serializers.ValidationError(str(error)) from None
+    if label == "country":
+        _check(where, sorted(countries.codes()), may_be_unknown=True)
+    if label == "device":
+        _check(where, DEVICES, may_be_unknown=True)
+    if label == "name" and "" in where.values:
+        raise serializers.ValidationError("Every event has a name.")
+    return where
+
+
+def _check(where: Where, there: Collection[str], *, may_be_unknown: bool) -> None:
+    """Raise ValidationError for values that cannot be."""
+    for value in where.values:
+        if value not in there and not (may_be_unknown and value == ""):
+            raise serializers.ValidationError(not_a_choice(value or UNKNOWN, there))
+    for prefix in where.prefixes:
+        if not any(each.startswith(prefix) for each in there):
+            raise serializers.ValidationError(not_a_choice(f"{prefix}*", there))
 
 
 class FilterQuerySerializer(StrictSerializer):
-    """One optional filter parameter for each label."""
+    """One optional filter parameter for each dimension, and whose labels they are.
+
+    `props.` and any key is one as well.
+    """
+
+    families = (PROPS,)
+
+    attribution = ChoiceField(
+        ATTRIBUTIONS,
+        default=DEFAULT_ATTRIBUTION,
+        help_text="Whose labels an event has: of the latest or the first arrival of"
+        " its visitor that day, or its own.",
+    )
 
     def get_fields(self) -> Fields:
         labels = {
             label: LabelField(
                 required=False, trim_whitespace=False, max_length=_MAX_LENGTH
             )
-            for label in LABELS
+            for label in (*LABELS, *OF_EVENTS)
         }
         return {**super().get_fields(), **labels}
 
+    def to_internal_value(self, data: Any) -> Any:
+        props = {name: text for name, text in data.items() if name.startswith(PROPS)}
+        rest = {name: text for name, text in data.items() if name not in props}
+        found = super().to_internal_value(rest)
+        field = LabelField(trim_whitespace=False, max_length=_MAX_LENGTH)
+        wheres, errors = [], {}
+        for name, text in props.items():
+            field.field_name = name
+            try:
+                if not len(PROPS) < len(name) <= len(PROPS) + _MAX_KEY or "\0" in name:
+                    raise serializers.ValidationError(
+                        f"The key must have 1 to {_MAX_KEY} characters without NUL."
+                    )
+                wheres.append(field.run_validation(text))
+            except serializers.ValidationError as error:
+                errors[name] = error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
+        return {**found, "props": tuple(wheres)}
 
-def where(validated: Mapping[str, Any]) -> tuple[Where, ...]:
-    """The filters among validated query parameters, for a Selection."""
-    return tuple(validated[label] for label in LABELS if label in validated)
+
+def filters(validated: Mapping[str, Any], site: Site) -> Filters:
+    """The filters among validated query parameters, for a Selection.
+
+    Raises Invalid for a channel that the site does not have.
+    """
+    channel: Where | None = validated.get("channel")
+    if channel is not None:
+        there = {each.casefold(): each for each in rules_of(site).channels}
+        try:
+            _check(channel.folded(str.casefold), there, may_be_unknown=False)
+        except serializers.ValidationError:
+            wrong = [*channel.values, *(f"{each}*" for each in channel.prefixes)]
+            message = not_a_choice(", ".join(wrong) or UNKNOWN, there.values())
+            raise Invalid({"channel": [message]}) from None
+    named = (validated[label] for label in (*LABELS, *OF_EVENTS) if label in validated)
+    return Filters((*named, *validated.get("props", ())), validated["attribution"])

@@ -6,31 +6,39 @@ zone of the site.
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from rest_framework import serializers
+from msgspec import Meta
 
 from analytics.models import Site
-from analytics.questions import periods
+from analytics.questions import comparison, periods
+from analytics.questions.comparison import Window
 from krafter import clock
+from krafter.answers import Moment
 from krafter.errors import Invalid
-from krafter.fields import DayField, Fields, StrictSerializer
+from krafter.fields import ChoiceField, DayField, Fields, StrictSerializer
 
 
 class FromQuerySerializer(StrictSerializer):
     """`from`, for a serializer that has a field `to`: days, both inclusive."""
 
     def get_fields(self) -> Fields:
+        fields = super().get_fields()
+        last = fields.pop("to")
         # `from` is a Python keyword and cannot be a class attribute.
-        return {**super().get_fields(), "from": DayField(required=False)}
+        return {**fields, "from": DayField(required=False), "to": last}
 
 
 class PeriodQuerySerializer(FromQuerySerializer):
     """`period`; for `custom` also the days `from` and `to`, both inclusive."""
 
-    period = serializers.ChoiceField(periods.NAMES, default=periods.DEFAULT)
+    period = ChoiceField(periods.NAMES, default=periods.DEFAULT)
     to = DayField(required=False)
+
+
+class CompareQuerySerializer(StrictSerializer):
+    compare = ChoiceField(comparison.KINDS, required=False)
 
 
 class DaysAnswer(msgspec.Struct):
@@ -38,17 +46,33 @@ class DaysAnswer(msgspec.Struct):
     last: date = msgspec.field(name="to")
 
 
+class EarlierAnswer(msgspec.Struct):
+    """The days that a period is compared with."""
+
+    period: DaysAnswer
+    until: Annotated[
+        Moment | None,
+        Meta(
+            description="While the period runs: the moment before which the last day"
+            " is counted, the time of day that it is now. Null: to its end."
+        ),
+    ]
+
+
 def today(site: Site, now: datetime | None = None) -> date:
     return (now or clock.now()).astimezone(site.zone).date()
 
 
-def days(site: Site, validated: Mapping[str, Any]) -> periods.Days:
+def days(
+    site: Site, validated: Mapping[str, Any], *, is_kept: bool = False
+) -> periods.Days:
     """The days of the site that validated query parameters select.
 
-    Raises Invalid.
+    `is_kept`: stored counts of closed days answer the query. Any other query needs
+    events, which sealed days no longer have. Raises Invalid.
     """
     try:
-        return periods.resolve(
+        found = periods.resolve(
             validated["period"],
             today=today(site),
             start=validated.get("from"),
@@ -56,3 +80,54 @@ def days(site: Site, validated: Mapping[str, Any]) -> periods.Days:
         )
     except periods.PeriodError as error:
         raise Invalid({error.parameter: [error.message]}) from None
+    if not is_kept:
+        parameter = "from" if validated["period"] == "custom" else "period"
+        check_has_events(site, found, parameter)
+    return found
+
+
+def compared(
+    site: Site,
+    validated: Mapping[str, Any],
+    days: periods.Days,
+    *,
+    is_kept: bool,
+    interval: str | None = None,
+) -> Window | None:
+    """The days to compare with, if the query asks for a comparison.
+
+    See `days` for `is_kept`, `comparison.window` for `interval`. Raises Invalid.
+    """
+    if "compare" not in validated:
+        return None
+    now = clock.now().astimezone(site.zone).replace(microsecond=0)
+    try:
+        found = comparison.window(validated["compare"], days, interval, now=now)
+    except periods.PeriodError as error:
+        raise Invalid({error.parameter: [error.message]}) from None
+    if not is_kept:
+        check_has_events(site, found.days, "compare")
+    elif found.until and found.days.last < (site.sealed_before or date.min):
+        raise Invalid({"compare": [_NO_HOURS]})
+    return found
+
+
+_NO_HOURS = (
+    "Today is compared with the same hours, and of a sealed day hours are not kept."
+    " Choose a period that ends before today."
+)
+
+
+def check_has_events(site: Site, days: periods.Days, parameter: str) -> None:
+    """Raise Invalid for this parameter if some days of the period are sealed."""
+    border = site.sealed_before
+    if border is not None and days.first < border:
+        raise Invalid({parameter: [unanswerable(border)]})
+
+
+def unanswerable(first: date) -> str:
+    """Why a query is refused. `first`: the first day that can be queried."""
+    return (
+        f"Days before {first} are sealed, and this was not kept of them. It can be"
+        f" answered from {first} on: period=custom&from={first}."
+    )

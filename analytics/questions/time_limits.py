@@ -36,6 +36,9 @@ def in_time(
     """
     seconds = QUESTION_SECONDS if seconds is None else seconds
     outer = _limit.get()
+    if outer is not None:
+        # What is a part of a question has no more time than the question.
+        seconds = min(seconds, outer)
     token = _limit.set(seconds)
     try:
         _limit_statements(seconds)

@@ -1,26 +1,64 @@
 """Sites and their settings as the API shows them."""
 
 import ipaddress
-from zoneinfo import available_timezones
+from typing import ClassVar
 
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from analytics import time_zones
 from analytics.access.authentication import request_token
 from analytics.models import Site
-from krafter.fields import StrictModelSerializer, TextField
+from analytics.sources.hosts import MAX_LENGTH as MAX_HOST
+from analytics.sources.hosts import normal, readable
+from krafter.fields import NameField, StrictModelSerializer, StrictSerializer, TextField
 
 _MAX_ENTRIES = 100
 
 
-_is_domain = RegexValidator(
-    r"^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z",
-    "Letters, digits, dots and hyphens only.",
+# Letters of any script: `münchen.example` is a domain as people type it.
+# Written as what of ASCII they are not, which every engine reads alike.
+_LETTER = r"[^\x00-/:-@\[-`{-\x7F]"
+_LETTER_DOT_HYPHEN = r"[^\x00-,/:-@\[-`{-\x7F]"
+_DOMAIN = rf"{_LETTER}(?:{_LETTER_DOT_HYPHEN}*{_LETTER})?\.?"
+_is_domain = RegexValidator(rf"^{_DOMAIN}\Z", "Letters, digits, dots and hyphens only.")
+_is_excluded = RegexValidator(
+    rf"^!?{_DOMAIN}\Z",
+    "Letters, digits, dots and hyphens only, with an optional ! at the start.",
 )
+
+
+def _host(text: str) -> str:
+    """As typed, in lower case and without the dot at the end."""
+    host = text.lower().removesuffix(".")
+    # Some capitals are two letters in lower case.
+    if len(host) > MAX_HOST:
+        raise serializers.ValidationError(f"At most {MAX_HOST} characters.")
+    return host
+
+
+class ChannelSerializer(StrictSerializer):
+    """A rule of the site's own: what fits all that it names is of the channel."""
+
+    of_several_fields: ClassVar = {"minProperties": 2}
+
+    channel = TextField(max_length=64)
+    referrer = TextField(max_length=255, required=False)
+    utm_source = TextField(max_length=255, required=False)
+    utm_medium = TextField(max_length=255, required=False)
+    utm_campaign = TextField(max_length=255, required=False)
+
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        if len(attrs) == 1:
+            raise serializers.ValidationError(
+                "Name at least one of referrer, utm_source, utm_medium, utm_campaign."
+            )
+        return attrs
 
 
 class SiteSerializer(StrictModelSerializer):
     id = serializers.UUIDField(source="uuid", read_only=True)
+    name = NameField()
 
     class Meta:
         model = Site
@@ -29,19 +67,28 @@ class SiteSerializer(StrictModelSerializer):
         extra_kwargs = {"domain": {"validators": [_is_domain]}}
 
     def validate_domain(self, value: str) -> str:
-        domain = value.lower()
-        team = request_token(self.context["request"]).team_id
-        others = Site.objects.undeleted().filter(team=team, domain=domain)
+        domain = _host(value)
+        team = self._team_id()
+        spellings = {domain, normal(domain), readable(domain)}
+        others = Site.objects.undeleted().filter(team=team, domain__in=spellings)
         if self.instance is not None:
             others = others.exclude(pk=self.instance.pk)
         if others.exists():
             raise serializers.ValidationError("The team has a site with this domain.")
         return domain
 
+    def _team_id(self) -> int:
+        """The team that the site is in, or will be: `team` of the context, if any."""
+        if self.instance is not None:
+            return int(self.instance.team_id)
+        if (team := self.context.get("team")) is not None:
+            return int(team.pk)
+        return request_token(self.context["request"]).team_id
+
 
 class SiteSettingsSerializer(StrictModelSerializer):
     allowed_hosts = serializers.ListField(
-        child=TextField(max_length=253, validators=[_is_domain]),
+        child=TextField(max_length=MAX_HOST, validators=[_is_domain]),
         max_length=_MAX_ENTRIES,
     )
     excluded_ips = serializers.ListField(
@@ -52,6 +99,18 @@ class SiteSettingsSerializer(StrictModelSerializer):
         max_length=_MAX_ENTRIES,
     )
 
+    excluded_referrers = serializers.ListField(
+        child=TextField(max_length=MAX_HOST, validators=[_is_excluded]),
+        max_length=_MAX_ENTRIES,
+    )
+    channels = serializers.ListField(child=ChannelSerializer(), max_length=_MAX_ENTRIES)
+    retention_months = serializers.IntegerField(
+        min_value=1,
+        max_value=1_200,
+        allow_null=True,
+        help_text="Whole months that events are kept; null: for ever.",
+    )
+
     class Meta:
         model = Site
         fields = (
@@ -59,16 +118,22 @@ class SiteSettingsSerializer(StrictModelSerializer):
             "allowed_hosts",
             "excluded_ips",
             "excluded_paths",
+            "excluded_referrers",
+            "channels",
             "honour_dnt",
+            "retention_months",
         )
 
     def validate_timezone(self, value: str) -> str:
-        if value not in available_timezones():
+        if value not in time_zones.names():
             raise serializers.ValidationError("Not an IANA time zone name.")
         return value
 
     def validate_allowed_hosts(self, value: list[str]) -> list[str]:
-        return [host.lower() for host in value]
+        return [_host(host) for host in value]
+
+    def validate_excluded_referrers(self, value: list[str]) -> list[str]:
+        return [_host(host) for host in value]
 
     def validate_excluded_ips(self, value: list[str]) -> list[str]:
         for text in value:

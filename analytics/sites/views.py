@@ -1,19 +1,16 @@
 """The API of sites and their settings."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.db import IntegrityError, transaction
-from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.access.authentication import request_token, site_for
-from analytics.ingest import site_lookup
 from analytics.models import Site
+from analytics.sites import changes
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
 from krafter.answers import Deletion
-from krafter.errors import Invalid
 from krafter.openapi.operations import Operation
 from krafter.views import ContractViewSet
 
@@ -40,7 +37,7 @@ class SiteViewSet(ContractViewSet[Site]):
             raise PermissionDenied
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        _save_domain(serializer, team=request_token(request).team)
+        changes.create(request_token(request).team, serializer)
         address = f"{request.path}/{serializer.data['site_key']}"
         return Response(serializer.data, status=201, headers={"Location": address})
 
@@ -51,25 +48,12 @@ class SiteViewSet(ContractViewSet[Site]):
         site = site_for(request, key)
         serializer = self.get_serializer(site, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        _save_domain(serializer)
-        site_lookup.forget()
+        changes.change(serializer)
         return Response(serializer.data)
 
     def destroy(self, request: Request, key: str) -> Response:
-        site = site_for(request, key)
-        site.deleted_at = timezone.now()
-        site.save(update_fields=["deleted_at"])
-        site_lookup.forget()
+        changes.delete(site_for(request, key))
         return Response(Deletion(deleted=True))
-
-
-def _save_domain(serializer: Any, **values: Any) -> None:
-    """Save; a domain that another request took meanwhile is a 422 as well."""
-    try:
-        with transaction.atomic():
-            serializer.save(**values)
-    except IntegrityError:
-        raise Invalid({"domain": ["The team has a site with this domain."]}) from None
 
 
 class SiteSettingsViewSet(ContractViewSet[Site]):
@@ -87,6 +71,5 @@ class SiteSettingsViewSet(ContractViewSet[Site]):
         site = site_for(request, key)
         serializer = self.get_serializer(site, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        serializer.save()
-        site_lookup.forget()
+        changes.change(serializer)
         return Response(serializer.data)

@@ -2,7 +2,8 @@
 
 from analytics.ingest.drops import Drops
 from analytics.questions.period_query import PeriodQuerySerializer
-from analytics.traffic.serializers import SiteStatsQuerySerializer
+from analytics.traffic.sent_props import SentPropsAnswer
+from analytics.traffic.serializers import PropsQuerySerializer, SiteStatsQuerySerializer
 from analytics.traffic.site_stats import Realtime, SiteStats
 from krafter.openapi.operations import Operation
 
@@ -16,6 +17,13 @@ SITE_STATS = {
         summary="Who was there in the last 5 minutes",
         answer=Realtime,
         errors=(422,),
+    ),
+    "props": Operation(
+        summary="Which properties the events of a site carry",
+        description="Keys, the types of their values and the most frequent values,"
+        " of the newest 50,000 events of the period that have properties.",
+        query=PropsQuerySerializer,
+        answer=SentPropsAnswer,
     ),
     "drops": Operation(
         summary="How many events each rule dropped",

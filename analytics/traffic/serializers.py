@@ -5,8 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from analytics.questions.filters import FilterQuerySerializer
-from analytics.questions.period_query import PeriodQuerySerializer
-from analytics.traffic.site_stats import DIMENSIONS
+from analytics.questions.period_query import (
+    CompareQuerySerializer,
+    PeriodQuerySerializer,
+)
+from analytics.traffic.breakdowns import DIMENSIONS
 
 
 class DimensionsField(serializers.CharField):
@@ -25,7 +28,15 @@ class DimensionsField(serializers.CharField):
         return list(dict.fromkeys(names))
 
 
-class SiteStatsQuerySerializer(PeriodQuerySerializer, FilterQuerySerializer):
+class SiteStatsQuerySerializer(
+    PeriodQuerySerializer, FilterQuerySerializer, CompareQuerySerializer
+):
     dimensions = DimensionsField(
         required=False, help_text="Names, separated by commas."
+    )
+
+
+class PropsQuerySerializer(PeriodQuerySerializer):
+    limit = serializers.IntegerField(
+        min_value=1, max_value=1_000, default=100, help_text="Of keys."
     )

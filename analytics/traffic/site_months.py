@@ -3,16 +3,15 @@
 Of a day its visitors alone may be kept, which are counted sooner than visits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from analytics.events import Standing, Traffic, kept_rows, months
 from analytics.events.months import Month, Versions
 from analytics.events.statements import Compiled, as_day
-from analytics.models import SiteMonth
+from analytics.models import KeptMonth, SiteMonth
 from analytics.questions.periods import Days
-from krafter import faults
 
 # What is kept of a day: its version, then these.
 _VISITORS, _TRAFFIC = 1, 3
@@ -21,16 +20,19 @@ _VISITORS, _TRAFFIC = 1, 3
 class SiteMonths:
     """What is kept of a site for a period, of days that are all closed."""
 
+    model: type[KeptMonth] = SiteMonth
+
     def __init__(self, site_id: int, period: Days) -> None:
         self.site_id = site_id
         self._asked = dict(months.masks(period))
         self._kept: dict[date, Month] = {}
         self._versions = Versions({})
+        self._sealed_before = date.min
 
     def statement(self) -> Compiled:
         """Its rows, for `events.standing`."""
         sql = kept_rows(
-            SiteMonth._meta.db_table,
+            self.model._meta.db_table,
             day="month",
             numbers=("version", "counted"),
             blobs=("days",),
@@ -44,6 +46,7 @@ class SiteMonths:
     def read(self, standing: Standing, *, visits: bool) -> list[date]:
         """Take what is kept; the days that lack their visitors, or their visits."""
         self._versions = standing.versions
+        self._sealed_before = standing.sealed_before
         for month, version, counted, _, _, _, _, days, _ in standing.kept:
             month = as_day(month)
             self._kept[month] = months.unpack(
@@ -56,6 +59,8 @@ class SiteMonths:
             for month, mask in self._asked.items()
             for number in months.numbers(mask)
             if (day := month.replace(day=number)) >= (standing.first or day)
+            # What was not kept of a sealed day nobody can count any more.
+            and day >= self._sealed_before
             and not self._has(month, number, _TRAFFIC if visits else _VISITORS)
         ]
 
@@ -65,34 +70,36 @@ class SiteMonths:
             return False
         return number not in days or len(days[number]) > length
 
-    def keep(self, stretch: Days, counted: Mapping[date, list[int]]) -> None:
-        """`counted`: of each day with events its visitors, or its traffic."""
-        rows = []
+    def add(self, stretch: Days, counted: Mapping[date, list[int]]) -> list[KeptMonth]:
+        """`counted`: of each day with events its visitors, or its traffic.
+
+        The rows to keep.
+        """
+        rows: list[KeptMonth] = []
         for month, mask in months.masks(stretch):
             kept = self._kept.get(month, Month())
-            days = dict(kept.days)
-            for number in months.numbers(mask):
-                day = month.replace(day=number)
-                version = self._versions.of_day(day)
-                if version or day in counted:
-                    days[number] = [version, *counted.get(day, [0] * _TRAFFIC)]
-            self._kept[month] = Month(kept.counted | mask, days)
+            self._kept[month] = kept = months.added(
+                month, kept, mask, self._versions, counted, _numbers
+            )
             rows.append(
-                SiteMonth(
+                self.model(
                     site_id=self.site_id,
                     month=month,
                     version=self._versions.of_month(month),
-                    counted=kept.counted | mask,
-                    days=months.pack(days),
+                    counted=kept.counted,
+                    days=months.pack(kept.days),
                 )
             )
-        with faults.unwritten():
-            SiteMonth.objects.bulk_create(
-                rows,
-                update_conflicts=True,
-                unique_fields=["site", "month"],
-                update_fields=["version", "counted", "days"],
-            )
+        return rows
+
+    def keep(self, rows: Iterable[KeptMonth], *, sealed_before: date) -> None:
+        """Write them, within `seals.keeping`, which says what is sealed."""
+        self.model._default_manager.bulk_create(
+            (row for row in rows if row.month >= sealed_before),
+            update_conflicts=True,
+            unique_fields=["site", "month"],
+            update_fields=["version", "counted", "days"],
+        )
 
     def traffic(self) -> dict[date, Traffic]:
         """The traffic of the days that had any, once none lacks it."""
@@ -111,3 +118,7 @@ class SiteMonths:
             )
             if mask >> number - 1 & 1
         ]
+
+
+def _numbers(counted: list[int] | None) -> list[int]:
+    return [0] * _TRAFFIC if counted is None else counted

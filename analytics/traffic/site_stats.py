@@ -1,32 +1,24 @@
 """The statistics of a site: what its visitors did, day by day and right now."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import astuple
 
 from analytics import events
-from analytics.events import Selection, Traffic, closed_days
-from analytics.questions.period_query import DaysAnswer
+from analytics.events import Selection, Traffic, closed_days, seals
+from analytics.questions.comparison import Window
+from analytics.questions.differences import Apart, Judged, told
+from analytics.questions.period_query import DaysAnswer, EarlierAnswer
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
+from analytics.traffic.breakdowns import ShareAnswer
 from analytics.traffic.site_months import SiteMonths
-from krafter import metrics
+from krafter import faults, metrics
 
-DIMENSIONS = (
-    "path",
-    "referrer",
-    "country",
-    "device",
-    "browser",
-    "os",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-)
-# The values of a dimension that an answer shows.
-MAX_VALUES = 100
 # How far back "right now" reaches.
 REALTIME = timedelta(minutes=5)
 
@@ -46,11 +38,26 @@ class DayAnswer(msgspec.Struct):
     visits: int
 
 
-class ShareAnswer(msgspec.Struct):
-    # An unknown label is null: any text could be a label that somebody sent.
-    value: str | None
-    pageviews: int
-    visitors: int
+class ComparedDay(DayAnswer, kw_only=True):
+    """The day that one is compared with. The verdict is of visitors."""
+
+    difference: Apart
+    verdict: Judged
+
+
+class ComparedTraffic(EarlierAnswer):
+    """What there was before. The verdict is of the visitors of all days."""
+
+    totals: TrafficAnswer
+    difference: Apart
+    verdict: Judged
+    timeseries: Annotated[
+        list[ComparedDay | None],
+        Meta(
+            description="For each row the one that it is compared with; null where the"
+            " earlier days have none, or the row is still to come."
+        ),
+    ]
 
 
 class SiteStats(msgspec.Struct):
@@ -58,6 +65,9 @@ class SiteStats(msgspec.Struct):
     totals: TrafficAnswer
     timeseries: list[DayAnswer]
     breakdowns: dict[str, list[ShareAnswer]] | UnsetType = UNSET
+    comparison: Annotated[
+        ComparedTraffic | UnsetType, Meta(description="With `compare`.")
+    ] = UNSET
 
 
 class Realtime(msgspec.Struct):
@@ -65,8 +75,30 @@ class Realtime(msgspec.Struct):
     pageviews: int
 
 
-def site_stats(selection: Selection, dimensions: Sequence[str] = ()) -> SiteStats:
-    """Every day of the selection, their sums, and the dimensions that are asked for."""
+def compared(answer: SiteStats, earlier: Selection, other: Window) -> ComparedTraffic:
+    """What there was on earlier days, for each row of an answer its pair.
+
+    `earlier`: of the days of `other`, up to its `until`.
+    """
+    before = site_stats(earlier)
+    by_day = {row.day: row for row in before.timeseries}
+    pairs = [(row, other.pair(row.day, by_day)) for row in answer.timeseries]
+    return ComparedTraffic(
+        before.period,
+        other.until,
+        before.totals,
+        *told(answer.totals.visitors, before.totals.visitors),
+        [None if past is None else _compared_day(row, past) for row, past in pairs],
+    )
+
+
+def _compared_day(row: DayAnswer, past: DayAnswer) -> ComparedDay:
+    apart, verdict = told(row.visitors, past.visitors)
+    return ComparedDay(*astuple(past), difference=apart, verdict=verdict)
+
+
+def site_stats(selection: Selection) -> SiteStats:
+    """Every day of the selection, and their sums."""
     by_day = traffic(selection)
     return SiteStats(
         period=DaysAnswer(selection.first, selection.last),
@@ -75,7 +107,6 @@ def site_stats(selection: Selection, dimensions: Sequence[str] = ()) -> SiteStat
             DayAnswer(day, *by_day.get(day, _QUIET))
             for day in each_day(Days(selection.first, selection.last))
         ],
-        breakdowns=_breakdowns(selection, dimensions) if dimensions else UNSET,
     )
 
 
@@ -84,7 +115,10 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
 
     Raises Unavailable while days that nobody has asked for take long to count.
     """
-    if selection.where:
+    *before, selection = selection.parts()
+    if before:
+        return traffic(before[0]) | traffic(selection)
+    if selection.filters.narrows:
         with in_time():
             return events.traffic_by_day(selection)
     site_id = selection.site_id
@@ -102,7 +136,15 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
 
 def visitors(selection: Selection) -> int:
     """The site's visitors, each once a day. Raises Unavailable as `traffic`."""
-    if selection.where:
+    if selection.filters.where and events.is_kept(selection.filters):
+        kept = events.ByLabels(selection)
+        if kept.lacks:
+            kept.count()
+        return sum(number for _, number in kept.totals().values())
+    *before, selection = selection.parts()
+    if before:
+        return visitors(before[0]) + visitors(selection)
+    if selection.filters.narrows:
         with in_time():
             return sum(events.visitors_by_day(selection).values())
     site_id = selection.site_id
@@ -142,34 +184,18 @@ def count_missing(
             selection = Selection(past.site_id, *stretch)
             if visits:
                 traffic = events.traffic_by_day(selection)
-                past.keep(stretch, {day: [*found] for day, found in traffic.items()})
+                counts = {day: [*found] for day, found in traffic.items()}
             else:
-                counts = events.visitors_by_day(selection)
-                past.keep(stretch, {day: [found] for day, found in counts.items()})
+                visitors = events.visitors_by_day(selection)
+                counts = {day: [found] for day, found in visitors.items()}
+            rows = past.add(stretch, counts)
+            with faults.unwritten(), seals.keeping(past.site_id) as sealed_before:
+                past.keep(rows, sealed_before=sealed_before)
 
 
 def total(by_day: Mapping[date, Traffic]) -> Traffic:
     """Visitors change their ids at midnight: those of two days differ."""
     return Traffic(*map(sum, zip(_QUIET, *by_day.values(), strict=True)))
-
-
-@in_time()
-def _breakdowns(
-    selection: Selection, dimensions: Sequence[str]
-) -> dict[str, list[ShareAnswer]]:
-    labels = [name for name in dimensions if name != "path"]
-    found = {}
-    if labels:
-        found = events.site_breakdown_by_label(selection, labels, limit=MAX_VALUES)
-    if "path" in dimensions:
-        found["path"] = events.site_breakdown_by_path(selection, limit=MAX_VALUES)
-    return {
-        name: [
-            ShareAnswer(row.value or None, row.pageviews, row.visitors)
-            for row in found[name]
-        ]
-        for name in dimensions
-    }
 
 
 def realtime(site_id: int, now: datetime) -> Realtime:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from msgspec import UNSET
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,10 +10,13 @@ from analytics import events
 from analytics.access.authentication import site_for
 from analytics.ingest import drops
 from analytics.models import Site
-from analytics.questions.filters import where
-from analytics.questions.period_query import PeriodQuerySerializer, days
-from analytics.traffic import openapi, site_stats
-from analytics.traffic.serializers import SiteStatsQuerySerializer
+from analytics.questions.filters import filters
+from analytics.questions.long_questions import OF_KEPT_DAYS, long_question
+from analytics.questions.period_query import PeriodQuerySerializer, compared, days
+from analytics.sources import rules_of
+from analytics.traffic import breakdowns, openapi, site_stats
+from analytics.traffic.sent_props import sent_props
+from analytics.traffic.serializers import PropsQuerySerializer, SiteStatsQuerySerializer
 from krafter import clock
 from krafter.views import ContractViewSet, check_parameters, query
 
@@ -25,20 +29,44 @@ class SiteStatsViewSet(ContractViewSet[Site]):
         "stats": "analytics:read",
         "realtime": "analytics:read",
         "drops": "analytics:read",
+        "props": "analytics:read",
     }
 
+    @long_question(short_with=OF_KEPT_DAYS)
     def stats(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         asked = query(SiteStatsQuerySerializer, request)
-        selection = events.Selection(site.pk, *days(site, asked), where(asked))
-        return Response(site_stats.site_stats(selection, asked.get("dimensions", ())))
+        labels = filters(asked, site)
+        # Of visits under a filter nothing is kept.
+        is_kept = not labels.where
+        period = days(site, asked, is_kept=is_kept)
+        other = compared(site, asked, period, is_kept=is_kept)
+        selection = events.Selection(site.pk, *period, labels, sources=rules_of(site))
+        answer = site_stats.site_stats(selection)
+        if dimensions := asked.get("dimensions"):
+            answer.breakdowns = breakdowns.breakdowns(selection, dimensions)
+        if other:
+            past = labels._replace(until=other.until)
+            earlier = selection.within(other.days)._replace(filters=past)
+            answer.comparison = site_stats.compared(answer, earlier, other)
+            if answer.breakdowns is not UNSET:
+                breakdowns.compare(answer.breakdowns, earlier)
+        return Response(answer)
 
     def realtime(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         check_parameters(request, ())
         return Response(site_stats.realtime(site.pk, clock.now()))
 
+    @long_question()
+    def props(self, request: Request, key: str) -> Response:
+        site = site_for(request, key)
+        asked = query(PropsQuerySerializer, request)
+        period = days(site, asked)
+        return Response(sent_props(site.pk, period, keys=asked["limit"]))
+
     def drops(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         asked = query(PeriodQuerySerializer, request)
-        return Response(drops.drops(site.pk, days(site, asked)))
+        # Drops are numbers, and stay.
+        return Response(drops.drops(site.pk, days(site, asked, is_kept=True)))

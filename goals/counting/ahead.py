@@ -1,41 +1,39 @@
-"""Count closed days before somebody asks for them.
+"""Precompute the counts of closed days.
 
-Each worker does it every hour by itself (see `analytics.housekeeping`), one of
-them at a time; the command `rollup` does it for cron, and for a longer past.
+Each worker does this every hour (see `analytics.housekeeping`), one worker at a time.
+The command `rollup` does it from cron, or for a longer period.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
 
 from analytics import events
+from analytics.alone import COUNTING_AHEAD, alone
 from analytics.models import Site
 from analytics.questions.periods import Days
-from analytics.traffic import site_stats
+from analytics.traffic import name_days, site_stats
 from analytics.traffic.site_months import SiteMonths
-from goals.counting import stats
+from goals.counting import labels_ahead, stats
 from krafter import clock
 
-# The longest of the periods that have a name, 12mo, and the day it begins on.
+# The longest named period, 12mo, including the day on which it begins.
 DAYS_BACK = 366
-_LOCK_CLASS, _LOCK = 0x6B72, -1  # beside the numbers of sites in `events.writing`
 
 
 def count_all_ahead() -> None:
-    """Count what is missing of the last year, of each site and of its goals."""
+    """Compute the missing counts of the last year for every site and its goals."""
     if not settings.COUNT_AHEAD or not clock.is_steady():
         return
-    with _alone() as is_alone:
+    with alone(COUNTING_AHEAD) as is_alone:
         if is_alone:
             for site in Site.objects.undeleted().iterator():
                 count_ahead(site, last_days(DAYS_BACK))
 
 
 def last_days(number: int) -> Days:
-    """The last so many days that are closed."""
+    """The last `number` closed days."""
     last = events.last_closed(clock.now())
     return Days(last - timedelta(days=number - 1), last)
 
@@ -44,31 +42,26 @@ def count_ahead(
     site: Site,
     days: Days,
     *,
+    all_labels: bool = False,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> None:
-    """Count and keep what is missing of these closed days.
+    """Compute and store the missing counts of these closed days.
 
-    Of goals that were deleted too: they may be restored.
+    Deleted goals are included, since they may be restored. Counts by label are computed
+    for the labels that were queried before, or for all of them (`all_labels`).
     """
     site_stats.count_missing(SiteMonths(site.pk, days), days, progress=progress)
+    name_days.count_missing(site.pk, days, progress=progress)
     if rules := {goal.rule for goal in site.goals.all()}:
         stats.count_ahead(site.pk, rules, days, progress=progress)
+    labels_ahead.count_ahead(site, days, all_labels=all_labels, progress=progress)
 
 
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether no other process is at it. On SQLite each does its part."""
-    if connection.vendor != "postgresql":
-        yield True
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, _LOCK])
-        (is_alone,) = cursor.fetchone()
-    try:
-        yield is_alone
-    finally:
-        if is_alone:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, _LOCK]
-                )
+def lacks(site: Site, days: Days) -> bool:
+    """Whether a count of these closed days is missing, deleted goals included."""
+    traffic = SiteMonths(site.pk, days)
+    standing = events.standing(site.pk, closed=days, kept=traffic.statement())
+    if traffic.read(standing, visits=True) or name_days.lacks(site.pk, days):
+        return True
+    rules = {goal.rule for goal in site.goals.all()}
+    return bool(rules) and stats.lacks(site.pk, rules, days)

@@ -1,13 +1,15 @@
-"""What is counted of goals, as the API shows it."""
+"""The counts of goals as the API returns them."""
 
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from analytics.questions.period_query import DaysAnswer
+from analytics.questions.differences import Apart, Judged, told
+from analytics.questions.labels import Attribution
+from analytics.questions.period_query import DaysAnswer, EarlierAnswer
 
 Revenue = Annotated[Decimal | None, Meta(description="Null without a currency.")]
 
@@ -18,6 +20,23 @@ class Counted(msgspec.Struct):
     revenue: Revenue
 
 
+class ComparedCounts(Counted):
+    """The counts of the earlier period. The verdict compares unique conversions."""
+
+    difference: Apart
+    verdict: Judged
+
+
+def compared_counts(now: int, before: "Counted | GoalCounts") -> ComparedCounts:
+    """What was there before, beside so many unique conversions now."""
+    return ComparedCounts(
+        before.conversions,
+        before.unique_conversions,
+        before.revenue,
+        *told(now, before.unique_conversions),
+    )
+
+
 class GoalCounts(msgspec.Struct):
     id: UUID
     name: str
@@ -25,8 +44,15 @@ class GoalCounts(msgspec.Struct):
     conversions: int
     unique_conversions: int
     revenue: Revenue
+    comparison: Annotated[
+        ComparedCounts | UnsetType, Meta(description="With `compare`.")
+    ] = UNSET
 
 
 class AllGoalStats(msgspec.Struct):
     period: DaysAnswer
+    attribution: Attribution
     goals: list[GoalCounts]
+    comparison: Annotated[
+        EarlierAnswer | UnsetType, Meta(description="With `compare`.")
+    ] = UNSET

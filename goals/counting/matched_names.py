@@ -1,8 +1,8 @@
-"""Which of a site's names a rule matches, each looked at once.
+"""Which of a site's names a rule matches. Each name is compared with a rule once.
 
-How far a rule has looked in the site's dictionary is remembered by each process
-and kept in the database: nobody begins anew. Ids of names become visible in
-ascending order, so that a rule can go on from where it stopped.
+Each process remembers up to which id it has compared the names of the site, and the
+database stores it, so that no process starts from the beginning. Ids of names become
+visible in ascending order, so a rule can continue after the last id it has seen.
 """
 
 import sys
@@ -21,9 +21,9 @@ from goals.models import RuleNames
 from krafter import faults
 from krafter.errors import Unavailable
 
-# Ids remembered for all rules together, 8 bytes each.
+# Ids held in memory for all rules together, 8 bytes each.
 _MAX_IDS = 4_000_000
-# Names held at once on the way: a site may have millions.
+# Names read into memory at once: a site may have millions.
 _CHUNK = 10_000
 # A row is written again when this many names, and this share of those it has
 # seen, were looked at since: a large one not for each new name.
@@ -33,7 +33,7 @@ _UNFINISHED = "The names of events are still being matched; retry"
 
 
 class Names(Sequence[int]):
-    """Ids of names, ascending, 8 bytes each; `seen`: up to which id it looked."""
+    """Ids of matched names, ascending, 8 bytes each. `seen`: the last compared id."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -56,7 +56,7 @@ class Names(Sequence[int]):
         return position < len(self._ids) and bool(self._ids[position] == name_id)
 
     def add(self, ids: Iterable[int], *, seen: int, names: int) -> None:
-        """Those that match of `names` names up to the id `seen`, in their order."""
+        """Add the ids that match among `names` more names, up to the id `seen`."""
         with self.lock:
             if seen > self.seen:
                 self._ids.extend(id for id in ids if id > self.seen)
@@ -82,7 +82,10 @@ _names: Recent[tuple[int, Rule], Names] = Recent(_MAX_IDS, lambda key: Names())
 
 
 def remembered(site_id: int, rules: Iterable[Rule]) -> dict[Rule, Names] | None:
-    """What these rules matched when this process last looked; None if one never has."""
+    """What these rules matched when this process last compared them, by rule.
+
+    None if one of them was never compared by this process.
+    """
     known = _names.recall((site_id, rule) for rule in rules)
     if not all(names.seen for names in known.values()):
         return None
@@ -101,17 +104,17 @@ def look_at(
 
 
 def matching_names(site_id: int, rule: Rule) -> Names:
-    """The ids of the names that the rule matches, of all the site ever sent."""
+    """The ids of all names of the site that the rule matches."""
     return matching_names_of_each(site_id, [rule])[rule]
 
 
 def matching_names_of_each(
     site_id: int, rules: Iterable[Rule], *, budget: float | None = BUDGET_SECONDS
 ) -> dict[Rule, Names]:
-    """The same for many rules, in one look at the names of each type.
+    """The ids for many rules, in one pass over the names of each type.
 
-    Raises Unavailable when this takes longer than the budget in seconds; the
-    next try goes on from where it stopped.
+    Raises Unavailable when this takes longer than `budget` seconds; the next try
+    continues where this one stopped.
     """
     end = None if budget is None else time.monotonic() + budget
     recalled = _names.recall((site_id, rule) for rule in rules)
@@ -120,7 +123,7 @@ def matching_names_of_each(
     last_id = events.last_name_id(site_id) if unknown else 0
     searched = dict(known)
     if exact := [rule for rule in unknown if rule.match_type == "exact"]:
-        # By the index: a name that is given need not be searched for.
+        # A lookup by the unique index, without a search.
         sent = events.named(site_id, [(r.event_type, r.match_value) for r in exact])
         for rule in exact:
             ids = [id for id, type, name in sent if rule.matches(type, name)]
@@ -145,7 +148,7 @@ def matching_names_of_each(
                 raise Unavailable(_UNFINISHED)
             some = events.names(site_id, event_type, after=after, limit=_CHUNK)
         for names in own.values():
-            # Names of other types are none of its own.
+            # A rule matches names of its own type only.
             names.add((), seen=last_id, names=0)
         _keep(site_id, own)
     _names.settle(recalled)
@@ -171,7 +174,7 @@ def _compare(
 
 
 def _keep(site_id: int, known: Mapping[Rule, Names]) -> None:
-    """Write down what took long to find."""
+    """Store matches that took long to find."""
     worth = []
     for rule, names in known.items():
         since = names.looked_at - names.kept_names

@@ -1,8 +1,8 @@
-"""What rules have counted so far on days that are not closed.
+"""The counts of rules on days that are not closed yet.
 
-A process remembers of each rule and day how far in the site's events it has
-looked, and the visitors it counted; a question looks at what came since. What
-is forgotten is counted again.
+For each rule and day a process remembers the last event it has counted and the visitors
+it has seen, so that a query only reads the events that came later. What was evicted
+from memory is counted again.
 """
 
 import threading
@@ -16,6 +16,7 @@ from itertools import islice
 
 from analytics import events
 from analytics.events import Came, Counts, Refund
+from analytics.events.months import Versions
 from analytics.recent import Recent
 from goals.counting import rule_months
 from goals.counting.rule_months import NOTHING, ByDay, DayCount
@@ -25,17 +26,17 @@ from krafter.errors import Unavailable
 # Visitors remembered for all sites, rules and days together: 8 bytes each, and
 # 100 for one in eight, those that came last.
 _MAX_VISITORS = 4_000_000
-# Events held at once on the way.
+# Events read into memory at once.
 _CHUNK = 2_000
 # Names that the database is asked to look for, and of which it is remembered, on
 # the way, which rules they concern.
 _MAX_NAMES = 10_000
-# How long a question waits for another about the same site.
+# How long a query waits for another query about the same site, in seconds.
 _WAIT_SECONDS = 20.0
 
 
 class Visitors:
-    """Distinct numbers of 64 bits: those that came last, and the sorted others."""
+    """A set of 64-bit numbers: the newest in a set, the others in a sorted array."""
 
     def __init__(self) -> None:
         self._sorted = array("q")
@@ -53,7 +54,7 @@ class Visitors:
                 self._merge()
 
     def _merge(self) -> None:
-        # In slices: a list of all would take five times the memory.
+        # In slices: a list of all numbers would take five times the memory.
         known, merged, start = self._sorted, array("q"), 0
         for visitor in sorted(self._last):
             end = bisect_left(known, visitor, start)
@@ -65,7 +66,7 @@ class Visitors:
 
 
 class Tally:
-    """What a rule has counted on a day up to the event with the id `position`."""
+    """The counts of a rule on a day, up to the event with the id `position`."""
 
     def __init__(self) -> None:
         self.position = 0
@@ -77,14 +78,14 @@ class Tally:
         return len(self.visitors)
 
     def add(self, event: Came) -> None:
-        """Count an event. Its position is noted once its neighbours are counted."""
+        """Count an event. The caller sets `position` after the whole chunk."""
         self.conversions += 1
         self.visitors.add(event.visitor)
         if event.amount is not None:
             self.sums[event.currency] += event.amount
 
     def take(self, other: "Tally", position: int) -> None:
-        """Go on with what another has counted up to that position."""
+        """Take over what another tally has counted up to its position."""
         self.conversions, self.visitors = other.conversions, other.visitors
         self.sums, self.position = other.sums, position
 
@@ -93,41 +94,45 @@ class Tally:
         return DayCount(Counts(self.conversions, len(self.visitors)), amounts)
 
 
-_Tallies = Mapping[tuple[int, Rule, date], Tally]
+# The version of a day rises when events of it are erased: it is then counted again.
+_Key = tuple[int, Rule, date, int]
+_Tallies = Mapping[_Key, Tally]
 
-_tallies: Recent[tuple[int, Rule, date], Tally] = Recent(
-    _MAX_VISITORS, lambda key: Tally()
-)
-# Some sites share a lock. One holds a site's tallies while it looks at events,
-# which whoever asks about the same site would have to look at as well.
+_tallies: Recent[_Key, Tally] = Recent(_MAX_VISITORS, lambda key: Tally())
+# Sites share a fixed number of locks. A query holds the lock while it reads new events,
+# so that a second query about the same site need not read them as well.
 _locks = [threading.Lock() for _ in range(64)]
 
 
 class OpenDays:
-    """The tallies of some rules up to the last event of each of some days."""
+    """The tallies of some rules, up to the last event of each day."""
 
     def __init__(
-        self, site_id: int, rules: Collection[Rule], ends: Mapping[date, int]
+        self,
+        site_id: int,
+        rules: Collection[Rule],
+        ends: Mapping[date, int],
+        versions: Versions,
     ) -> None:
         self.site_id = site_id
         self._ends = ends
         self._tallies = _tallies.recall(
-            (site_id, rule, day) for rule in rules for day in ends
+            (site_id, rule, day, versions.of_day(day)) for rule in rules for day in ends
         )
         self._of_rule: dict[Rule, dict[date, Tally]] = {rule: {} for rule in rules}
-        for (_, rule, day), tally in self._tallies.items():
+        for (_, rule, day, _), tally in self._tallies.items():
             self._of_rule[rule][day] = tally
 
     @property
     def is_behind(self) -> bool:
-        """Whether events came that a rule has not looked at."""
+        """Whether there are events that a rule has not counted yet."""
         return any(
             tally.position < self._ends[day]
-            for (_, _, day), tally in self._tallies.items()
+            for (_, _, day, _), tally in self._tallies.items()
         )
 
     def catch_up(self, names: Mapping[Rule, Collection[int]]) -> None:
-        """Look at what came. `names` must have been looked up after the ends."""
+        """Count the new events. `names` must be read after the ends of the days."""
         lock = _locks[self.site_id % len(_locks)]
         if not lock.acquire(timeout=_WAIT_SECONDS):
             raise Unavailable("Today's events are still being counted; retry")
@@ -143,7 +148,7 @@ class OpenDays:
             for day in self._ends:
                 fresh = {
                     rule: tally
-                    for (_, rule, its_day), tally in behind.items()
+                    for (_, rule, its_day, _), tally in behind.items()
                     if its_day == day and not tally.position
                 }
                 for some in rule_months.portions({r: names[r] for r in fresh}):
@@ -160,7 +165,7 @@ class OpenDays:
         tallies: Mapping[Rule, Tally],
         names: Mapping[Rule, Collection[int]],
     ) -> None:
-        """Have the database count the day for those that have seen nothing of it."""
+        """Let the database count the day for rules without any count of it."""
         begun = [Tally() for _ in tallies]
         for found in events.converted(
             self.site_id,
@@ -174,13 +179,13 @@ class OpenDays:
             else:
                 tally.conversions += found.times
                 tally.visitors.add(found.visitor)
-        # Once all is read: who is cut short begins anew.
+        # Only after everything was read: an interrupted query starts again.
         for tally, counted in zip(tallies.values(), begun, strict=True):
             tally.take(counted, self._ends[day])
 
     def _read(self, tallies: _Tallies, names: Mapping[Rule, Collection[int]]) -> None:
-        days = {day for _, _, day in tallies}
-        rules = {rule for _, rule, _ in tallies}
+        days = {day for _, _, day, _ in tallies}
+        rules = {rule for _, rule, _, _ in tallies}
         wanted = {id for rule in rules for id in islice(names[rule], _MAX_NAMES)}
         is_some = all(len(names[rule]) < _MAX_NAMES for rule in rules)
         came = events.came(
@@ -199,16 +204,16 @@ class OpenDays:
                 if key not in concerned:
                     concerned[key] = [
                         tally
-                        for (_, rule, day), tally in tallies.items()
+                        for (_, rule, day, _), tally in tallies.items()
                         if day == event.day and event.name_id in names[rule]
                     ]
                 for tally in concerned[key]:
                     if tally.position < event.id <= self._ends[event.day]:
                         tally.add(event)
-            for (_, _, day), tally in tallies.items():
+            for (_, _, day, _), tally in tallies.items():
                 position = min(chunk[-1].id, self._ends[day])
                 tally.position = max(tally.position, position)
-        for (_, _, day), tally in tallies.items():
+        for (_, _, day, _), tally in tallies.items():
             tally.position = max(tally.position, self._ends[day])
 
     def by_day(
@@ -217,7 +222,7 @@ class OpenDays:
         refunds: Collection[Refund] = (),
         names: Collection[int] = (),
     ) -> ByDay:
-        """What the rule has counted on each of the days, refunds taken off."""
+        """The counts of the rule by day, refunds subtracted."""
         found = {day: tally.result() for day, tally in self._of_rule[rule].items()}
         for refund in refunds:
             if refund.name_id in names:

@@ -1,8 +1,8 @@
-"""What rules counted on days that are over, kept by the month as GoalMonth.
+"""The counts of rules on closed days, stored by month as GoalMonth.
 
-Unique visitors add up over days, so that a month's count is the exact sum of
-its days. Amounts are summed by currency, and kept by the day too: a day has an
-exchange rate of its own, which may be loaded later.
+Unique visitors are counted per day, so a month's count is the exact sum of its days.
+Amounts are summed by currency, and also stored by day: each day has its own exchange
+rate, which may be loaded later.
 """
 
 from collections import defaultdict
@@ -17,20 +17,22 @@ from django.db import connection
 from analytics import events
 from analytics.events import Counts, Selection, Standing, months
 from analytics.events.months import Month, Versions
-from analytics.events.statements import Compiled
+from analytics.events.statements import Compiled, as_day
 from analytics.questions.periods import Days
 from goals.matching import Rule
 from goals.models import GoalMonth
-from krafter import faults
 
-# Of so many rules the days of every month are read at once.
+# Up to this many rules, the days of every month are read at once.
 _FEW_RULES = 50
-# Pairs of a rule and a name that one statement is sent.
+# Pairs of a rule and a name sent with one statement.
 _MAX_PAIRS = 200_000
 
 
 class DayCount(NamedTuple):
-    """`amounts`: exact sums by currency, None for no code, net of refunds."""
+    """The counts of a day.
+
+    `amounts`: exact sums by currency, net of refunds; None for no currency.
+    """
 
     counts: Counts
     amounts: Mapping[str | None, Decimal]
@@ -38,12 +40,12 @@ class DayCount(NamedTuple):
 
 NOTHING = DayCount(Counts(0, 0), {})
 
-# What a rule counted on each of some days; a day without any may be missing.
+# The counts of a rule by day; a day without any may be missing.
 ByDay = dict[date, DayCount]
 
 
 class _Row(NamedTuple):
-    """A month as it is kept. `days` None: not read yet."""
+    """A stored month. `days` is None while it has not been read."""
 
     version: int
     counted: int
@@ -53,25 +55,28 @@ class _Row(NamedTuple):
 
 
 class RuleMonths:
-    """What is kept of some rules for a period, of days that are all closed."""
+    """The stored counts of some rules for a period of closed days."""
 
     def __init__(self, site_id: int, rules: Iterable[Rule], period: Days) -> None:
         self.site_id = site_id
         self._rules = {rule.digest: rule for rule in rules}
         self._asked = dict(months.masks(period))
         self._rows: dict[Rule, dict[date, _Row]] = {r: {} for r in self._rules.values()}
-        # Months that were taken apart, with what was counted since.
+        # Months whose days were read, with the counts added since.
         self._apart: dict[tuple[Rule, date], Month] = {}
         self._needed: dict[date, int] = {}
         self._versions = Versions({})
+        self._sealed_before = date.min
+        # For rules without counts of some sealed days: the first day that has counts.
+        self.since: dict[Rule, date] = {}
 
     def statement(self) -> Compiled:
-        """Its rows, for `events.standing`."""
+        """The SQL that selects the stored rows, for `events.standing`."""
         first, *_, last = [*self._asked, *self._asked]
         if len(self._rules) <= _FEW_RULES:
             days = "days"
         else:
-            # Of the months in between their sums are enough.
+            # For the months in between their sums are enough.
             days = f"CASE WHEN month IN ('{first}', '{last}') THEN days END"
         sql = events.kept_rows(
             GoalMonth._meta.db_table,
@@ -91,8 +96,12 @@ class RuleMonths:
         )
 
     def read(self, standing: Standing) -> list[date]:
-        """Take what is kept; the days that some of the rules lack."""
+        """Read the stored rows, and return the days that some rules lack.
+
+        Sealed days are not among them: see `since`.
+        """
         self._versions = standing.versions
+        self._sealed_before = standing.sealed_before
         for (
             month,
             version,
@@ -104,7 +113,7 @@ class RuleMonths:
             digest,
             days,
         ) in standing.kept:
-            self._rows[self._rules[bytes(digest)]][as_month(month)] = _Row(
+            self._rows[self._rules[bytes(digest)]][as_day(month)] = _Row(
                 version,
                 counted,
                 Counts(conversions, uniques),
@@ -113,7 +122,7 @@ class RuleMonths:
             )
         if standing.first is None:
             return []
-        # Before the first event there is nothing to count, nor to keep.
+        # Before the first event there is nothing to count or to store.
         first = months.month_of(standing.first)
         self._needed = {
             month: mask if month > first else mask & (-1 << standing.first.day - 1)
@@ -127,6 +136,7 @@ class RuleMonths:
             if month in rows and not self._is_whole(rows[month], month, mask)
         ]
         self._take_apart(doubtful)
+        self._look_at_sealed()
         missing: dict[date, int] = defaultdict(int)
         for rule in self._rows:
             for month, mask in self._missing(rule):
@@ -137,12 +147,27 @@ class RuleMonths:
             for number in months.numbers(mask)
         ]
 
+    def _look_at_sealed(self) -> None:
+        """Leave out sealed days, which can no longer be counted."""
+        sealed = [m for m in sorted(self._needed) if m < self._sealed_before]
+        for rule in self._rows:
+            lacks = {month for month, _ in self._lacking(rule)}.intersection(sealed)
+            if lacks:
+                # Whole months, since sealed days are stored by whole months.
+                self.since[rule] = months.next_of(max(lacks))
+
     def _is_whole(self, row: _Row, month: date, mask: int) -> bool:
         is_valid = row.version == self._versions.of_month(month)
         return is_valid and not mask & ~row.counted
 
     def _missing(self, rule: Rule) -> Iterator[tuple[date, int]]:
-        """The days of each month that the rule lacks."""
+        """By month, the days that the rule lacks and that can still be counted."""
+        for month, lacks in self._lacking(rule):
+            if month >= self._sealed_before:
+                yield month, lacks
+
+    def _lacking(self, rule: Rule) -> Iterator[tuple[date, int]]:
+        """By month, the days that the rule lacks."""
         for month, mask in self._needed.items():
             apart = self._apart.get((rule, month))
             if apart is not None:
@@ -153,7 +178,7 @@ class RuleMonths:
                 yield month, lacks
 
     def _take_apart(self, which: Collection[tuple[Rule, date]]) -> None:
-        """Look at the days of these months, which have rows."""
+        """Read the single days of these stored months."""
         unread = {rule for rule, month in which if self._rows[rule][month].days is None}
         found: dict[tuple[bytes, date], bytes] = {}
         if unread:
@@ -171,7 +196,7 @@ class RuleMonths:
         for rule, month in which:
             row = self._rows[rule][month]
             days = row.days or found.get((rule.digest, month))
-            # Written again meanwhile, under a version that was not read.
+            # Another process stored it again, under a newer version.
             apart = (
                 Month()
                 if days is None
@@ -182,7 +207,7 @@ class RuleMonths:
             self._apart[rule, month] = apart
 
     def lacking(self, stretch: Days) -> list[Rule]:
-        """The rules that lack one of these days."""
+        """The rules that lack at least one of these days."""
         masks = dict(months.masks(stretch))
         return [
             rule
@@ -190,32 +215,19 @@ class RuleMonths:
             if any(mask & masks.get(month, 0) for month, mask in self._missing(rule))
         ]
 
-    def keep(self, stretch: Days, counted: Mapping[Rule, ByDay]) -> None:
-        """Add what these rules, which lacked some of the days, counted on them."""
+    def add(self, stretch: Days, counted: Mapping[Rule, ByDay]) -> list[GoalMonth]:
+        """Add new counts of days that were missing, and return the rows to store."""
         rows = []
         for rule, by_day in counted.items():
             for month, mask in months.masks(stretch):
                 mask &= self._needed.get(month, 0)
                 apart = self._apart.get((rule, month), Month())
-                days = dict(apart.days)
-                for number in months.numbers(mask & ~apart.counted):
-                    day = month.replace(day=number)
-                    version, of_day = self._versions.of_day(day), by_day.get(day)
-                    if version or of_day:
-                        days[number] = [version, *_packed(of_day or NOTHING)]
-                self._apart[rule, month] = Month(apart.counted | mask, days)
+                lacking = mask & ~apart.counted
+                self._apart[rule, month] = months.added(
+                    month, apart, lacking, self._versions, by_day, _packed
+                )
                 rows.append(self._row(rule, month))
-        with faults.unwritten():
-            GoalMonth.objects.bulk_create(
-                # In one order, so that two who keep cannot wait for each other.
-                sorted(rows, key=lambda row: (bytes(row.rule), row.month)),
-                batch_size=1_000,
-                update_conflicts=True,
-                unique_fields=["site", "rule", "month"],
-                update_fields=[
-                    *("version", "counted", "days", "conversions", "uniques", "amounts")
-                ],
-            )
+        return rows
 
     def _row(self, rule: Rule, month: date) -> GoalMonth:
         counted, days = self._apart[rule, month]
@@ -233,7 +245,7 @@ class RuleMonths:
         )
 
     def by_day(self, rule: Rule) -> ByDay:
-        """What the rule counted on the days of the period that had any."""
+        """The counts of the rule by day; days without any are left out."""
         rows = self._rows[rule]
         self._take_apart(
             [
@@ -242,9 +254,11 @@ class RuleMonths:
                 if m in self._needed and (rule, m) not in self._apart
             ]
         )
+        since = self.since.get(rule, date.min)
         return {
             day: _unpacked(numbers)
             for month, mask in self._needed.items()
+            if month >= since
             for day, numbers in self._days(rule, month, mask)
         }
 
@@ -257,13 +271,16 @@ class RuleMonths:
                 yield month.replace(day=number), numbers
 
     def by_part(self, rule: Rule, home: Collection[str | None]) -> ByDay:
-        """The same summed by the month, under the first of its days.
+        """The same summed by month, under the first day of each month.
 
-        But amounts in currencies that are not in `home` by the day.
+        Amounts in currencies that are not in `home` stay by day.
         """
         found: ByDay = {}
         rows = self._rows[rule]
+        since = self.since.get(rule, date.min)
         for month, mask in self._needed.items():
+            if month < since:
+                continue
             row = rows.get(month)
             if (rule, month) not in self._apart and row is not None:
                 if not row.counted & ~mask and row.amounts.keys() <= set(home):
@@ -289,7 +306,7 @@ class RuleMonths:
 
 
 def days_of(row: GoalMonth, versions: Versions) -> ByDay:
-    """What a row has of each day that is counted and valid, zeros included."""
+    """The counts of a row by day, for each counted and valid day, zeros included."""
     counted, days = months.unpack(
         row.month, row.version, row.counted, bytes(row.days), versions
     )
@@ -302,7 +319,7 @@ def days_of(row: GoalMonth, versions: Versions) -> ByDay:
 
 
 def has_right_sums(row: GoalMonth) -> bool:
-    """Whether the sums of a row are those of its days."""
+    """Whether the sums of a row equal the sums of its days."""
     # Under its own version every day of a row is valid.
     versions = Versions({row.month: row.version})
     _, days = months.unpack(
@@ -314,11 +331,25 @@ def has_right_sums(row: GoalMonth) -> bool:
     )
 
 
-def as_month(column: date | str) -> date:
-    return column if isinstance(column, date) else date.fromisoformat(column)
+def keep(rows: Iterable[GoalMonth], *, sealed_before: date) -> None:
+    """Store rows of unsealed months. Call it within `seals.keeping`."""
+    GoalMonth.objects.bulk_create(
+        # In a fixed order, so that two writers cannot deadlock.
+        sorted(
+            (row for row in rows if row.month >= sealed_before),
+            key=lambda row: (bytes(row.rule), row.month),
+        ),
+        batch_size=1_000,
+        update_conflicts=True,
+        unique_fields=["site", "rule", "month"],
+        update_fields=[
+            *("version", "counted", "days", "conversions", "uniques", "amounts")
+        ],
+    )
 
 
-def _packed(count: DayCount) -> list[Any]:
+def _packed(of_day: DayCount | None) -> list[Any]:
+    count = NOTHING if of_day is None else of_day
     texts = _texts(count.amounts)
     return [*count.counts, texts] if texts else [*count.counts]
 
@@ -353,7 +384,7 @@ def count(
     *,
     with_amounts: Collection[Rule],
 ) -> dict[Rule, ByDay]:
-    """What each rule counts on each day of the selection, from its events."""
+    """Count each rule on each day of the selection from the events."""
     counted: dict[Rule, ByDay] = {rule: {} for rule in names}
     for some in portions(names):
         counts = events.daily_each(
@@ -377,7 +408,7 @@ def count(
 
 
 def portions(names: Mapping[Rule, Collection[int]]) -> Iterator[list[Rule]]:
-    """The rules that have names, as many at once as a statement may be sent."""
+    """The rules that match names, in groups small enough for one statement."""
     some: list[Rule] = []
     pairs = 0
     for rule, ids in names.items():

@@ -1,44 +1,92 @@
-"""How many conversions goals had: the questions of the stats endpoints."""
+"""The conversions of goals, for the stats endpoints."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
 from analytics import events
-from analytics.events import Counts, Selection, closed_days
+from analytics.events import (
+    Counts,
+    Filters,
+    Selection,
+    closed_days,
+    seals,
+)
 from analytics.models import Site
+from analytics.questions.labels import EVERYTHING
+from analytics.questions.period_query import unanswerable
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
+from analytics.sources import rules_of
 from goals.counting import matched_names, open_days, rule_months
 from goals.counting.answers import Counted, GoalCounts
 from goals.counting.matched_names import matching_names_of_each
 from goals.counting.open_days import OpenDays
-from goals.counting.rule_months import ByDay, RuleMonths
+from goals.counting.rule_months import ByDay, DayCount, RuleMonths
 from goals.matching import Rule
 from goals.models import Goal
 from goals.money import conversion
 from goals.money.pricing import pricer
-from krafter import metrics
-
-Where = tuple[events.Where, ...]
-
-
-def goal_stats(goal: Goal, days: Days, where: Where = ()) -> Counted:
-    """What a goal had in those days, without its `money` and `comparison`."""
-    return summed(goal, counted(goal.site_id, [goal], days, where)[goal.rule])
+from krafter import faults, metrics
+from krafter.errors import Invalid
 
 
-def all_goal_stats(site: Site, days: Days, where: Where = ()) -> list[GoalCounts]:
-    """Each goal of a site with its stats, in the order of the list.
+class Found(dict[Rule, ByDay]):
+    """The counts of each rule by day.
 
-    The number of queries does not depend on how many goals there are.
+    `since`: the first counted day of the rules that have no counts of some sealed days
+    of the period.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.since: dict[Rule, date] = {}
+
+
+def goal_stats(
+    goal: Goal,
+    days: Days,
+    filters: Filters = EVERYTHING,
+    *,
+    from_border: bool = False,
+) -> Counted:
+    """The stats of a goal for these days, without `money` and `comparison`.
+
+    See `counted` for `from_border`.
+    """
+    found = counted(goal.site_id, [goal], days, filters, from_border=from_border)
+    return summed(goal, found[goal.rule])
+
+
+def since(goal: Goal, days: Days, filters: Filters = EVERYTHING) -> date:
+    """The first of these days on which the goal has counts: see `counted`."""
+    found = counted(goal.site_id, [goal], days, filters, from_border=True)
+    return found.since.get(goal.rule, days.first)
+
+
+def all_goal_stats(
+    site: Site,
+    days: Days,
+    filters: Filters = EVERYTHING,
+    *,
+    from_border: bool = False,
+) -> list[GoalCounts]:
+    """Every goal of a site with its stats, in the order of the list.
+
+    The number of queries does not depend on how many goals there are. See
+    `counted` for `from_border`.
     """
     goals = list(site.goals.undeleted())
-    found = counted(site.pk, goals, days, where)
+    found = counted(site.pk, goals, days, filters, from_border=from_border)
+    return shown(goals, found)
+
+
+def shown(goals: Collection[Goal], found: Mapping[Rule, ByDay]) -> list[GoalCounts]:
+    """Every goal with the sums of the counts from `counted`."""
     amounts = {
         goal.pk: sums(found[goal.rule]) for goal in goals if goal.currency is not None
     }
-    # One look at the rates for each currency, not for each goal.
+    # The rates are read once per currency, not per goal.
     everything = {key: Decimal() for part in amounts.values() for key in part}
     revenue = {
         currency: pricer(everything, currency)
@@ -60,28 +108,56 @@ def counted(
     site_id: int,
     goals: Collection[Goal],
     days: Days,
-    where: Where = (),
+    filters: Filters = EVERYTHING,
     *,
     daily: bool = False,
-) -> dict[Rule, ByDay]:
-    """What each goal's rule counted on these days up to now.
+    from_border: bool = False,
+) -> Found:
+    """The counts of each goal's rule by day, including every acknowledged event.
 
-    By the day with `daily`; without it the counts of days that are closed may
-    stand together under one of them, and the amounts that need no rate.
+    With `daily` by single days. Without it, the counts of closed days may be summed
+    under one of them, as may amounts that need no exchange rate.
 
-    An event that was acknowledged before is in. Raises Unavailable while the
-    past of a new rule takes long to count.
+    Raises Invalid for a rule that has no counts of some sealed days; with
+    `from_border` such a rule is counted from the first day that has them
+    (`Found.since`). Raises Unavailable while the closed days of a new rule take long to
+    count; the next try continues.
     """
-    # Goals with one rule are one question.
+    # Goals with the same rule are counted once.
     rules = list(dict.fromkeys(goal.rule for goal in goals))
+    found = Found()
     if not rules:
-        return {}
+        return found
     priced = {goal.rule for goal in goals if goal.currency}
-    if where:
+    if filters.where:
+        site = next(iter(goals)).site
+        selection = Selection(site_id, *days, filters, sources=rules_of(site))
+        is_sealed = days.first < (site.sealed_before or days.first)
+        # Faster for one rule; and sealed days have nothing else.
+        if events.is_kept(filters) and (len(rules) == 1 or is_sealed):
+            home = _home(goals)
+            for rule in rules:
+                _add_by_labels(
+                    found,
+                    rule,
+                    selection,
+                    is_priced=rule in priced,
+                    daily=daily,
+                    home=home[rule] if rule in priced else None,
+                    from_border=from_border,
+                )
+            return found
         with in_time():
             of_each = matching_names_of_each(site_id, rules)
-            selection = Selection(site_id, *days, where)
-            return rule_months.count(selection, of_each, with_amounts=priced)
+            found.update(rule_months.count(selection, of_each, with_amounts=priced))
+            return found
+    if filters.until is not None:
+        return _counted_until(
+            Selection(site_id, *days, filters),
+            goals,
+            daily=daily,
+            from_border=from_border,
+        )
     closed, current = closed_days.parted(days)
     past = RuleMonths(site_id, rules, closed) if closed else None
     names = matched_names.remembered(site_id, rules)
@@ -94,13 +170,17 @@ def counted(
         refunds=bool(priced),
     )
     missing = past.read(standing) if past else []
+    if past and past.since:
+        found.since = past.since
+        if not from_border:
+            raise Invalid({"from": [unanswerable(max(past.since.values()))]})
     if closed is not None:
         metrics.count_days(closed.length, len(missing))
-    today = OpenDays(site_id, rules, standing.ends)
+    today = OpenDays(site_id, rules, standing.ends, standing.versions)
     if names and standing.names is not None:
         matched_names.look_at(site_id, names, standing.names)
     elif missing or today.is_behind or standing.refunds:
-        # After the events that were told of, whose names were there by then.
+        # Read after the ends of the days: the names of those events exist by then.
         names = matching_names_of_each(site_id, rules)
     if past and missing:
         _count_missing(past, missing, budget=closed_days.BUDGET_SECONDS)
@@ -108,7 +188,6 @@ def counted(
         with in_time():
             today.catch_up(names or {})
     home = _home(goals)
-    found: dict[Rule, ByDay] = {}
     for rule in rules:
         found[rule] = today.by_day(rule, standing.refunds, (names or {}).get(rule, ()))
         if past:
@@ -118,8 +197,80 @@ def counted(
     return found
 
 
+def _counted_until(
+    selection: Selection,
+    goals: Collection[Goal],
+    *,
+    daily: bool,
+    from_border: bool,
+) -> Found:
+    """Whole days as usual, and the last day, which ends early, from its events."""
+    *whole, last = selection.parts()
+    found = Found()
+    for part in whole:
+        found = counted(
+            part.site_id,
+            goals,
+            part.days,
+            part.filters,
+            daily=daily,
+            from_border=from_border,
+        )
+    rules = list(dict.fromkeys(goal.rule for goal in goals))
+    priced = {goal.rule for goal in goals if goal.currency}
+    with in_time():
+        names = matching_names_of_each(last.site_id, rules)
+        for rule, by_day in rule_months.count(last, names, with_amounts=priced).items():
+            found[rule] = found.get(rule, {}) | by_day
+    return found
+
+
+def _add_by_labels(
+    found: Found,
+    rule: Rule,
+    selection: Selection,
+    *,
+    is_priced: bool,
+    daily: bool,
+    home: Collection[str | None] | None,
+    from_border: bool,
+) -> None:
+    """Add the counts of a rule under filters by labels, from the stored counts.
+
+    With `from_border` a new rule is counted from the first day that has counts. Two
+    labels together have counts only where they were queried before: without them the
+    query is refused.
+    """
+    try:
+        kept = events.ByLabels(
+            selection, rule=rule.digest, with_amounts=is_priced, daily=daily, home=home
+        )
+        if kept.lacks:
+            kept.count(matching_names_of_each(selection.site_id, [rule])[rule])
+        found[rule] = {
+            day: DayCount(Counts(group.times, visitors), group.amounts)
+            for day, (group, visitors) in kept.totals().items()
+        }
+    except events.Unkept as unkept:
+        if not from_border:
+            raise
+        if len({where.label for where in selection.filters.where}) > 1:
+            raise Invalid({"period": [unanswerable(unkept.since)]}) from None
+        found[rule], found.since[rule] = {}, unkept.since
+        if unkept.since <= selection.last:
+            _add_by_labels(
+                found,
+                rule,
+                selection._replace(first=unkept.since),
+                is_priced=is_priced,
+                daily=daily,
+                home=home,
+                from_border=False,
+            )
+
+
 def _home(goals: Iterable[Goal]) -> dict[Rule, set[str | None]]:
-    """The currencies in which amounts of a rule are never converted."""
+    """By rule, the currencies whose amounts are never converted."""
     home: dict[Rule, set[str | None]] = {}
     for goal in goals:
         home.setdefault(goal.rule, set()).add(goal.currency)
@@ -137,15 +288,22 @@ def count_ahead(
     budget: float | None = None,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> None:
-    """Count and keep what the rules lack of these days, which must be closed.
+    """Compute and store the missing counts of these rules on closed days.
 
-    Raises Unavailable when that takes longer than the budget in seconds; the
-    next try goes on from there. `progress` hears of each number of days counted.
+    Raises Unavailable when that takes longer than `budget` seconds; the next try
+    continues. `progress` is called with each number of days counted.
     """
     past = RuleMonths(site_id, rules, days)
     standing = events.standing(site_id, closed=days, kept=past.statement())
     if missing := past.read(standing):
         _count_missing(past, missing, budget=budget, progress=progress)
+
+
+def lacks(site_id: int, rules: Collection[Rule], days: Days) -> bool:
+    """Whether one of these rules lacks one of these closed days."""
+    past = RuleMonths(site_id, rules, days)
+    standing = events.standing(site_id, closed=days, kept=past.statement())
+    return bool(past.read(standing))
 
 
 def _count_missing(
@@ -157,12 +315,14 @@ def _count_missing(
 ) -> None:
     with closed_days.in_budget(budget):
         for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
-            # A new goal asks for itself only.
+            # Often this is one new goal only.
             lacking = past.lacking(stretch)
             names = matching_names_of_each(past.site_id, lacking, budget=budget)
             selection = Selection(past.site_id, *stretch)
             found = rule_months.count(selection, names, with_amounts=names)
-            past.keep(stretch, found)
+            rows = past.add(stretch, found)
+            with faults.unwritten(), seals.keeping(past.site_id) as sealed_before:
+                rule_months.keep(rows, sealed_before=sealed_before)
 
 
 def summed(goal: Goal, found: ByDay) -> Counted:
@@ -178,7 +338,7 @@ def total(found: ByDay) -> Counts:
 
 
 def sums(found: ByDay) -> conversion.Sums:
-    """The amounts of these days by day and currency."""
+    """The amounts by (day, currency)."""
     return {
         (day, code): amount
         for day, count in found.items()
@@ -187,6 +347,6 @@ def sums(found: ByDay) -> conversion.Sums:
 
 
 def forget() -> None:
-    """Drop what this process remembers: after a database was emptied or restored."""
+    """Clear the memory of this process, after a database was emptied or restored."""
     open_days.forget()
     matched_names.forget()

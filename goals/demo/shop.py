@@ -3,7 +3,7 @@
 The same seed and day always give the same visits. Shares and prices are invented.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from random import Random
@@ -21,17 +21,29 @@ class Step(NamedTuple):
     page: str | None = None
     amount: Decimal | None = None
     props: dict[str, Any] | None = None
+    # The host of the page before; None: one of the shop's own.
+    referrer: str | None = None
+
+
+class Source(NamedTuple):
+    """What the first event of a visit says of whence it comes."""
+
+    referrer: str = ""
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_campaign: str = ""
+    click_id: str = ""
 
 
 class Visit(NamedTuple):
     """`visitor` is a number within the day; `steps` have seconds of the day.
 
-    `source` is referrer, utm_source, utm_medium, utm_campaign; `agent` is
+    Only the first step has the labels of the source, as pages send them; `agent` is
     device, browser, os.
     """
 
     visitor: int
-    source: tuple[str, str, str, str]
+    source: Source
     country: str
     agent: tuple[str, str, str]
     steps: list[tuple[int, Step]]
@@ -46,17 +58,32 @@ _PRODUCTS = {
 _POSTS = ("how-we-make-paper", "a-desk-that-lasts", "repair-guide")
 _TOPICS = ("order", "return", "wholesale")
 
-_SOURCES: _Weighted[tuple[str, str, str, str]] = (
-    (38, ("", "", "", "")),
-    (27, ("Google", "", "", "")),
-    (5, ("DuckDuckGo", "", "", "")),
-    (4, ("Bing", "", "", "")),
-    (6, ("Instagram", "", "", "")),
-    (4, ("Reddit", "", "", "")),
-    (3, ("Hacker News", "", "", "")),
-    (8, ("Google", "google", "cpc", "spring-sale")),
-    (5, ("", "newsletter", "email", "monthly-letter")),
+_DIRECT = Source()
+# Brings many, none of whom buys.
+_IDLE = Source("l.instagram.com", "instagram", "paid_social", "spring-reel", "fbclid")
+_LETTER = Source("", "newsletter", "email", "monthly-letter")
+_SOURCES: _Weighted[Source] = (
+    (30, _DIRECT),
+    (20, Source("www.google.com")),
+    (6, Source("www.google.de")),
+    (5, Source("duckduckgo.com")),
+    (4, Source("www.bing.com")),
+    (4, Source("www.reddit.com")),
+    (3, Source("news.ycombinator.com")),
+    (3, Source("chatgpt.com")),
+    (3, Source("www.paper-lovers.example")),
+    (8, Source("www.google.com", "google", "cpc", "spring-sale", "gclid")),
+    (4, _LETTER),
+    (10, _IDLE),
 )
+# Where some visitors come from when they come again on the same day.
+_AGAIN: _Weighted[Source] = (
+    (70, _DIRECT),
+    (15, Source("www.google.com")),
+    (15, _LETTER),
+)
+# Some pay there, and come back from it to the page that thanks them.
+_PAYMENT_HOSTS = ("www.paypal.com", "checkout.stripe.com", None)
 _COUNTRIES: _Weighted[str] = (
     *((30, "US"), (14, "DE"), (11, "GB"), (8, "FR"), (7, "NL"), (6, "CA")),
     *((5, "AU"), (5, "SE"), (4, "IN"), (4, "BR"), (3, "JP"), (3, "")),
@@ -87,6 +114,8 @@ _HOURS: _Weighted[int] = [
 _WEEKDAYS = (1.1, 1.15, 1.1, 1.05, 1.0, 0.75, 0.85)
 _VISITORS_A_DAY = 150
 _SECOND_VISIT = 0.12
+_SLOTS_TO_A_CONVERSION = 5
+_CONVERSIONS = {"purchase", "/newsletter/confirmed", "contact_form_sent"}
 
 
 def visits(day: date, seed: int) -> Iterator[Visit]:
@@ -95,10 +124,29 @@ def visits(day: date, seed: int) -> Iterator[Visit]:
     for visitor in range(round(visitors)):
         source = _choose(random, _SOURCES)
         country, agent = _choose(random, _COUNTRIES), _choose(random, _AGENTS)
-        yield Visit(visitor, source, country, agent, _steps(random))
+        if source == _IDLE:
+            yield Visit(visitor, source, country, agent, _steps(random, _look(random)))
+            continue
+        yield Visit(visitor, source, country, agent, _steps(random, _journey(random)))
         if random.random() < _SECOND_VISIT:
-            direct = ("", "", "", "")
-            yield Visit(visitor, direct, country, agent, _steps(random))
+            source = _choose(random, _AGAIN)
+            again = _steps(random, _journey(random))
+            yield Visit(visitor, source, country, agent, again)
+
+
+def live_visit(day: date, slot: int, seconds: int) -> Visit:
+    """The visit that begins in a slot of so many seconds of the day.
+
+    Every fifth ends in a conversion: who opens the demo sees some soon.
+    """
+    random = Random(f"live {day} {slot}")  # noqa: S311 - nothing here is a secret
+    journey = list(_journey(random))
+    while slot % _SLOTS_TO_A_CONVERSION == 0 and not _converts(journey):
+        journey = list(_journey(random))
+    begins = slot * seconds + random.randrange(seconds)
+    country, agent = _choose(random, _COUNTRIES), _choose(random, _AGENTS)
+    steps = _timed(random, journey, begins)
+    return Visit(slot, _choose(random, _SOURCES), country, agent, steps)
 
 
 def _choose(random: Random, weighted: _Weighted[_Value]) -> _Value:
@@ -106,10 +154,16 @@ def _choose(random: Random, weighted: _Weighted[_Value]) -> _Value:
     return random.choices(weighted, weights)[0][1]
 
 
-def _steps(random: Random) -> list[tuple[int, Step]]:
+def _steps(random: Random, journey: Iterable[Step]) -> list[tuple[int, Step]]:
     second = _choose(random, _HOURS) * 3_600 + random.randrange(3_600)
+    return _timed(random, journey, second)
+
+
+def _timed(
+    random: Random, journey: Iterable[Step], second: int
+) -> list[tuple[int, Step]]:
     steps = []
-    for step in _journey(random):
+    for step in journey:
         steps.append((second, step))
         if step.type == "pageview":
             second += random.randrange(8, 120)
@@ -132,8 +186,19 @@ def _journey(random: Random) -> Iterator[Step]:
     yield from _shop(random)
 
 
-def _view(path: str) -> Step:
-    return Step("pageview", path)
+def _converts(journey: Iterable[Step]) -> bool:
+    return any(step.name in _CONVERSIONS for step in journey)
+
+
+def _look(random: Random) -> Iterator[Step]:
+    """The steps of who looks around and buys nothing."""
+    yield _view("/products/canvas-bag")
+    if random.random() < 0.3:
+        yield _view("/products")
+
+
+def _view(path: str, referrer: str | None = None) -> Step:
+    return Step("pageview", path, referrer=referrer)
 
 
 def _read(random: Random) -> Iterator[Step]:
@@ -166,5 +231,5 @@ def _shop(random: Random) -> Iterator[Step]:
         yield _view(path)
         if random.random() > going_on:
             return
-    yield _view("/thank-you")
+    yield _view("/thank-you", random.choice(_PAYMENT_HOSTS))
     yield Step("goal", "purchase", page="/thank-you", amount=sum(cart, Decimal()))

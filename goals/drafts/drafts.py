@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework import serializers
 
 from analytics.models import Site
 from analytics.questions.period_query import PeriodQuerySerializer
+from goals.drafts.hints import perl_hints
 from goals.models import Goal
 from goals.serializers import GoalSerializer
-from krafter.fields import Fields
+from krafter.fields import Fields, NameField
 
 
 class DraftSerializer(GoalSerializer):
     """The fields of a new goal; the name is optional."""
 
-    class Meta(GoalSerializer.Meta):
-        extra_kwargs: ClassVar = {
-            **GoalSerializer.Meta.extra_kwargs,
-            "name": {"required": False},
-        }
+    name = NameField(required=False)
 
 
 class PreviewBodySerializer(PeriodQuerySerializer):
@@ -38,15 +35,26 @@ class PreviewBodySerializer(PeriodQuerySerializer):
 def draft(site: Site, fields: Mapping[str, Any]) -> Goal:
     """The goal that these fields would create. Raises ValidationError."""
     checked = DraftSerializer(data=fields)
-    checked.is_valid(raise_exception=True)
+    _check(checked)
     return Goal(site=site, **checked.validated_data)
 
 
 def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
     """The goal as it would be after a PATCH of these fields."""
     checked = GoalSerializer(goal, data=fields, partial=True)
-    checked.is_valid(raise_exception=True)
+    _check(checked)
     edited = copy(goal)
     for name, value in checked.validated_data.items():
         setattr(edited, name, value)
     return edited
+
+
+def _check(checked: GoalSerializer) -> None:
+    """Raises ValidationError; of a pattern also with what RE2 has instead."""
+    if checked.is_valid():
+        return
+    errors = dict(checked.errors)
+    pattern = checked.initial_data.get("match_value")
+    if "match_value" in errors and isinstance(pattern, str):
+        errors["match_value"] = [*errors["match_value"], *perl_hints(pattern)]
+    raise serializers.ValidationError(errors)

@@ -14,6 +14,7 @@ from goals.counting import stats
 from goals.counting.answers import Revenue
 from goals.counting.matched_names import matching_names
 from goals.counting.rule_months import count
+from goals.drafts.advice import HintAnswer, OverlapAnswer, advice, overlaps
 from goals.models import Goal
 
 SHOWN_NAMES = 50
@@ -42,17 +43,27 @@ class Preview(msgspec.Struct):
     revenue: Revenue
     names: list[MatchedName]
     total_names: int
+    hints: list[HintAnswer]
+    overlaps: list[OverlapAnswer]
     wins: _OfAnEdit = UNSET
     loses: _OfAnEdit = UNSET
 
 
-@in_time()
-def preview(goal: Goal, days: Days, before: Goal | None = None) -> Preview:
+def preview(
+    goal: Goal, days: Days, before: Goal | None = None, *, seconds: float | None = None
+) -> Preview:
     """What the goal's rule counts in those days, and which names it matches.
 
     With `before`, also what an edit of that goal would win and lose. Counted
     from the events: nothing is kept about a rule that nobody has stored.
+
+    `seconds`: a time limit of its own. Raises Unavailable.
     """
+    with in_time(seconds):
+        return _preview(goal, days, before)
+
+
+def _preview(goal: Goal, days: Days, before: Goal | None) -> Preview:
     selection = events.Selection(goal.site_id, *days)
     names = matching_names(goal.site_id, goal.rule)
     priced = [goal.rule] if goal.currency else []
@@ -65,6 +76,8 @@ def preview(goal: Goal, days: Days, before: Goal | None = None) -> Preview:
         revenue=found.revenue,
         names=_most_frequent(selection, names),
         total_names=len(names),
+        hints=advice(goal.rule, selection, names),
+        overlaps=overlaps(goal, selection, names),
     )
     if before is not None:
         old = matching_names(before.site_id, before.rule)

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from analytics.access.authentication import site_for
 from analytics.ingest import payloads, pipeline
+from analytics.questions.long_questions import long_question
 from analytics.questions.period_query import PeriodQuerySerializer, days
 from goals.drafts import openapi
 from goals.drafts.drafts import draft, edit
@@ -28,6 +29,7 @@ class PreviewViewSet(ContractViewSet[Goal]):
     # A POST because it has a body; it changes nothing.
     required_scopes: ClassVar = {"preview": "analytics:read"}
 
+    @long_question()
     def preview(self, request: Request, key: str) -> Response:
         site = site_for(request, key)
         check_parameters(request, ())
@@ -56,8 +58,8 @@ class ExplainViewSet(ContractViewSet[Goal]):
         check_parameters(request, ())
         try:
             event_type, name = pipeline.identify(raw_body(request))
-        except payloads.Malformed:
-            raise malformed() from None
+        except payloads.Malformed as error:
+            raise malformed(str(error)) from None
         except payloads.Rejected as rejected:
             raise Invalid(rejected.details) from None
         return Response(explain(site.goals.undeleted(), event_type, name))

@@ -21,6 +21,9 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
+# The product's own.
+UNKNOWN_TOOL = -32001
+INSUFFICIENT_SCOPE = -32002
 
 _META = "io.modelcontextprotocol/"
 _META_VERSION = f"{_META}protocolVersion"
@@ -42,11 +45,14 @@ class ProtocolError(Exception):
 
 
 class Server(NamedTuple):
-    """`call` takes a tool's name and arguments, and returns the tool's result."""
+    """`call` takes a tool's name and arguments, and returns the tool's result.
+
+    It raises ProtocolError for a tool that there is not, or not for the caller.
+    """
 
     info: Json
     instructions: str
-    tools: list[Json]
+    tools: Callable[[], list[Json]]
     call: Callable[[str, Json], Json]
 
 
@@ -189,7 +195,7 @@ def _result(message: Json, server: Server, *, is_stateless: bool) -> Json:
         case "ping":
             return complete
         case "tools/list":
-            return {**lasting, "tools": server.tools}
+            return {**lasting, "tools": server.tools()}
         case "tools/call":
             return {**complete, **_call(params, server)}
     raise ProtocolError(METHOD_NOT_FOUND, f"No such method: {message['method']}")
@@ -197,8 +203,8 @@ def _result(message: Json, server: Server, *, is_stateless: bool) -> Json:
 
 def _call(params: Json, server: Server) -> Json:
     name, arguments = params.get("name"), params.get("arguments") or {}
-    if name not in [tool["name"] for tool in server.tools]:
-        raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
+    if not isinstance(name, str):
+        raise ProtocolError(INVALID_PARAMS, "name must be the name of a tool")
     if not isinstance(arguments, dict):
         raise ProtocolError(INVALID_PARAMS, "arguments must be an object")
-    return server.call(str(name), arguments)
+    return server.call(name, arguments)

@@ -1,77 +1,179 @@
-"""The MCP tools. Each calls the action of an API view.
+"""The MCP tools: what each is called, takes and answers.
 
-So validation, errors and figures are those of the API.
+Each is an operation of the API. Its arguments and its answer are described by the
+OpenAPI document, so that they are those of the API; `goals.mcp.calls` calls them.
 """
 
-import io
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
 
-from django.core.handlers.wsgi import WSGIRequest
-from rest_framework import serializers
-from rest_framework.request import Request
-
-from analytics.models import ApiToken
+from analytics.access import tokens
 from analytics.sites.views import SiteViewSet
-from goals.drafts.drafts import PreviewBodySerializer
-from goals.drafts.views import PreviewViewSet
-from goals.reports.questions import (
-    BreakdownQuestionSerializer,
-    StatsQuestionSerializer,
-    TimeseriesQuestionSerializer,
+from analytics.traffic.views import SiteStatsViewSet
+from goals.drafts.views import ExplainViewSet, PreviewViewSet
+from goals.reports.views import (
+    AllGoalsViewSet,
+    ConversionViewSet,
+    FunnelViewSet,
+    GoalReportViewSet,
 )
-from goals.reports.views import GoalReportViewSet
-from goals.serializers import GoalSerializer
+from goals.sent.views import NameViewSet
 from goals.views import GoalViewSet
-from krafter.errors import Invalid, exception_handler
-from krafter.fields import AnyField, DayField, Fields, StrictSerializer, TextField
-from krafter.parsing import StrictJSONParser
-from krafter.rendering import encode
+from krafter.openapi import pages
+from krafter.openapi.operations import PREFIX
 
 Json = dict[str, Any]
 
-_PATH = {
-    "site_key": ("key", "The site's key, sk_…, from list_sites."),
-    "goal_id": ("id", "The goal's id, from list_goals."),
+_SITE_KEY = {"type": "string", "description": "The site's key, sk_…, from list_sites."}
+_GOAL = {
+    "type": "string",
+    "description": "The goal's id or its name, from list_goals.",
+}
+_DRY_RUN = {
+    "type": "boolean",
+    "default": False,
+    "description": "Change nothing, and answer what the change would count (of a"
+    " deletion: the goal that would be deleted).",
+}
+_CLEAR_CURRENCY = {
+    "type": "boolean",
+    "default": False,
+    "description": "Take the goal's currency away: it then has no revenue.",
+}
+# Parameters of files, which are no answers of a tool.
+_OF_FILES = ("delimiter", "bom")
+_PROPS = {
+    r"^props\..": {
+        "type": "string",
+        "description": "A property, such as props.plan: as the other filters.",
+    }
+}
+_ABOUT = {
+    "type": "object",
+    "description": "What the answer is about.",
+    "properties": {
+        "site_key": {"type": "string"},
+        "timezone": {"type": "string", "description": "Days are cut in it."},
+        "period": {
+            "type": "object",
+            "description": "First and last day, both included.",
+            "properties": {
+                "from": {"type": "string", "format": "date"},
+                "to": {"type": "string", "format": "date"},
+            },
+            "required": ["from", "to"],
+        },
+        "goal": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string", "format": "uuid"},
+                "name": {"type": "string"},
+                "currency": {
+                    "type": ["string", "null"],
+                    "description": "Of revenue; null: the goal has none.",
+                },
+            },
+            "required": ["id", "name", "currency"],
+        },
+        "dry_run": {"type": "boolean", "description": "Nothing was changed."},
+    },
+}
+_ERROR = {
+    "error": {"type": "string", "description": "What was wrong, in place of `data`."},
+    "details": {
+        "type": "object",
+        "description": "What was wrong with each argument that is named.",
+        "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    },
 }
 
 
-class GoalListSerializer(StrictSerializer):
-    """The optional filters of the list of goals."""
+class Tool:
+    """One operation of the API as a tool.
 
-    search = TextField(required=False, help_text="In name or match value.")
+    `operation` is its id in the OpenAPI document, `view` and `action` what answers
+    it. `rehearsal` is the tool that a dry run calls instead.
+    """
 
-    def get_fields(self) -> Fields:
-        goal = GoalSerializer().get_fields()
-        chosen = {name: goal[name] for name in ("type", "match_type", "currency")}
-        for field in chosen.values():
-            field.required = False
-        return {**chosen, **super().get_fields()}
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        description: str,
+        operation: str,
+        view: type[Any],
+        action: str,
+        rehearsal: "Tool | None" = None,
+    ) -> None:
+        self.name = name
+        self.title = title
+        self.description = description
+        self.operation = operation
+        self.view = view
+        self.action = action
+        self.rehearsal = rehearsal
+        self.scope: str = view.required_scopes[action]
+        self.writes = self.scope != "analytics:read"
 
+    @cached_property
+    def _said(self) -> tuple[str, str, Json]:
+        """Path, method and what the document says of the operation."""
+        return next(
+            (path, method, said)
+            for path, methods in pages.document()["paths"].items()
+            for method, said in methods.items()
+            if said["operationId"] == self.operation
+        )
 
-class Tool(NamedTuple):
-    """`path`: arguments in the path; `fields`: those of the query or body."""
+    @property
+    def method(self) -> str:
+        return self._said[1].upper()
 
-    name: str
-    title: str
-    description: str
-    view: type[Any]
-    action: str
-    path: tuple[str, ...] = ()
-    fields: type[serializers.Serializer[Any]] | None = None
-    method: str = "GET"
+    @property
+    def is_of_site(self) -> bool:
+        return "{key}" in self._said[0]
 
-    def described(self) -> Json:
-        properties: Json = {
-            name: {"type": "string", "description": _PATH[name][1]}
-            for name in self.path
+    @property
+    def is_of_goal(self) -> bool:
+        return "{id}" in self._said[0]
+
+    @cached_property
+    def fields(self) -> Json:
+        """The schemas of the arguments that are the operation's own."""
+        said = self._said[2]
+        fields = {
+            parameter["name"]: _described(parameter)
+            for parameter in said.get("parameters", ())
+            if parameter["in"] == "query" and parameter["name"] not in _OF_FILES
         }
-        required = list(self.path)
-        for name, field in (self.fields().fields if self.fields else {}).items():
-            if not field.read_only:
-                properties[name] = _schema(field)
-                required += [name] if field.required else []
+        if body := said.get("requestBody"):
+            schema = _inlined(body["content"]["application/json"]["schema"])
+            fields |= schema["properties"]
+        if "of" in fields:
+            fields["of"] = _GOAL
+        named: Json = _goals_by_name(fields)
+        return named
+
+    @cached_property
+    def described(self) -> Json:
+        """The tool as `tools/list` shows it."""
+        body = self._said[2].get("requestBody", {}).get("content", {})
+        schema = _inlined(body["application/json"]["schema"]) if body else {}
+        properties = {**self.fields}
+        required = [*schema.get("required", ())]
+        if self.is_of_goal:
+            properties = {"goal": _GOAL, **properties}
+            required.insert(0, "goal")
+        if self.is_of_site:
+            properties = {"site_key": _SITE_KEY, **properties}
+            required.insert(0, "site_key")
+        if self.name == "update_goal":
+            properties["clear_currency"] = _CLEAR_CURRENCY
+        if self.rehearsal:
+            properties["dry_run"] = _DRY_RUN
+        # Whatever is filtered by labels is by properties.
+        families = {"patternProperties": _PROPS} if "attribution" in self.fields else {}
         return {
             "name": self.name,
             "title": self.title,
@@ -79,18 +181,108 @@ class Tool(NamedTuple):
             "inputSchema": {
                 "type": "object",
                 "properties": properties,
+                **families,
                 "required": required,
                 "additionalProperties": False,
             },
+            "outputSchema": self._output,
             "annotations": {
-                "readOnlyHint": True,
-                "idempotentHint": True,
+                "readOnlyHint": not self.writes,
+                "destructiveHint": self.method in ("PATCH", "DELETE"),
+                "idempotentHint": self.name != "create_goal",
                 "openWorldHint": False,
             },
         }
 
+    @property
+    def _output(self) -> Json:
+        """What is answered, or what was wrong: some clients check that as well."""
+        answered = [self._answer]
+        if self.rehearsal:
+            answered.append(self.rehearsal._answer)
+        data = [answer["properties"]["data"] for answer in answered]
+        return {
+            "type": "object",
+            "properties": {
+                **answered[0]["properties"],
+                "data": data[0] if len(data) == 1 else {"anyOf": data},
+                "about": _ABOUT,
+                **_ERROR,
+            },
+            "oneOf": [
+                {"required": answered[0]["required"]},
+                {"required": ["error"]},
+            ],
+        }
 
-_SITE, _GOAL = ("site_key",), ("site_key", "goal_id")
+    @property
+    def _answer(self) -> Json:
+        responses = self._said[2]["responses"]
+        success = responses.get("200") or responses["201"]
+        schema: Json = _inlined(success["content"]["application/json"]["schema"])
+        return schema
+
+
+def _goals_by_name(node: Any) -> Any:
+    """The same with names of goals where the API takes ids alone."""
+    if isinstance(node, list):
+        return [_goals_by_name(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        word: _GOAL if word == "goal" else _goals_by_name(value)
+        for word, value in node.items()
+    }
+
+
+def _described(parameter: Json) -> Json:
+    schema: Json = _inlined(parameter["schema"])
+    if "description" in parameter:
+        schema = {**schema, "description": parameter["description"]}
+    return schema
+
+
+# What is for generators of clients only.
+_LEFT_OUT = ("x-enum-varnames", "examples")
+
+
+def _inlined(node: Any) -> Any:
+    """A schema without references: not every client follows them."""
+    if isinstance(node, list):
+        return [_inlined(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        name = node["$ref"].removeprefix(PREFIX)
+        return _inlined(pages.document()["components"]["schemas"][name])
+    if len(node.get("allOf", ())) == 1:
+        return _inlined(node["allOf"][0]) | {
+            word: value for word, value in node.items() if word != "allOf"
+        }
+    return {
+        word: _inlined(value) for word, value in node.items() if word not in _LEFT_OUT
+    }
+
+
+_PREVIEW = Tool(
+    "preview_goal",
+    "Preview a goal",
+    "What a goal would count, and which names it would match, before it is created,"
+    " why a rule matches nothing, and which other goals count the same names;"
+    " with `goal`, the id or name of one, what an edit of it would win and lose."
+    " Nothing is stored.",
+    "goals_preview",
+    PreviewViewSet,
+    "preview",
+)
+_GET_GOAL = Tool(
+    "get_goal",
+    "Get a goal",
+    "One goal of a site: what counts as a conversion of it.",
+    "goals_retrieve",
+    GoalViewSet,
+    "retrieve",
+)
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -98,127 +290,189 @@ TOOLS = {
             "list_sites",
             "List sites",
             "The sites that this API key may access, with their site keys.",
+            "sites_list",
             SiteViewSet,
             "list",
         ),
         Tool(
             "list_goals",
             "List goals",
-            "A site's goals: which events count as conversions.",
+            "A site's goals: which events count as conversions. Can be narrowed by"
+            " type, match_type, currency, or a text in name or match value.",
+            "goals_list",
             GoalViewSet,
             "list",
-            _SITE,
-            GoalListSerializer,
+        ),
+        _GET_GOAL,
+        Tool(
+            "all_goals_stats",
+            "Count conversions of all goals",
+            "How many conversions each goal of a site had in a period, in one call;"
+            " with `compare` also in an earlier one, and whether that is more.",
+            "goals_stats_all",
+            AllGoalsViewSet,
+            "stats",
         ),
         Tool(
             "goal_stats",
             "Count conversions",
             "How many conversions a goal had in a period, by how many visitors, and"
-            " their revenue in the goal's currency. A visitor counts once a day.",
+            " their revenue in the goal's currency. A visitor counts once a day."
+            " `compare` adds an earlier period, `detail=money` what revenue is made"
+            " of.",
+            "goals_stats",
             GoalViewSet,
             "stats",
-            _GOAL,
-            StatsQuestionSerializer,
         ),
         Tool(
             "goal_timeseries",
             "Conversions over time",
-            "A goal's conversions, visitors and revenue by hour, day, week or month.",
+            "A goal's conversions, visitors and revenue by hour, day, week or month;"
+            " with `compare` each row has that of an earlier period beside it.",
+            "goals_timeseries",
             GoalReportViewSet,
             "timeseries",
-            _GOAL,
-            TimeseriesQuestionSerializer,
         ),
         Tool(
             "goal_breakdown",
             "Conversions by a dimension",
             "A goal's conversions by page, country, device, browser, system,"
-            " referrer, campaign, or a property (props.<key>).",
+            " referrer, channel, campaign, or a property (props.<key>). Rows of labels"
+            " have conversion rates; with `compare` each has its earlier numbers, and"
+            " whether there were `more`, `fewer`, or it `cannot_tell`.",
+            "goals_breakdown",
             GoalReportViewSet,
             "breakdown",
-            _GOAL,
-            BreakdownQuestionSerializer,
         ),
         Tool(
-            "preview_goal",
-            "Preview a goal",
-            "What a goal would count, and which names it would match, before it is"
-            " created; with `goal`, the id of one, what an edit of it would win and"
-            " lose. Nothing is stored.",
-            PreviewViewSet,
-            "preview",
-            _SITE,
-            PreviewBodySerializer,
-            "POST",
+            "goal_rate",
+            "Conversion rate",
+            "Which part of a site's visitors converted, with a confidence interval;"
+            " with `of`, the id or name of another goal, which part of its visitors;"
+            " with `compare` also the earlier rate, and whether they differ.",
+            "goals_rate",
+            GoalReportViewSet,
+            "rate",
+        ),
+        Tool(
+            "goal_journeys",
+            "Journeys to a conversion",
+            "How long visitors take from arrival to their first conversion of a day"
+            " (median, quantiles, in seconds), on which pages their visits began, and"
+            " the last three pages before it.",
+            "goals_journeys",
+            GoalReportViewSet,
+            "journeys",
+        ),
+        Tool(
+            "goal_conversions",
+            "List conversions",
+            "A goal's conversions one by one, the newest first, each with its source,"
+            " entry page and visit; `include=refunds` adds refunds. Page by page: pass"
+            " `next_cursor` as `cursor`.",
+            "conversions_list",
+            ConversionViewSet,
+            "list",
+        ),
+        Tool(
+            "funnel",
+            "Funnel",
+            "How many visitors went through 2 to 8 steps in order, within a day. A"
+            " step is a goal (`goal`: id or name) or a rule (`type`, `match_type`,"
+            " `match_value`).",
+            "funnels_query",
+            FunnelViewSet,
+            "query",
+        ),
+        Tool(
+            "explain_event",
+            "Explain an event",
+            "Which goals of a site such an event satisfies, and of each why or why"
+            " not. Nothing is stored.",
+            "goals_explain",
+            ExplainViewSet,
+            "explain",
+        ),
+        Tool(
+            "site_stats",
+            "Site statistics",
+            "A site's page views, visitors and visits, in sum and by day; with"
+            " `dimensions` also by path, referrer, country, device and others, and"
+            " with `compare` beside an earlier period.",
+            "sites_stats",
+            SiteStatsViewSet,
+            "stats",
+        ),
+        Tool(
+            "site_realtime",
+            "Who is there now",
+            "A site's visitors and page views of the last 5 minutes.",
+            "sites_realtime",
+            SiteStatsViewSet,
+            "realtime",
+        ),
+        Tool(
+            "site_drops",
+            "Dropped events",
+            "Why events that pages sent are not counted: how many each rule dropped.",
+            "sites_drops",
+            SiteStatsViewSet,
+            "drops",
+        ),
+        Tool(
+            "list_names",
+            "What the site sent",
+            "The paths, events and goals that a site sent, how often, when, and which"
+            " goals count each; with `unmatched` true those that no goal counts. Pass"
+            " `next_cursor` as `cursor`.",
+            "names_list",
+            NameViewSet,
+            "list",
+        ),
+        Tool(
+            "list_props",
+            "Properties of events",
+            "The keys of properties that a site's events carry, with the types and"
+            " the most frequent values of each.",
+            "sites_props",
+            SiteStatsViewSet,
+            "props",
+        ),
+        _PREVIEW,
+        Tool(
+            "create_goal",
+            "Create a goal",
+            "Define a conversion goal. It counts past events at once. Try it with"
+            " `dry_run` first.",
+            "goals_create",
+            GoalViewSet,
+            "create",
+            rehearsal=_PREVIEW,
+        ),
+        Tool(
+            "update_goal",
+            "Change a goal",
+            "Change the fields that are given; the past is counted by the new rule."
+            " With `dry_run`: what the edit would win and lose.",
+            "goals_update",
+            GoalViewSet,
+            "partial_update",
+            rehearsal=_PREVIEW,
+        ),
+        Tool(
+            "delete_goal",
+            "Delete a goal",
+            "Delete a goal. Its events stay, and it can be restored.",
+            "goals_delete",
+            GoalViewSet,
+            "destroy",
+            rehearsal=_GET_GOAL,
         ),
     )
 }
 
 
-def _schema(field: AnyField) -> Json:
-    schema: Json = {"type": "string"}
-    match field:
-        case serializers.ChoiceField():
-            schema["enum"] = list(field.choices)
-        case DayField():
-            schema["format"] = "date"
-        case serializers.UUIDField():
-            schema["format"] = "uuid"
-        case serializers.IntegerField():
-            bounds = {"minimum": field.min_value, "maximum": field.max_value}
-            schema = {"type": "integer", **bounds}
-    if isinstance(field.default, str | int):
-        schema["default"] = field.default
-    if field.help_text:
-        schema["description"] = str(field.help_text)
-    return schema
-
-
-def call(token: ApiToken, name: str, arguments: Json) -> Json:
-    """The result of a tool. API errors are results with `isError`."""
-    tool = TOOLS[name]
-    try:
-        body: Json = {"data": _ask(tool, token, arguments)}
-        is_error = False
-    except Exception as error:
-        response = exception_handler(error, {})
-        if response is None:
-            raise
-        body, is_error = response.data, True
-    return {
-        "content": [{"type": "text", "text": encode(body).decode()}],
-        "structuredContent": body,
-        "isError": is_error,
-    }
-
-
-def _ask(tool: Tool, token: ApiToken, arguments: Json) -> Any:
-    # Models often send null for arguments that they leave out.
-    given = {name: value for name, value in arguments.items() if value is not None}
-    route = {}
-    for name in tool.path:
-        value = given.pop(name, None)
-        if not isinstance(value, str):
-            raise Invalid({name: ["This field is required, as a text."]})
-        route[_PATH[name][0]] = value
-    request = _request(tool.method, given)
-    request.auth = token
-    view = tool.view(
-        action=tool.action, request=request, kwargs=route, format_kwarg=None
-    )
-    return getattr(view, tool.action)(request, **route).data
-
-
-def _request(method: str, given: Mapping[str, Any]) -> Request:
-    """An HTTP request with these parameters, for the view."""
-    environ: Json = {"REQUEST_METHOD": method, "PATH_INFO": "/"}
-    body = b""
-    if method == "GET":
-        if wrong := [k for k, v in given.items() if not isinstance(v, str | int)]:
-            raise Invalid({name: ["Must be a text or a number."] for name in wrong})
-        environ["QUERY_STRING"] = urlencode(given)
-    else:
-        body = encode(given)
-        environ["CONTENT_TYPE"] = StrictJSONParser.media_type
-    environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
-    return Request(WSGIRequest(environ), parsers=[StrictJSONParser()])
+def for_scopes(held: Iterable[str]) -> list[Tool]:
+    """The tools that a key with these scopes sees."""
+    held = list(held)
+    return [tool for tool in TOOLS.values() if tokens.grants(held, tool.scope)]

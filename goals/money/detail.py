@@ -1,4 +1,4 @@
-"""What a goal's revenue is made of: by currency, converted or not, refunds."""
+"""The details of a goal's revenue: by currency, converted or not, and refunds."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from analytics import events
 from analytics.events import Amounts
+from analytics.questions.labels import EVERYTHING
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
 from goals.counting.matched_names import matching_names
@@ -59,13 +60,13 @@ _NOTHING = Amounts(Decimal(), 0)
 
 @in_time()
 def goal_money(
-    goal: Goal, days: Days, where: tuple[events.Where, ...] = ()
+    goal: Goal, days: Days, filters: events.Filters = EVERYTHING
 ) -> GoalMoney | None:
-    """The parts of a goal's revenue in those days; None without a currency."""
+    """The details of a goal's revenue on these days; None without a currency."""
     if not goal.currency:
         return None
     names = matching_names(goal.site_id, goal.rule)
-    selection = events.Selection(goal.site_id, *days, where)
+    selection = events.Selection(goal.site_id, *days, filters)
     received, refunded = (
         events.received(selection, names),
         events.refunded(selection, names),
@@ -78,9 +79,9 @@ def goal_money(
 def detail(
     received: _Part, refunded: _Part, currency: str, per_euro: PerEuro
 ) -> GoalMoney:
-    """`net` is the revenue, and `refunds` what it lacks to `gross`. Pure.
+    """`net` is the revenue, and `refunds` is `gross` less `net`. Pure.
 
-    Refunds are not rounded by themselves: the three always add up.
+    Refunds are not rounded separately, so the three always add up.
     """
     net = _net(received, refunded)
     gross = {key: part.total for key, part in received.items()}
@@ -113,7 +114,7 @@ def _codes(keys: Iterable[_Key]) -> list[str | None]:
 def _subtotal(
     code: str | None, received: _Part, refunded: _Part, currency: str
 ) -> Subtotal:
-    """What came and went in one currency, in its own amounts; None for no code."""
+    """Payments and refunds in one currency, unconverted; None for no currency."""
     came, went = (
         [part for (_, own), part in parts.items() if own == code]
         for parts in (received, refunded)
@@ -132,7 +133,7 @@ def _subtotal(
 
 
 def _converted(net: Sums, currency: str, per_euro: PerEuro) -> Iterator[Converted]:
-    """Each conversion with its rates, so that anyone can repeat it."""
+    """Each conversion with its exchange rates, so that it can be checked."""
     for day, code in _foreign(net, currency):
         amount = net[day, code]
         worth = conversion.convert(amount, day, code, currency, per_euro)
@@ -151,7 +152,7 @@ def _converted(net: Sums, currency: str, per_euro: PerEuro) -> Iterator[Converte
 def _unconverted(
     received: _Part, refunded: _Part, currency: str, per_euro: PerEuro
 ) -> list[Unconverted]:
-    """How many payments and refunds had no rate, and their net amount."""
+    """The number of payments and refunds without a rate, and their net amount."""
     net = _net(received, refunded)
     counts: Counter[str] = Counter()
     amounts: defaultdict[str, Decimal] = defaultdict(Decimal)

@@ -1,4 +1,4 @@
-"""What the parts of an answer are worth, with one look at the exchange rates."""
+"""The revenue of the parts of an answer, reading the exchange rates once."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,9 +9,9 @@ from goals.money import conversion, rates
 def pricer(
     sums: conversion.Sums, currency: str | None
 ) -> Callable[[conversion.Sums], Decimal | None]:
-    """A function from part of these sums to its revenue in that currency.
+    """A function from some of these sums to their revenue in `currency`.
 
-    None without a currency.
+    The revenue is None without a currency.
     """
     if currency is None:
         return lambda part: None

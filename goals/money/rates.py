@@ -1,8 +1,8 @@
-"""Exchange rates: reading the European Central Bank's files, and asking them.
+"""Exchange rates: reading the files of the European Central Bank, and looking rates up.
 
-A rate is how many units of a currency one euro was worth. The bank publishes
-none on weekends and holidays, so that a day without one takes the latest rate
-before it, at most a week old.
+A rate is the number of units of a currency that one euro was worth. The bank publishes
+no rates on weekends and holidays: a day without a rate takes the latest earlier one,
+which may be a week old at most.
 """
 
 import re
@@ -27,7 +27,7 @@ class Rates:
             self._days.setdefault(currency, []).append(day)
 
     def per_euro(self, day: date, currency: str) -> Decimal | None:
-        """What one euro was worth on that day, or on the last one before it."""
+        """The rate of that day, or of the last day before it that has one."""
         if currency == "EUR":
             return Decimal(1)
         days = self._days.get(currency, [])
@@ -38,7 +38,7 @@ class Rates:
 
 
 def needed(sums: Sums, currency: str) -> Rates:
-    """The rates that converting these sums takes: no query where it takes none."""
+    """The rates needed to convert these sums. Without any no query is sent."""
     foreign = {code for _, code in sums} - {None, currency}
     if not foreign:
         return Rates({})
@@ -51,12 +51,12 @@ def needed(sums: Sums, currency: str) -> Rates:
 
 
 class LineError(ValueError):
-    """A line that is not one of the bank's."""
+    """A line that is not in the format of the bank's files."""
 
 
 _CODE = re.compile(r"[A-Z]{3}")
 _NONE = ("N/A", "")
-# At most what fits the column; neither signs nor exponents.
+# No more digits than the column has; neither signs nor exponents.
 _RATE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
@@ -95,7 +95,7 @@ def _day(text: str) -> date:
 
 
 def store(rates: Mapping[tuple[str, date], str]) -> dict[str, int]:
-    """Keep these rates; how many were `new`, and how many `changed`."""
+    """Store rates; returns how many were `new` and how many `changed`."""
     days = {day for _, day in rates}
     stored = ExchangeRate.objects.filter(day__in=days)
     known = {(rate.currency, rate.day): rate.rate for rate in stored}

@@ -1,71 +1,152 @@
 """Where a goal's conversions come from: the values of one dimension."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
 from heapq import nlargest, nsmallest
-from itertools import count
 from typing import Any
 
-import msgspec
+from msgspec.structs import astuple
 
 from analytics import events
-from analytics.questions.period_query import DaysAnswer
+from analytics.events import Selection
+from analytics.questions import cursors
+from analytics.questions.comparison import Window
+from analytics.questions.filters import LABELS
+from analytics.questions.labels import EVERYTHING
+from analytics.questions.period_query import DaysAnswer, EarlierAnswer, unanswerable
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
-from goals.counting.answers import Revenue
-from goals.counting.matched_names import matching_names
+from analytics.sources import rules_of
+from goals.counting.matched_names import matching_names_of_each
 from goals.models import Goal
-from goals.money.pricing import pricer
+from goals.reports.breakdown_answers import (
+    Breakdown,
+    BreakdownRow,
+    ComparedRow,
+    OtherValues,
+    Sums,
+)
+from goals.reports.breakdown_before import Before
+from goals.reports.breakdown_values import Found, Values, by_value
+from krafter.errors import Invalid
 
-_COLUMNS = ("conversions", "unique_conversions", "revenue", "value")
+_COLUMNS = ("conversions", "unique_conversions", "revenue", "visitors", "rate", "value")
 # With `-` the largest first.
 SORTS = tuple(sign + column for column in _COLUMNS for sign in ("-", ""))
-
-
-class BreakdownRow(msgspec.Struct):
-    # A text; of a property also a number, a boolean or null.
-    value: str | int | float | bool | None
-    conversions: int
-    unique_conversions: int
-    revenue: Revenue
-
-
-class Breakdown(msgspec.Struct):
-    period: DaysAnswer
-    dimension: str
-    breakdown: list[BreakdownRow]
-    total_values: int
 
 
 def breakdown(
     goal: Goal,
     days: Days,
     dimension: str,
-    where: tuple[events.Where, ...] = (),
+    filters: events.Filters = EVERYTHING,
     *,
     sort: str,
     limit: int,
+    after: int = 0,
+    with_all_visitors: bool = False,
+    other: Window | None = None,
 ) -> Breakdown:
-    """The first rows, and how many values there are in all."""
-    with in_time():
-        names = matching_names(goal.site_id, goal.rule)
-        selection = events.Selection(goal.site_id, *days, where)
-        amounts = events.amounts(selection, names) if goal.currency else {}
-        revenue = pricer(amounts, goal.currency)
-        values = count()
-        rows = (
-            BreakdownRow(part.value, *part.counts, revenue(part.sums))
-            for part, _ in zip(
-                events.breakdown_rows(
-                    selection, names, dimension, with_amounts=bool(goal.currency)
-                ),
-                values,
-                strict=False,
-            )
+    """The first rows after some, and how many values there are in all.
+
+    `with_all_visitors`: of a label also values that brought visitors alone. `other`:
+    the days to compare with, whose values are rows as well. Raises Unavailable, see
+    `events.ByLabels`, and Invalid for a comparison of too many values.
+    """
+    selection = Selection(goal.site_id, *days, filters, sources=rules_of(goal.site))
+    before = other and _before(goal, selection, dimension, other)
+    with in_time(), _found(goal, selection, dimension) as found:
+        now = Values(goal, found)
+        rows = now.rows(
+            before.values(with_all_visitors) if before else (),
+            with_all_visitors=with_all_visitors,
         )
-        # No more than `limit` rows are held, however many values there are.
+        if before:
+            rows = map(before.compare, rows)
+        # No more than these are held, however many values there are.
         pick, key = _order(sort)
-        first = pick(limit, rows, key=key)
-    return Breakdown(DaysAnswer(*days), dimension, first, next(values))
+        first = pick(after + limit, rows, key=key)[after:]
+    left = now.number - len(first)
+    has_next = bool(first) and now.number > after + len(first)
+    answer = Breakdown(
+        period=DaysAnswer(*days),
+        attribution=filters.attribution,
+        dimension=dimension,
+        breakdown=first,
+        total_values=now.number,
+        other=OtherValues(left, *astuple(_less(now.sums, first))) if left else None,
+        next_cursor=cursors.write_offset(after + len(first)) if has_next else None,
+    )
+    if other and before:
+        answer.comparison = EarlierAnswer(DaysAnswer(*other.days), other.until)
+        if answer.other:
+            past = [row.comparison for row in first if row.comparison]
+            answer.other.comparison = _less(before.sums, past)
+    return answer
+
+
+def _before(goal: Goal, selection: Selection, dimension: str, other: Window) -> Before:
+    filters = selection.filters._replace(until=other.until)
+    earlier = selection.within(other.days)._replace(filters=filters)
+    try:
+        with in_time(), _found(goal, earlier, dimension) as found:
+            return Before(Values(goal, found))
+    except events.Unkept as unkept:
+        raise Invalid({"compare": [unanswerable(unkept.since)]}) from None
+
+
+def since_border(days: Days, unkept: events.Unkept, filters: events.Filters) -> Days:
+    """Those of the days that a new rule is counted on, see `stats.counted`.
+
+    Raises Invalid where it is labels together that were not kept.
+    """
+    if filters.where or unkept.since > days.last:
+        raise Invalid({"period": [unanswerable(unkept.since)]})
+    return days._replace(first=unkept.since)
+
+
+@contextmanager
+def _found(goal: Goal, selection: Selection, dimension: str) -> Iterator[Found]:
+    """Each value of a dimension with what was counted, and of a label its visitors."""
+    is_priced = bool(goal.currency)
+    if dimension not in LABELS:
+        names = matching_names_of_each(goal.site_id, [goal.rule])[goal.rule]
+        with events.breakdown_rows(
+            selection, names, dimension, with_amounts=is_priced
+        ) as rows:
+            yield Found(rows, amounts=partial(events.amounts, selection, names))
+    elif events.is_kept(selection.filters, [dimension]):
+        own = events.ByLabels(
+            selection,
+            [dimension],
+            rule=goal.rule.digest,
+            with_amounts=is_priced,
+            home={None, goal.currency} if is_priced else None,
+        )
+        if own.lacks:
+            own.count(matching_names_of_each(goal.site_id, [goal.rule])[goal.rule])
+        everybody = events.ByLabels(selection, [dimension])
+        if everybody.lacks:
+            everybody.count()
+        yield Found.of_label(own.by_day(dimension), everybody.by_day(dimension))
+    else:
+        names = matching_names_of_each(goal.site_id, [goal.rule])[goal.rule]
+        about = selection.about(names)
+        found = events.daily_by_label(about, [dimension], with_amounts=is_priced)
+        everyone = events.daily_by_label(selection, [dimension])
+        yield Found.of_label(found[dimension], everyone[dimension])
+
+
+def _less(sums: Sums, shown: Iterable[BreakdownRow | ComparedRow]) -> Sums:
+    """What is left of sums without what is shown."""
+    conversions, revenue = sums.conversions, sums.revenue
+    for row in shown:
+        conversions -= row.conversions
+        if revenue is not None:
+            revenue -= row.revenue or Decimal()
+    return Sums(conversions, revenue)
 
 
 def _order(
@@ -74,24 +155,11 @@ def _order(
     """What picks the first rows, and by which key."""
     column = sort.removeprefix("-")
     if column == "value":
-        return (nlargest if sort.startswith("-") else nsmallest), _by_value
+        return (nlargest if sort.startswith("-") else nsmallest), by_value
     sign = -1 if sort.startswith("-") else 1
     # Equal numbers stand in the order of their values, so that the answer is
     # the same however the database comes by it.
     return nsmallest, lambda row: (
         sign * (getattr(row, column) or 0),
-        _by_value(row),
+        by_value(row),
     )
-
-
-def _by_value(row: BreakdownRow) -> tuple[int, Any]:
-    """Texts, then numbers, false, true, and what is not known."""
-    match row.value:
-        case None:
-            return 3, 0
-        case bool() as value:
-            return 2, value
-        case str() as value:
-            return 0, value
-        case value:
-            return 1, value

@@ -1,76 +1,84 @@
 """A goal's conversions one by one, as JSON, NDJSON and CSV."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 import msgspec
+from django.http import StreamingHttpResponse
 from msgspec import Meta
 
 from analytics import events
-from analytics.ingest.answers import shown, stored_event
+from analytics.access import audit
+from analytics.ingest.answers import Second, second, shown, stored_event
+from goals.reports import files
+from goals.reports.files import CsvForm
+from goals.reports.ledger import Ledger
+from krafter import faults
 from krafter.rendering import encode
-
-# A block of a stream; large enough that sending it outweighs making it.
-_BLOCK = 64 * 1024
 
 ConversionAnswer = stored_event(
     "ConversionAnswer",
-    "An event that was a conversion.",
-    page=Annotated[str | None, Meta(description="Null for a page view.")],
+    "An event that was a conversion or, with `include=refunds`, a refund of one.",
+    refund_of=Annotated[
+        str | None,
+        Meta(description="Of a refund the `id` of what it refunds; else null."),
+    ],
+    page=Annotated[str | None, Meta(description="The path of the page.")],
+    entry_path=Annotated[
+        str | None,
+        Meta(description="The first page of its visit; null without a page view."),
+    ],
+    visit=Annotated[
+        int | None,
+        Meta(
+            description="Which of the visitor's visits of that day, 1 for the first;"
+            " null of a refund whose event was deleted."
+        ),
+    ],
+    visit_started_at=Annotated[
+        Second | None,
+        Meta(description="The time of the first event of the visit."),
+    ],
+    channel=str,
 )
 COLUMNS = ConversionAnswer.__struct_fields__
 
 
-def conversion(entry: events.Entry) -> msgspec.Struct:
+def conversion(row: events.LedgerEntry) -> msgspec.Struct:
     """In the words of the site's events."""
-    return shown(entry, ConversionAnswer, page=entry.page)
+    visit = row.source.visit
+    return shown(
+        row.entry,
+        ConversionAnswer,
+        refund_of=row.refund_of,
+        page=row.entry.page,
+        entry_path=row.source.entry_path,
+        visit=visit and visit.number,
+        visit_started_at=visit and second(visit.at),
+        channel=row.source.channel,
+    )
 
 
-def ndjson(entries: Iterable[events.Entry]) -> Iterator[bytes]:
-    """A JSON object a line."""
-    block = bytearray()
-    for entry in entries:
-        block += encode(conversion(entry)) + b"\n"
-        if len(block) >= _BLOCK:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
+def file(
+    ledger: Ledger, kind: files.Kind, **form: Unpack[CsvForm]
+) -> StreamingHttpResponse:
+    """All of a goal's conversions as a file; its making is kept.
 
-
-def as_csv(entries: Iterable[events.Entry]) -> Iterator[bytes]:
-    """RFC 4180 with a header, in UTF-8; properties as JSON."""
-    block = io.StringIO(newline="")
-    writer = csv.writer(block)
-    writer.writerow(COLUMNS)
-    for entry in entries:
-        writer.writerow(_cells(entry))
-        if block.tell() >= _BLOCK:
-            yield block.getvalue().encode()
-            block.seek(0)
-            block.truncate()
-    yield block.getvalue().encode()
-
-
-def _cells(entry: events.Entry) -> list[str]:
-    cells = msgspec.structs.asdict(conversion(entry))
-    cells["props"] = None if entry.props is None else encode(entry.props).decode()
-    return [_harmless(cells[column]) for column in COLUMNS]
-
-
-def _harmless(cell: Any) -> str:
-    """With an apostrophe before what a spreadsheet would run as a formula.
-
-    Anyone may send events: `=HYPERLINK(...)` as a name would carry the other
-    cells away once the owner of the site opens the file.
+    `form` is of CSV alone; properties are JSON there.
     """
-    if cell is None:
-        return ""
-    if isinstance(cell, str) and cell.startswith(_FORMULAS):
-        return f"'{cell}"
-    return str(cell)
+    first, last = ledger.selection.days
+    name = f"conversions-{first}-{last}"
+    with faults.unwritten():
+        changes = {"file": [None, f"{name}.{kind}"]}
+        audit.record("export.made", ledger.goal, changes=changes)
+    if kind == "csv":
+        blocks = files.as_csv(COLUMNS, map(_cells, ledger.rows()), **form)
+    else:
+        blocks = files.ndjson(map(conversion, ledger.rows()))
+    return files.attachment(name, kind, blocks)
 
 
-# Excel's, LibreOffice's and Google's; the full-width ones count in Japanese Excel.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant
+def _cells(row: events.LedgerEntry) -> list[Any]:
+    cells = msgspec.structs.asdict(conversion(row))
+    props = row.entry.props
+    cells["props"] = None if props is None else encode(props).decode()
+    return [cells[column] for column in COLUMNS]

@@ -17,7 +17,7 @@ from goals.serializers import GoalSerializer
 from krafter.fields import NumberField
 
 MIN_STEPS, MAX_STEPS = 2, 8
-_MINUTES_A_DAY = 24 * 60
+MINUTES_A_DAY = 24 * 60
 
 
 class RuleSerializer(GoalSerializer):
@@ -64,5 +64,5 @@ class FunnelQuestionSerializer(PeriodQuerySerializer):
         child=StepField(), min_length=MIN_STEPS, max_length=MAX_STEPS
     )
     window_minutes = NumberField(
-        required=False, allow_null=True, min_value=1, max_value=_MINUTES_A_DAY
+        required=False, allow_null=True, min_value=1, max_value=MINUTES_A_DAY
     )

@@ -1,15 +1,20 @@
 """What the OpenAPI document says of the questions beyond a goal's stats."""
 
+from drf_spectacular.utils import OpenApiParameter
+
 from goals.counting.answers import AllGoalStats
-from goals.reports.breakdown import Breakdown
+from goals.reports.breakdown_answers import Breakdown
 from goals.reports.conversion_rate import RateAnswer
 from goals.reports.export import ConversionAnswer
+from goals.reports.files import DELIMITERS
 from goals.reports.funnel_serializers import FunnelQuestionSerializer
 from goals.reports.funnels import Funnel
+from goals.reports.journeys import Journeys
 from goals.reports.questions import (
     BreakdownQuestionSerializer,
+    ComparedQuestionSerializer,
     ConversionsQuestionSerializer,
-    QuestionSerializer,
+    JourneysQuestionSerializer,
     RateQuestionSerializer,
     TimeseriesQuestionSerializer,
 )
@@ -17,11 +22,20 @@ from goals.reports.timeseries import Timeseries
 from krafter.answers import Page
 from krafter.openapi.operations import Operation
 
+_OF_CSV = (
+    OpenApiParameter("delimiter", enum=[*DELIMITERS], description="Of CSV only."),
+    OpenApiParameter(
+        "bom",
+        enum=["true", "false"],
+        description="Of CSV only: begin with a byte order mark.",
+    ),
+)
+
 ALL_GOALS = {
     "stats": Operation(
         id="goals_stats_all",
         summary="How many conversions each goal of a site had",
-        query=QuestionSerializer,
+        query=ComparedQuestionSerializer,
         answer=AllGoalStats,
     )
 }
@@ -34,7 +48,9 @@ REPORTS = {
     ),
     "breakdown": Operation(
         summary="A goal's conversions by the values of a dimension",
+        description="Page by page; as CSV or NDJSON all values at once.",
         query=BreakdownQuestionSerializer,
+        parameters=_OF_CSV,
         answer=Breakdown,
     ),
     "rate": Operation(
@@ -42,13 +58,22 @@ REPORTS = {
         query=RateQuestionSerializer,
         answer=RateAnswer,
     ),
+    "journeys": Operation(
+        summary="How visitors came to convert, and how long it took",
+        description="Of visitors to their first conversion of a day: the time from"
+        " arrival to conversion, the pages before it, and those on which visits began.",
+        query=JourneysQuestionSerializer,
+        answer=Journeys,
+    ),
 }
 
 CONVERSIONS = {
     "list": Operation(
         summary="List a goal's conversions",
-        description="Page by page; as CSV or NDJSON the whole period at once.",
+        description="Each with its source, its visit and the page on which that began."
+        " Page by page; as CSV or NDJSON the whole period at once.",
         query=ConversionsQuestionSerializer,
+        parameters=_OF_CSV,
         answer=Page[ConversionAnswer],  # type: ignore[valid-type] # a struct that is made
     )
 }

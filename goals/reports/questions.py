@@ -8,28 +8,31 @@ from rest_framework import serializers
 from analytics import events
 from analytics.questions.event_pages import PageQuerySerializer
 from analytics.questions.filters import FilterQuerySerializer
-from analytics.questions.period_query import PeriodQuerySerializer
-from analytics.questions.periods import Days, PeriodError
-from goals.reports import breakdown, comparison, timeseries
-from krafter.errors import Invalid
+from analytics.questions.period_query import (
+    CompareQuerySerializer,
+    PeriodQuerySerializer,
+)
+from goals.reports import breakdown, files, timeseries
+from goals.reports.files import CsvForm
+from krafter.fields import ChoiceField, StrictSerializer
 
 
 class QuestionSerializer(PeriodQuerySerializer, FilterQuerySerializer):
     """A period, and the labels of the visitors."""
 
 
-class ComparedQuestionSerializer(QuestionSerializer):
-    compare = serializers.ChoiceField(comparison.KINDS, required=False)
+class ComparedQuestionSerializer(QuestionSerializer, CompareQuerySerializer):
+    """The same, with those of an earlier period."""
 
 
 class StatsQuestionSerializer(ComparedQuestionSerializer):
-    """`detail=money` asks what the revenue is made of."""
+    """`detail`: what the revenue is made of, whose labels, or from which day on."""
 
-    detail = serializers.ChoiceField(("money",), required=False)
+    detail = ChoiceField(("money", "attribution", "coverage"), required=False)
 
 
 class TimeseriesQuestionSerializer(ComparedQuestionSerializer):
-    interval = serializers.ChoiceField(timeseries.INTERVALS, default="day")
+    interval = ChoiceField(timeseries.INTERVALS, default="day")
 
 
 class DimensionField(serializers.CharField):
@@ -47,27 +50,65 @@ class DimensionField(serializers.CharField):
         raise serializers.ValidationError(f"One of: {known}, {events.PROPS}<key>.")
 
 
-class BreakdownQuestionSerializer(QuestionSerializer):
+class CsvFormSerializer(StrictSerializer):
+    """How a file is written: German Excel expects semicolons and a BOM."""
+
+    delimiter = ChoiceField(tuple(files.DELIMITERS), default="comma")
+    bom = ChoiceField(("true", "false"), default="false")
+
+
+def csv_form(validated: Mapping[str, Any]) -> CsvForm:
+    return CsvForm(delimiter=validated["delimiter"], bom=validated["bom"] == "true")
+
+
+class BreakdownFileSerializer(QuestionSerializer):
+    """Every value, in one file."""
+
     dimension = DimensionField(trim_whitespace=False, max_length=1_100, default="path")
-    sort = serializers.ChoiceField(breakdown.SORTS, default="-conversions")
+    sort = ChoiceField(breakdown.SORTS, default="-conversions")
+    include = ChoiceField(
+        ("visitors",),
+        required=False,
+        help_text="Of a label also values that brought visitors and no conversion.",
+    )
+
+
+class JourneysQuestionSerializer(QuestionSerializer):
+    limit = serializers.IntegerField(
+        min_value=1, max_value=100, default=10, help_text="Of each list."
+    )
+
+
+class BreakdownCsvSerializer(BreakdownFileSerializer, CsvFormSerializer):
+    """The same as CSV."""
+
+
+class BreakdownQuestionSerializer(BreakdownFileSerializer, ComparedQuestionSerializer):
+    """A page of the values."""
+
     limit = serializers.IntegerField(min_value=1, max_value=1_000, default=100)
+    cursor = serializers.CharField(required=False)
 
 
-class ConversionsQuestionSerializer(QuestionSerializer, PageQuerySerializer):
+class LedgerQuestionSerializer(QuestionSerializer):
+    """`include`: what is listed besides conversions."""
+
+    include = ChoiceField(
+        ("refunds",),
+        required=False,
+        help_text="List also the refunds that were made in the period.",
+    )
+
+
+class ConversionsQuestionSerializer(LedgerQuestionSerializer, PageQuerySerializer):
     """A page of the conversions."""
 
 
-class RateQuestionSerializer(QuestionSerializer):
+class ConversionsCsvSerializer(LedgerQuestionSerializer, CsvFormSerializer):
+    """All conversions as CSV."""
+
+
+class RateQuestionSerializer(ComparedQuestionSerializer):
     """`of`: another goal of the site, whose visitors are the whole."""
 
     of = serializers.UUIDField(required=False)
-
-
-def compared(validated: Mapping[str, Any], days: Days) -> Days | None:
-    """The days to compare with, if the query asks for a comparison."""
-    if "compare" not in validated:
-        return None
-    try:
-        return comparison.window(validated["compare"], days)
-    except PeriodError as error:
-        raise Invalid({error.parameter: [error.message]}) from None

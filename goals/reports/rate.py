@@ -1,10 +1,18 @@
-"""How sure a conversion rate is. Pure."""
+"""Conversion rates with their confidence intervals. Pure."""
 
 from math import sqrt
 from typing import NamedTuple
 
-LEVEL = 0.95
-_Z = 1.959963984540054  # 97.5 % of a normal distribution lie below
+from analytics.questions import differences
+from analytics.questions.differences import (
+    LEVEL,
+    Confidence,
+    Difference,
+    Estimate,
+    Verdict,
+    Z,
+    short,
+)
 
 # Around one half the interval of 30 visitors is 34 percentage points wide. That
 # of fewer says nothing about which of two rates is the better one.
@@ -12,11 +20,15 @@ FEWEST_TO_COMPARE = 30
 
 
 class Rate(NamedTuple):
-    """A share and its 95 % interval."""
+    """A proportion and its 95 % interval."""
 
     rate: float
     low: float
     high: float
+
+    @property
+    def interval(self) -> Confidence:
+        return Confidence(LEVEL, self.low, self.high)
 
 
 def is_too_few_to_compare(visitors: int) -> bool:
@@ -32,18 +44,26 @@ def rate(converters: int, visitors: int) -> Rate | None:
     if visitors == 0:
         return None
     share = converters / visitors
-    shrunk = 1 + _Z**2 / visitors
-    centre = (share + _Z**2 / (2 * visitors)) / shrunk
-    spread = share * (1 - share) / visitors + _Z**2 / (4 * visitors**2)
-    half = _Z * sqrt(spread) / shrunk
+    shrunk = 1 + Z**2 / visitors
+    centre = (share + Z**2 / (2 * visitors)) / shrunk
+    spread = share * (1 - share) / visitors + Z**2 / (4 * visitors**2)
+    half = Z * sqrt(spread) / shrunk
     return Rate(
-        _short(share),
+        short(share),
         # Exactly 0 and 1 at the ends, where rounding would leave a trace.
-        0.0 if converters == 0 else _short(centre - half),
-        1.0 if converters == visitors else _short(centre + half),
+        0.0 if converters == 0 else short(centre - half),
+        1.0 if converters == visitors else short(centre + half),
     )
 
 
-def _short(share: float) -> float:
-    """Six significant digits: more would be noise."""
-    return float(f"{share:.6g}")
+def difference(now: Rate, before: Rate) -> Difference:
+    """The interval of the later rate less the earlier one."""
+    return differences.difference(Estimate(*now), Estimate(*before))
+
+
+def told(now: Rate | None, before: Rate | None) -> tuple[Confidence | None, Verdict]:
+    """The interval of the difference to an earlier rate, and the verdict."""
+    if now is None or before is None:
+        return None, "cannot_tell"
+    found = difference(now, before)
+    return found.shown, found.verdict

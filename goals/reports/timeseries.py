@@ -1,17 +1,22 @@
-"""How a goal's conversions are spread over a period."""
+"""A goal's conversions over time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import asdict
 
 from analytics import events
 from analytics.events import Counts
-from analytics.questions.period_query import DaysAnswer
+from analytics.questions.comparison import Window
+from analytics.questions.differences import Apart, Judged, told
+from analytics.questions.labels import EVERYTHING, Attribution
+from analytics.questions.period_query import DaysAnswer, EarlierAnswer
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
 from goals.counting import stats
@@ -37,13 +42,29 @@ class TimeseriesPoint(msgspec.Struct, kw_only=True):
     revenue: Revenue
 
 
-class ComparedTimeseries(msgspec.Struct):
+class ComparedPoint(TimeseriesPoint, kw_only=True):
+    """The counts of the earlier interval. The verdict compares unique conversions."""
+
+    difference: Apart
+    verdict: Judged
+
+
+class ComparedTimeseries(EarlierAnswer):
+    interval: Interval
+    timeseries: Annotated[
+        list[ComparedPoint | None],
+        Meta(
+            description="For each row the one that it is compared with; null where the"
+            " earlier days have none, or the row is still to come."
+        ),
+    ]
+
+
+class Timeseries(msgspec.Struct):
     period: DaysAnswer
+    attribution: Attribution
     interval: Interval
     timeseries: list[TimeseriesPoint]
-
-
-class Timeseries(ComparedTimeseries):
     comparison: Annotated[
         ComparedTimeseries | UnsetType, Meta(description="With `compare`.")
     ] = UNSET
@@ -52,22 +73,75 @@ class Timeseries(ComparedTimeseries):
 Rows = list[TimeseriesPoint]
 
 
-def timeseries(
-    goal: Goal, days: Days, interval: str, where: tuple[events.Where, ...] = ()
-) -> Rows:
-    """Every interval of the period in order, empty ones too.
+def compared_timeseries(
+    goal: Goal,
+    rows: Rows,
+    other: Window,
+    interval: Interval,
+    filters: events.Filters,
+    *,
+    from_border: bool = False,
+) -> ComparedTimeseries:
+    """The earlier row for each row of a period, in its order.
 
+    See `stats.counted` for `from_border`. Raises PeriodError.
+    """
+    filters = filters._replace(until=other.until)
+    before = timeseries(goal, other.days, interval, filters, from_border=from_border)
+    return ComparedTimeseries(
+        DaysAnswer(*other.days),
+        other.until,
+        interval,
+        [
+            None if past is None else _compared(row, past)
+            for row, past in zip(
+                rows, _pairs(rows, before, other, interval, goal.site.zone), strict=True
+            )
+        ],
+    )
+
+
+def _pairs(
+    rows: Rows, before: Rows, other: Window, interval: Interval, zone: ZoneInfo
+) -> list[TimeseriesPoint | None]:
+    if interval == "hour":
+        by_hour = {row.start: row for row in before if row.start is not UNSET}
+        hours = [row.start for row in rows if row.start is not UNSET]
+        return [other.pair_of_hour(hour, by_hour, zone) for hour in hours]
+    by_day = {row.day: row for row in before if row.day is not UNSET}
+    pair = other.pair if interval == "day" else other.pair_of_start
+    return [pair(row.day, by_day) for row in rows if row.day is not UNSET]
+
+
+def _compared(row: TimeseriesPoint, past: TimeseriesPoint) -> ComparedPoint:
+    difference, verdict = told(row.unique_conversions, past.unique_conversions)
+    return ComparedPoint(**asdict(past), difference=difference, verdict=verdict)
+
+
+def timeseries(
+    goal: Goal,
+    days: Days,
+    interval: str,
+    filters: events.Filters = EVERYTHING,
+    *,
+    from_border: bool = False,
+) -> Rows:
+    """A row for every interval of the period, in order, empty ones included.
+
+    See `stats.counted` for `from_border`; days before the border are 0.
     Raises PeriodError.
     """
     if interval == "hour":
-        selection = events.Selection(goal.site_id, *days, where)
+        selection = events.Selection(goal.site_id, *days, filters)
         return _by_hours(goal, selection, list(stretches(days, goal.site.zone)))
     starts = {day: start_of(interval, day, days.first) for day in each_day(days)}
-    found = stats.counted(goal.site_id, [goal], days, where, daily=True)[goal.rule]
+    found = stats.counted(
+        goal.site_id, [goal], days, filters, daily=True, from_border=from_border
+    )[goal.rule]
     counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
     for day, counted in found.items():
         sofar = counts[starts[day]]
-        # Visitors change their ids at midnight: those of two days differ.
+        # Visitor ids change daily, so the visitors of two days are different.
         counts[starts[day]] = Counts(
             sofar.conversions + counted.counts.conversions,
             sofar.uniques + counted.counts.uniques,
@@ -99,7 +173,7 @@ def _rows(
     sums: Mapping[Any, Sums],
     currency: str | None,
 ) -> Rows:
-    """A row for each start of an interval, with zeros where nothing was."""
+    """A row for each start of an interval, with zeros for empty ones."""
     everything = {
         pair: amount for part in sums.values() for pair, amount in part.items()
     }

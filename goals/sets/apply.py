@@ -1,6 +1,6 @@
 """Replace the goals of a site by a list, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,16 +11,29 @@ from django.utils import timezone
 from msgspec import Meta
 from rest_framework import serializers
 
+from analytics import events
+from analytics.access import audit
+from analytics.access.audit import Record
 from analytics.models import Site
+from goals.kept_past import CONFIRMED, check_kept_past
+from goals.matching import Rule, exact_names
 from goals.models import MAX_GOALS, Goal
 from goals.serializers import GoalSerializer, GoalTypeText, MatchTypeText
 from goals.sets.diff import Definition, Plan, plan, repeated
 from krafter.errors import Invalid
-from krafter.fields import FlagField, StrictSerializer
+from krafter.fields import ChoiceField, FlagField, StrictSerializer
 
 
-class ApplyQuerySerializer(StrictSerializer):
-    dry_run = serializers.ChoiceField(("true", "false"), default="false")
+class ConfirmQuerySerializer(StrictSerializer):
+    confirm = ChoiceField(
+        (CONFIRMED,),
+        required=False,
+        help_text="Change a rule that has sealed days, which the goal then loses.",
+    )
+
+
+class ApplyQuerySerializer(ConfirmQuerySerializer):
+    dry_run = ChoiceField(("true", "false"), default="false")
 
 
 class GoalSetSerializer(StrictSerializer):
@@ -89,8 +102,13 @@ def apply(
     *,
     delete_missing: bool = True,
     dry_run: bool = False,
+    is_confirmed: bool = False,
 ) -> PlanAnswer:
-    """Apply the list; with `dry_run` only return what would change. Raises Invalid."""
+    """Apply the list; with `dry_run` only return what would change.
+
+    Raises Invalid, and Conflict if a goal would lose sealed days and that was not
+    confirmed.
+    """
     with transaction.atomic():
         # The same lock as when a goal is created: no goal is added meanwhile.
         Site.objects.select_for_update().get(pk=site.pk)
@@ -109,11 +127,36 @@ def apply(
             delete=[PlannedGoal(goal.id, *present[goal]) for goal in planned.delete],
             keep=[PlannedGoal(goal.id, *present[goal]) for goal in planned.keep],
         )
+        for goal, new in planned.change:
+            rule = Rule(new.type, new.match_type, new.match_value)
+            check_kept_past(site, goal.rule, rule, is_confirmed=is_confirmed or dry_run)
         if not dry_run:
             made = _do(site, planned)
+            audit.record_each(_deeds(site, planned, present, made))
+            changed = [goal for goal, _ in planned.change]
+            events.reserve(
+                site.pk, exact_names(goal.rule for goal in (*made, *changed))
+            )
             for goal, shown in zip(made, answer.create, strict=True):
                 shown.id = goal.id
     return answer
+
+
+def _deeds(
+    site: Site,
+    planned: Plan[Goal],
+    present: Mapping[Goal, Definition],
+    made: Iterable[Goal],
+) -> Iterator[Record]:
+    for goal, new in zip(made, planned.create, strict=True):
+        yield Record("goal.created", goal, audit.made(new._asdict()))
+    for goal, new in planned.change:
+        goal.site = site
+        changed = audit.changes(present[goal]._asdict(), new._asdict())
+        yield Record("goal.changed", goal, changed)
+    for goal in planned.delete:
+        goal.site = site
+        yield Record("goal.deleted", goal)
 
 
 def _do(site: Site, planned: Plan[Goal]) -> list[Goal]:

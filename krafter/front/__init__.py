@@ -1,6 +1,7 @@
-"""The asynchronous front: what stands between the server and the applications.
+"""The asynchronous front between the HTTP server and the applications.
 
-It waits for clients, so that no thread ever does: a body is read whole, within a
-deadline and a size, before anybody works on it, and an answer is sent as fast as
-the client takes it. It knows HTTP and deadlines, and nothing of what is served.
+It reads request bodies and sends responses in the event loop, so that no thread waits
+for a client. A body is read completely, within a deadline and a size limit, before the
+application is called. The package knows HTTP and deadlines, and nothing of the
+applications.
 """

@@ -1,4 +1,4 @@
-"""The ASGI application: finds the route, reads the body, sends the answer."""
+"""The front's ASGI application: routes, reads the body, sends the response."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Route(NamedTuple):
-    """What answers, how it says no, and how large its bodies may be."""
+    """The handler of a path, its handler of refusals, and its largest body in bytes."""
 
     answer: Callable[[Scope, bytes, Client], Awaitable[Response]]
     refuse: Callable[[Scope, Refusal], Response]
@@ -31,10 +31,10 @@ class Route(NamedTuple):
 
 
 class Front:
-    """One application on one port. Every other path goes to `otherwise`.
+    """The ASGI application. A path without a route is handled by `otherwise`.
 
-    `start()` and `stop()` are called once in each process, in a thread: before
-    the first request, and after the last one is answered.
+    `start()` and `stop()` are called in a thread, once in each process: before the
+    first request and after the last response.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Front:
         except Refusal as refusal:
             response = route.refuse(scope, refusal)
             if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                # Its body is not read to the end: nothing can follow on it.
+                # The body was not read, so the connection cannot be used again.
                 response.headers.append(("Connection", "close"))
             return response
         except Exception:
@@ -105,10 +105,10 @@ class Front:
     async def _stream(
         self, start: Message, parts: Parts, client: Client, send: Send
     ) -> None:
-        """Send the parts while the client takes them.
+        """Send the parts as fast as the client takes them.
 
-        An answer that is given up has no proper end: whoever reads it sees that
-        it is not whole.
+        An abandoned response has no final chunk, so that the client can tell that it
+        is incomplete.
         """
         try:
             await send(start)
@@ -123,9 +123,9 @@ class Front:
         except Gone:
             raise
         except TimeoutError:
-            logger.warning("An answer was given up: its client does not read it")
+            logger.warning("A response was abandoned: the client does not read it")
         except Exception:
-            logger.exception("An answer broke off")
+            logger.exception("A response failed while it was sent")
         finally:
             parts.abandon()
 

@@ -1,4 +1,4 @@
-"""Reading bodies: how long, how large, and how many at once for one client."""
+"""Reads request bodies, with limits of time, size and number for each client."""
 
 import asyncio
 from collections import Counter
@@ -7,17 +7,17 @@ from http import HTTPStatus
 
 from krafter.front.http import Gone, Receive, Refusal, Scope, header
 
-# What a worker holds of large bodies together; smaller ones are too short-lived
-# to matter, and must get through beside them.
+# The most memory for large bodies in a worker. Small ones are not counted: they are
+# short-lived, and must be accepted even when this limit is reached.
 _MAX_HELD = 64 * 1024 * 1024
 _LARGE = 64 * 1024
 
 
 class Bodies:
-    """Read bodies whole. Its counts are those of one process.
+    """Reads bodies. Counts are for one process.
 
-    `client(address)` names who an address is, or None for one that may have any
-    number of unfinished bodies: a proxy that sends those of everybody.
+    `client(address)` returns the client that an address belongs to, or None for a
+    proxy, which may have any number of unfinished bodies.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Bodies:
                 size += len(message["body"])
                 if size > limit:
                     raise _too_large()
-                # The last part of a known length needs no look behind it.
+                # With a known length, no further message is needed.
                 if size == length or not message["more_body"]:
                     return b"".join(parts)
                 if size > _LARGE:
@@ -85,7 +85,7 @@ class Bodies:
                     if self._held > _MAX_HELD:
                         raise Refusal(
                             HTTPStatus.SERVICE_UNAVAILABLE,
-                            "Too much is being sent, try again",
+                            "Too many large bodies; retry",
                             {"Retry-After": "1"},
                         )
         finally:
@@ -93,10 +93,10 @@ class Bodies:
 
 
 def _length(scope: Scope) -> int | None:
-    """How long the body will be; None: it has parts, and ends when it ends."""
+    """The length of the body in bytes; None if it is chunked."""
     if header(scope, b"transfer-encoding") is not None:
         return None
-    # The server refuses one that is no number.
+    # The server has refused invalid numbers.
     return int(header(scope, b"content-length") or 0)
 
 

@@ -1,4 +1,4 @@
-"""Requests and answers as the front and what stands behind it see them."""
+"""Requests and responses, as the front and its applications see them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
@@ -15,7 +15,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class Parts(Protocol):
-    """Of an answer, as they are made; `abandon()` ends the making of more."""
+    """The parts of a streamed response; `abandon()` stops producing them."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
@@ -23,7 +23,7 @@ class Parts(Protocol):
 
 
 class Response(NamedTuple):
-    """`body`: the whole, or its parts."""
+    """`body`: complete, or its parts."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -31,7 +31,7 @@ class Response(NamedTuple):
 
 
 class Refusal(Exception):
-    """A request that is not worked on: a status, and a sentence that says why."""
+    """A request that is refused: status, message and headers."""
 
     def __init__(
         self, status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None
@@ -43,11 +43,11 @@ class Refusal(Exception):
 
 
 class Gone(Exception):
-    """The client has left: nobody waits for an answer."""
+    """The client has disconnected."""
 
 
 class Client:
-    """Who waits for the answer to a request; `receive` gives what is left of it."""
+    """The client of a request; `receive` returns the rest of the request's messages."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -55,10 +55,10 @@ class Client:
 
     @property
     def gone(self) -> "asyncio.Task[None]":
-        """Done when the client has gone.
+        """A task that is done when the client has disconnected.
 
-        One for all who ask: the server takes a wait that is cancelled, and begun
-        again, for a client that has gone.
+        There is one task for a request: Granian reports a disconnect when a wait is
+        cancelled and started again.
         """
         if self._watch is None:
             self._watch = asyncio.ensure_future(self._wait())
@@ -69,13 +69,13 @@ class Client:
             pass
 
     def forget(self) -> None:
-        """To be called when nobody asks any more."""
+        """Call it after the last use of `gone`."""
         if self._watch is not None:
             self._watch.cancel()
 
 
 def environ(scope: Scope, body_length: int = 0) -> dict[str, Any]:
-    """The request as WSGI names it, without what belongs to a body or a server.
+    """The WSGI environ of a request, without the keys of the body and the server.
 
     A header whose name has an underscore is left out: WSGI's names cannot tell
     `X_Forwarded_For` from `X-Forwarded-For`, which a proxy sets.
@@ -108,7 +108,7 @@ def _variable(name: bytes) -> str | None:
     match variable:
         case "CONTENT_TYPE":
             return variable
-        # They describe the body on its way; here it is whole.
+        # They describe how the body was sent. It is complete here.
         case "CONTENT_LENGTH" | "TRANSFER_ENCODING":
             return None
     return f"HTTP_{variable}"

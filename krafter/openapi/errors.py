@@ -6,7 +6,7 @@ One response by status, the same for every operation that can answer with it.
 from typing import NamedTuple
 
 from krafter.errors import (
-    ApiError,
+    ErrorBody,
     PreconditionFailed,
     TooLarge,
     invalid,
@@ -42,7 +42,7 @@ class ErrorResponse(NamedTuple):
 
     name: str
     description: str
-    example: ApiError
+    example: ErrorBody
     headers: tuple[str, ...] = ()
 
 
@@ -74,6 +74,11 @@ RESPONSES = {
         "NotAcceptable",
         "`Accept` leaves out JSON.",
         said(406, "Could not satisfy the request Accept header."),
+    ),
+    409: ErrorResponse(
+        "Conflict",
+        "Something would be lost, and that was not confirmed.",
+        said(409, "Days before 2026-01-01 are sealed. Use confirm=sealed."),
     ),
     412: ErrorResponse(
         "PreconditionFailed",

@@ -20,12 +20,20 @@ _POLICY = (
 
 @require_safe
 def openapi_json(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(rendered_json(), content_type="application/json")
+    return _served(request, rendered_json(), "application/json")
 
 
 @require_safe
 def openapi_yaml(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(rendered_yaml(), content_type="application/yaml")
+    return _served(request, rendered_yaml(), "application/yaml")
+
+
+def _served(request: HttpRequest, rendered: bytes, media_type: str) -> HttpResponse:
+    """The document with the address at which it was asked for as its server."""
+    (server,) = document()["servers"]
+    here = request.build_absolute_uri("/").rstrip("/")
+    body = rendered.replace(server["url"].encode(), here.encode())
+    return HttpResponse(body, content_type=media_type)
 
 
 @require_safe

@@ -20,6 +20,7 @@ from rest_framework.fields import empty
 from krafter.answers import Deletion, Page, Whole
 from krafter.openapi import errors, structs
 from krafter.openapi.operations import Operation, Schema, reference
+from krafter.parsing import MergePatchParser
 
 # PostgreSQL stores no NUL, and a text that is blank once trimmed is none. Anchored,
 # in words that every language reads: generated clients check patterns themselves.
@@ -75,6 +76,12 @@ class EnvelopeSchema(AutoSchema):
     def get_auth(self) -> list[Schema]:
         # From 3.1 on, a requirement may name what the bearer's key must grant.
         return [{name: [self._scope] for name in auth} for auth in super().get_auth()]
+
+    def map_parsers(self) -> list[str]:
+        # It is taken, and not documented: of an operation with one schema by two names
+        # openapi-python-client makes a module that cannot be imported.
+        others: list[str] = super().map_parsers()
+        return [name for name in others if name != MergePatchParser.media_type]
 
     def get_override_parameters(self) -> list[Any]:
         query = [self._row.query] if self._row.query else []
@@ -282,6 +289,7 @@ class EnvelopeSchema(AutoSchema):
             schema.pop("description", None)
         if direction == "request":
             schema["additionalProperties"] = False
+            schema |= getattr(serializer, "of_several_fields", {})
         else:
             schema["required"] = [
                 name
@@ -311,7 +319,8 @@ class EnvelopeSchema(AutoSchema):
             # Theirs does so for fields of serializers, not for items of lists.
             self._insert_field_validators(field, schema)
             may_be_blank = field.allow_blank or not field.trim_whitespace
-            schema.setdefault("pattern", _TEXT if may_be_blank else _NOT_BLANK)
+            usual = _TEXT if may_be_blank else _NOT_BLANK
+            schema.setdefault("pattern", getattr(field, "sent_pattern", usual))
         if isinstance(field, serializers.ListField) and not field.allow_empty:
             schema["minItems"] = 1
         return schema

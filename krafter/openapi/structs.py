@@ -14,7 +14,7 @@ import msgspec
 from krafter.openapi.operations import PREFIX, Schema
 
 _NULL: Schema = {"type": "null"}
-# Numbers that are exact, which the format `double` would tell clients to give up.
+# Of a number: how it is written, see `krafter.rendering`.
 _DECIMAL = {"type": "string", "format": "decimal"}
 
 

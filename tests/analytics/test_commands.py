@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from analytics.access import throttling, tokens
 from analytics.ingest import visitors
-from analytics.models import ApiToken, RateWindow, Salt
+from analytics.models import ApiToken, RateWindow, SiteSalt
 from krafter import installation
 from tests.factories import SiteFactory, TeamFactory
 from tests.postgres import free_port
@@ -108,18 +108,20 @@ def test_token_is_not_made_for_a_deleted_or_foreign_site(site, strangers_site):
 
 
 def test_purge_destroys_what_is_over_and_keeps_the_rest(site):
-    with time_machine.travel(NOON - timedelta(hours=47), tick=False) as now:
-        visitors.visitor(site, NOON.date(), address="203.0.113.9", user_agent="a")
+    yesterday = NOON.date() - timedelta(days=1)
+    with time_machine.travel(NOON - timedelta(days=1), tick=False) as now:
+        visitors.visitor(site, yesterday, address="203.0.113.9", user_agent="a")
         throttling.spend("ip:a", throttling.current_minute())
-        now.move_to(NOON - timedelta(hours=46))
-        visitors.visitor(
-            site, NOON.date() + timedelta(days=1), address="203.0.113.9", user_agent="a"
-        )
         now.move_to(NOON)
+        visitors.visitor(site, NOON.date(), address="203.0.113.9", user_agent="a")
+        now.move_to(NOON + timedelta(hours=11))
         throttling.spend("ip:b", throttling.current_minute())
         done = run("purge_salts")
-    assert done.out == ("Deleted 1 salts, 1 rate limit counts and 0 stored answers.\n")
-    assert Salt.objects.get().day == NOON.date() + timedelta(days=1)
+    assert done.out == (
+        "Deleted 1 salts, 1 rate limit counts, 0 stored answers, 0 entries of the"
+        " audit trail and 0 sessions.\n"
+    )
+    assert SiteSalt.objects.get().day == NOON.date()
     assert RateWindow.objects.get().caller == "ip:b"
 
 

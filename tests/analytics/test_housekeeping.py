@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.utils import OperationalError
 
 from analytics import housekeeping
-from analytics.models import Salt
+from analytics.models import SiteSalt
 from benchmarks.servers import ROOT
 
 
@@ -45,10 +46,10 @@ def rounds(monkeypatch, closed):
     return go
 
 
-def test_it_is_done_at_once_and_every_hour(rounds, closed, monkeypatch):
+def test_it_is_done_at_once_and_every_ten_minutes(rounds, closed, monkeypatch):
     done = []
     monkeypatch.setattr(housekeeping, "tidy", lambda: done.append(1))
-    assert rounds(3) == [3_600] * 3
+    assert rounds(3) == [600] * 3
     assert (len(done), len(closed)) == (3, 3)
 
 
@@ -59,17 +60,26 @@ def test_a_failure_is_logged_and_tried_again(rounds, closed, monkeypatch, caplog
     assert len(closed) == 2
 
 
-def test_salts_are_destroyed_48_hours_after_they_were_made_at_the_latest(db, rounds):
+def test_database_that_is_away_is_one_line(rounds, closed, monkeypatch, caplog):
+    def away():
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(housekeeping, "tidy", away)
+    monkeypatch.setattr(housekeeping, "tasks", ())
+    rounds(3)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ["The database fails: gone (1 failures)"]
+
+
+def test_salts_are_destroyed_when_their_time_is_over(db, rounds):
     now = datetime.now(UTC)
-    for hours in (46, 47):
-        made = now - timedelta(hours=hours)
-        Salt.objects.create(
-            timezone=str(hours), day=made.date(), value=b"s" * 16, created_at=made
-        )
+    common = {"day": now.date(), "value": b"s" * 16, "ipv6_prefix": 64}
+    for number, minutes in enumerate((-1, 1)):
+        ends_at = now + timedelta(minutes=minutes)
+        SiteSalt.objects.create(site_id=number, ends_at=ends_at, **common)
     rounds(1)
-    # One more round comes before the other is 48 hours old.
-    [kept] = Salt.objects.all()
-    assert kept.created_at == now - timedelta(hours=46)
+    [kept] = SiteSalt.objects.all()
+    assert kept.ends_at == now + timedelta(minutes=1)
 
 
 WORKER = """
@@ -79,10 +89,12 @@ from datetime import UTC, datetime, timedelta
 import django
 django.setup()
 from django.core.management import call_command
-from analytics.models import Salt
+from analytics.models import SiteSalt
 call_command("migrate", verbosity=0)
 made = datetime.now(UTC) - timedelta(days=3)
-Salt.objects.create(timezone="UTC", day=made, value=b"salt", created_at=made)
+SiteSalt.objects.create(
+    site_id=1, day=made, value=b"salt", ipv6_prefix=64, ends_at=made
+)
 from krafter.asgi import application
 async def receive():
     return {"type": "lifespan.startup"}
@@ -93,7 +105,7 @@ try:
 except EOFError:
     pass
 for _ in range(100):
-    if not Salt.objects.exists():
+    if not SiteSalt.objects.exists():
         raise SystemExit(0)
     time.sleep(0.1)
 raise SystemExit("still there")

@@ -1,67 +1,93 @@
 """Hold the service, and clients made of its document, to the OpenAPI document.
 
+    python -m tests.contract [--changed | --clients [WORD] | --is-passed]
+
+Everything; with `--changed`, the generated clients only if the document or their
+programs are not as they were when all of them last passed. A run in which they pass
+writes that to `clients/passed.sha256`; `--is-passed` exits 0 if nothing has changed.
+With `--clients`, nothing but the clients whose names have the word.
 CONTRACT_EXAMPLES (20) says how many requests schemathesis makes up at most for an
-operation and a phase; CONTRACT_SEED has it make up the same ones again. The last
-line is a summary in JSON.
+operation and a phase; CONTRACT_SEED has it make up the same ones again. The last line
+is a summary in JSON.
 """
 
+import argparse
+import hashlib
 import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.contract import breaking
-from tests.contract.fuzz import fuzz
-from tests.contract.generation import (
-    DOCUMENT,
-    GENERATED,
-    LIMIT,
-    RUN,
-    Client,
-    Failed,
-    generate_by_jar,
-    run,
-)
+from tests.contract import breaking, generation, languages
+from tests.contract.fuzz import Fuzzed, fuzz
+from tests.contract.generation import Row
+from tests.contract.lint import lint
+from tests.contract.mcp_clients import try_mcp
+from tests.contract.programs import CLIENTS, DOCUMENT, Failed, run
 from tests.contract.services import DATABASES, service
+
+PASSED = CLIENTS / "passed.sha256"
 
 
 def main() -> int:
+    asked = arguments()
+    is_passed = PASSED.exists() and PASSED.read_text().strip() == digest()
+    if asked.is_passed:
+        return int(not is_passed)
     began = time.monotonic()
-    failed = [*attempt("document", check_document), *attempt("breaking", check_breaks)]
-    examples = int(os.environ.get("CONTRACT_EXAMPLES", "20"))
-    fuzzed = [fuzz(database, examples) for database in DATABASES]
+    failed: list[str] = []
+    fuzzed: list[Fuzzed] = []
+    rows: list[Row] = []
+    # All of it takes the packages of npm that are installed there once.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        not_run = [
-            client
-            for client in RUN
-            if attempt(client, partial(try_out, client, folder))
-        ]
-        not_made = [
-            language
-            for language in GENERATED
-            if attempt(language, partial(generate_by_jar, language, folder / language))
-        ]
+        if asked.clients is None:
+            failed += check(folder)
+            examples = int(os.environ.get("CONTRACT_EXAMPLES", "20"))
+            fuzzed = [fuzz(database, examples) for database in DATABASES]
+        if asked.changed and is_passed:
+            print("All clients passed with this document: none is made.")
+        else:
+            rows = try_clients(folder, asked.clients or "")
+    failed += [row.client for row in rows if row.failure]
     summary = {
         "operations": count_operations(),
         "cases": sum(database.cases for database in fuzzed),
         "findings": sum(database.findings for database in fuzzed),
-        "clients_generated": len(RUN) + len(GENERATED) - len(not_run + not_made),
-        "clients_run": len(RUN) - len(not_run),
-        "failed": [*failed, *not_run, *not_made],
+        "clients_generated": sum(row.generated == "yes" for row in rows),
+        "clients_run": sum(row.ran == "yes" for row in rows),
+        "failed": failed,
         "seconds": round(time.monotonic() - began),
     }
     for word, value in summary.items():
         print(f"{word.replace('_', ' '):18} {value}")
     print(json.dumps(summary))
     return int(bool(summary["failed"] or summary["findings"]))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.contract")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--changed", action="store_true")
+    which.add_argument("--is-passed", action="store_true")
+    which.add_argument("--clients", nargs="?", const="", metavar="WORD")
+    return parser.parse_args()
+
+
+def check(folder: Path) -> list[str]:
+    """The names of what failed, of all but fuzzing and the generated clients."""
+    return [
+        *attempt("document", check_document),
+        *attempt("breaks", check_breaks),
+        *attempt("linters", lambda: lint(folder)),
+        *attempt("MCP", lambda: print(*try_mcp(folder), sep="\n")),
+    ]
 
 
 def attempt(name: str, act: Callable[[], Any]) -> list[str]:
@@ -87,11 +113,29 @@ def check_breaks() -> None:
         raise Failed("\n".join(breaks))
 
 
-def try_out(client: str, folder: Path) -> None:
-    use: Client = RUN[client](folder)
-    # A service each: the limit of a minute is one for all keys of a team.
-    with service("PostgreSQL", LIMIT) as api:
-        use(api)
+def try_clients(folder: Path, word: str) -> list[Row]:
+    """Make, compile and run the clients, and print a row for each."""
+    chosen = [client for client in languages.ALL if word in client.name]
+    with service("PostgreSQL", generation.LIMIT) as api:
+        rows = [generation.try_out(client, folder, api) for client in chosen]
+    for row in rows:
+        if row.failure:
+            print(f"{row.client}: {row.failure}")
+    print("\n".join(generation.table(rows)))
+    ran = [row for row in rows if row.ran == "yes" and not row.failure]
+    if len(ran) == sum(client.run is not None for client in languages.ALL):
+        PASSED.write_text(digest() + "\n")
+    return rows
+
+
+def digest() -> str:
+    """Of the document, how clients are made of it, and the programs that use them."""
+    files = [DOCUMENT, Path(languages.__file__), *sorted(CLIENTS.glob("[!_.]*.*"))]
+    hashed = hashlib.sha256()
+    for file in files:
+        if file.is_file() and file != PASSED:
+            hashed.update(file.read_bytes())
+    return hashed.hexdigest()
 
 
 def count_operations() -> int:

@@ -1,143 +1,99 @@
-"""Clients that generators make of the document: made, checked, and run.
+"""A client that a generator makes of the document: made, compiled, and run.
 
-What they make is thrown away. A warning of a generator fails, but for two that
-are not about the document.
+What is made is thrown away. `tests.contract.languages` says how, for each language.
 """
 
 import json
 import os
-import shutil
-import subprocess
-import sys
+import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from tests.contract.programs import Failed, Missing
 from tests.contract.services import Service
 
-ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "openapi.yaml"
-CLIENTS = Path(__file__).with_name("clients")
-BIN = Path(sys.executable).parent
-
-# openapi-generator's own notices: the first is printed for any document in 3.1,
-# the second wherever `additionalProperties` is false.
-NOTICES = ("OpenAPI 3.1 support is still in beta", "Failed to get the schema name")
 # Enough for what a client does before it runs into the limit.
 LIMIT = 20
-# What these languages reserve is a query parameter here.
-RENAMED = ("--parameter-name-mappings", "type=eventType")
-MODELS = ("--model-name-mappings", "from=FromDay,type=TypeOfEvent")
-
-_MEDIA_TYPES = """
-project_name_override: krafter-attrs
-package_name_override: krafter_attrs
-content_type_overrides:
-  text/plain: application/json
-  application/x-ndjson: application/octet-stream
-"""
+REVENUE = 1234568.19
+ERRORS = [401, 403, 404, 422, 429]
 
 
-# Runs what was made of the document, against a service. Raises Failed.
-Client = Callable[[Service], object]
+class Client(NamedTuple):
+    """How one is made, compiled and run. All take the folder that is made for it.
+
+    `run` also takes the service and returns what the client prints; a client
+    without it is only made, because of `lacks`.
+    """
+
+    name: str
+    generate: Callable[[Path], object]
+    compile: Callable[[Path], object] | None = None
+    run: Callable[[Path, Service], str] | None = None
+    lacks: str = ""
 
 
-class Failed(Exception):
-    """A generator, a compiler or a client is not content."""
+class Row(NamedTuple):
+    """What became of a client, a line of the table."""
+
+    client: str
+    generated: str = "no"
+    compiled: str = "no"
+    ran: str = "no"
+    operations: str = "-"
+    typed_errors: str = "-"
+    money: str = "-"
+    seconds: int = 0
+    failure: str = ""
 
 
-def run(*command: object, cwd: Path = ROOT, **environment: str) -> str:
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+def try_out(client: Client, parent: Path, api: Service) -> Row:
+    """Make, compile and run a client against a service with LIMIT requests a minute."""
+    folder = parent / client.name.replace(" ", "-").replace("/", "-")
+    folder.mkdir()
+    began = time.monotonic()
+    row = Row(client.name)
+    try:
+        client.generate(folder)
+        row = row._replace(generated="yes")
+        if client.compile is None or client.run is None:
+            row = row._replace(compiled=client.lacks, ran=client.lacks)
+        else:
+            client.compile(folder)
+            row = row._replace(compiled="yes")
+            told = client.run(folder, api.of_another_team())
+            row = _checked(row, json.loads(told.splitlines()[-1]))
+    except Missing as missing:
+        # Where packages are installed by name, none may be missing.
+        failure = str(missing) if os.environ.get("CI") else ""
+        row = row._replace(compiled=f"missing: {missing}", failure=failure)
+    except Failed as error:
+        row = row._replace(failure=str(error))
+    return row._replace(seconds=round(time.monotonic() - began))
+
+
+def _checked(row: Row, told: dict[str, Any]) -> Row:
+    exact = "yes" if told["money"] == REVENUE else f"no: {told['money']}"
+    row = row._replace(
+        ran="yes",
+        operations=str(told["operations"]),
+        typed_errors=" ".join(map(str, told["errors"])),
+        money=exact,
     )
-    if done.returncode:
-        raise Failed(f"{' '.join(map(str, command))}\n{done.stdout}")
-    return done.stdout
+    if told["errors"] != ERRORS or exact != "yes":
+        return row._replace(failure=f"told {told}")
+    return row
 
 
-def generate_by_jar(language: str, target: Path, *options: str) -> None:
-    said = run(
-        *(BIN / "openapi-generator-cli", "generate", "--generator-name", language),
-        *("--input-spec", DOCUMENT, "--output", target, *RENAMED, *MODELS, *options),
-    )
-    for line in said.splitlines():
-        is_notice = any(notice in line for notice in NOTICES)
-        if (" WARN " in line and not is_notice) or " ERROR " in line:
-            raise Failed(f"{language}: {line}")
-
-
-def python_attrs(folder: Path) -> Client:
-    (folder / "config.yml").write_text(_MEDIA_TYPES)
-    target = folder / "attrs"
-    run(
-        *(BIN / "openapi-python-client", "generate", "--fail-on-warning"),
-        *("--path", DOCUMENT, "--output-path", target),
-        *("--config", folder / "config.yml"),
-        PATH=f"{BIN}:{os.environ['PATH']}",
-    )
-    return lambda api: run_python("openapi_python_client.py", target, api)
-
-
-def python_pydantic(folder: Path) -> Client:
-    target = folder / "pydantic"
-    generate_by_jar("python", target, "--package-name", "krafter_pydantic")
-    return lambda api: run_python("openapi_generator.py", target, api)
-
-
-def run_python(script: str, generated: Path, api: Service) -> str:
-    return run(
-        sys.executable,
-        CLIENTS / script,
-        cwd=ROOT,
-        **credentials(api),
-        PYTHONPATH=str(generated),
-        PYTHONDONTWRITEBYTECODE="1",
-    )
-
-
-def typescript(folder: Path) -> Client:
-    """Both TypeScript clients in one project: they share its packages."""
-    project = folder / "typescript"
-    shutil.copytree(CLIENTS, project, ignore=shutil.ignore_patterns("node_modules"))
-    run("npm", "ci", "--no-audit", "--no-fund", cwd=project)
-    generate_by_jar(
-        "typescript-fetch",
-        project / "typescript-fetch",
-        "--additional-properties=importFileExtension=.js,stringEnums=false",
-    )
-    run(
-        *("npx", "--no-install", "openapi-typescript", DOCUMENT),
-        *("--output", "openapi-typescript/schema.d.ts"),
-        cwd=project,
-    )
-    run("npx", "--no-install", "tsc", cwd=project)
-
-    return lambda api: run_node("openapi_typescript.js", project, api)
-
-
-def typescript_fetch(folder: Path) -> Client:
-    return lambda api: run_node("typescript_fetch.js", folder / "typescript", api)
-
-
-def run_node(script: str, project: Path, api: Service) -> str:
-    return run("node", f"out/{script}", cwd=project, **credentials(api))
-
-
-# In this order: the last needs what the one before it has compiled.
-RUN: Mapping[str, Callable[[Path], Client]] = {
-    "openapi-python-client": python_attrs,
-    "openapi-generator python": python_pydantic,
-    "openapi-typescript": typescript,
-    "openapi-generator typescript-fetch": typescript_fetch,
-}
-GENERATED = ("go", "java", "php")
+def table(rows: list[Row]) -> Iterator[str]:
+    columns = [*Row._fields[:-1]]
+    lines = [[column.replace("_", " ") for column in columns]]
+    lines += [[str(value) for value in row[:-1]] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(padded).rstrip()
 
 
 def credentials(api: Service) -> dict[str, str]:

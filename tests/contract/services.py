@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +13,23 @@ from tests.running import BASE, running
 DATABASES = ("SQLite", "PostgreSQL")
 
 
+_NEW_TEAM = """
+from analytics.access import keys, tokens
+from analytics.models import Team
+team = Team.objects.create(name="Another")
+print(keys.issue(team=team, name="owner", scopes=[tokens.ALL])[1])
+"""
+
+
 class Service(NamedTuple):
     origin: str
     secret: str
+    manage: Callable[..., str]
+
+    def of_another_team(self) -> "Service":
+        """With a key of a new team: the limit of a minute is one for a whole team."""
+        printed = self.manage("shell", "--no-imports", "-c", _NEW_TEAM)
+        return self._replace(secret=printed.split()[-1])
 
 
 @contextlib.contextmanager
@@ -31,4 +45,4 @@ def service(database: str, limit: int = 0) -> Iterator[Service]:
         if database == "PostgreSQL":
             os.environ["DATABASE_URL"] = stack.enter_context(throwaway())
         api = stack.enter_context(running(folder, RATE_LIMIT_API=str(limit)))
-        yield Service(api.url.removesuffix(BASE), api.secret)
+        yield Service(api.url.removesuffix(BASE), api.secret, api.manage)

@@ -5,7 +5,7 @@ import pytest
 from goals.models import MAX_GOALS, Goal
 from tests.factories import GoalFactory
 from tests.goals.test_matching import REFUSED
-from tests.routes import ROUTES
+from tests.routes import WITH_BODY
 
 pytestmark = pytest.mark.django_db
 
@@ -161,7 +161,7 @@ def test_wrong_field_is_named_and_nothing_is_stored(create, field, value):
 
 @pytest.mark.parametrize(
     "route",
-    [route for route in ROUTES if "match_type" in (route.body or {})],
+    [route for route in WITH_BODY if "match_type" in route.fields],
     ids=lambda route: route.label,
 )
 def test_every_route_that_takes_a_goal_refuses_an_empty_currency(owner, ids, route):

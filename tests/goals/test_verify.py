@@ -7,8 +7,8 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from analytics.events import months
-from analytics.models import SiteMonth
-from goals.models import GoalMonth
+from analytics.models import LabelMonth, NameDay, SiteMonth
+from goals.models import Goal, GoalMonth
 from tests.factories import GoalFactory, store
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -74,3 +74,50 @@ def test_wrong_sums_of_a_month_are_named(kept, capsys):
     with pytest.raises(CommandError):
         call_command("verify")
     assert "the sums of the month are not those of its days" in capsys.readouterr().out
+
+
+@pytest.fixture
+def by_label(kept, reader, site):
+    """What is kept by labels, of the goal and of the site."""
+    path = f"/sites/{site.site_key}/goals/{Goal.objects.get().pk}/breakdown"
+    for query in ("dimension=country", "dimension=os&country=(none)"):
+        assert reader("GET", f"{path}?period=7d&{query}").status_code == 200
+
+
+def test_right_labels_pass(by_label, capsys):
+    call_command("verify")
+    assert "0 days differ" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("label", ["country", "country,os"])
+def test_wrong_day_of_a_label_is_named_and_repaired(by_label, kept, capsys, label):
+    row = LabelMonth.objects.exclude(rule=b"").get(label=label)
+    days = months._decode(bytes(row.days))
+    ((value, numbers),) = days[DAY.day][1].items()
+    days[DAY.day][1] = {value: [2, *numbers[1:]]}
+    row.days, row.total = months.pack(days), months._encode(days[DAY.day][1:])
+    row.save()
+    with pytest.raises(CommandError, match="--repair"):
+        call_command("verify")
+    text = f"2026-03-06 event exact 'paid' {label} (last): differs"
+    assert text in capsys.readouterr().out
+    call_command("verify", "--repair")
+    call_command("verify")
+
+
+def test_wrong_sum_of_a_label_is_named(by_label, capsys):
+    row = LabelMonth.objects.filter(rule=b"").get(label="country")
+    row.total = months._encode([{}, []])
+    row.save()
+    with pytest.raises(CommandError):
+        call_command("verify")
+    assert "by label country (last): the sums of the month" in capsys.readouterr().out
+
+
+def test_wrong_names_of_a_day_are_named(kept, reader, site, capsys):
+    assert reader("GET", f"/sites/{site.site_key}/names?period=7d").status_code == 200
+    call_command("verify")
+    NameDay.objects.update(visitors=1)
+    with pytest.raises(CommandError):
+        call_command("verify")
+    assert "2026-03-06 names: 1 differ" in capsys.readouterr().out

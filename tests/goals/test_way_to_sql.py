@@ -17,17 +17,23 @@ AROUND = (
     *("krafter/views.py", "krafter/errors.py", "krafter/caching.py"),
     "analytics/access/",
 )
+
+
 WAYS = [
     ("GET", "/goals", 1, 1),
-    ("POST", "/goals", 2, 2),
+    # It makes the goal, and has its name known to the site.
+    ("POST", "/goals", 3, 3),
     ("GET", "/goals/{goal}/stats?period=12mo", 6, 4),
     ("GET", "/goals/{goal}/stats?country=DE", 6, 4),
     ("GET", "/goals/stats", 6, 4),
     ("GET", "/goals/{goal}/breakdown", 5, 4),
+    ("GET", "/goals/{goal}/breakdown?dimension=country", 5, 4),
+    ("GET", "/goals/{goal}/breakdown?dimension=country&referrer=Google", 5, 4),
+    ("GET", "/goals/{goal}/rate?country=DE", 6, 5),
     ("GET", "/goals/{goal}/timeseries", 6, 5),
     ("GET", "/goals/{goal}/rate", 6, 5),
     ("GET", "/stats", 5, 3),
-    ("GET", "/stats?dimensions=path,country", 5, 3),
+    ("GET", "/stats?dimensions=path,country", 5, 4),
 ]
 
 

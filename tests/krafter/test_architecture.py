@@ -88,11 +88,11 @@ def test_only_the_matcher_knows_patterns_of_goals():
 
 
 def test_only_visitors_knows_secrets_of_visitors():
-    visitors = {"analytics/ingest/visitors.py"}
+    salts = {"analytics/ingest/salts.py"}
     # Where it is made, and made known.
     models = {"analytics/models/__init__.py"}
-    names = ("analytics.models.Salt", "analytics.models.expiring.Salt")
-    assert modules_that_import(*names) - models == visitors
+    names = ("analytics.models.SiteSalt", "analytics.models.expiring.SiteSalt")
+    assert modules_that_import(*names) - models == salts
 
 
 def test_only_country_knows_tables_of_countries():

@@ -7,8 +7,8 @@ import time_machine
 
 from analytics.access import throttling
 from analytics.events import closed_days
-from analytics.ingest import visitors
-from analytics.models import LateDay, RateWindow, Salt
+from analytics.ingest import salts, visitors
+from analytics.models import LateDay, RateWindow, SiteSalt
 from analytics.questions.periods import Days
 from krafter import clock
 from tests.factories import store
@@ -87,11 +87,11 @@ def test_machine_that_is_late_notes_days_that_are_over(site):
 def test_salts_outlive_a_glitch(site, pass_by):
     clock.follow(NOON.timestamp())
     visitors.visitor(site, NOON.date(), address="192.0.2.1", user_agent="x")
-    assert Salt.objects.count() == 1
+    assert SiteSalt.objects.count() == 1
     clock.follow((NOON + timedelta(days=2)).timestamp())
     with time_machine.travel(NOON + timedelta(days=2)):
-        assert visitors.purge_salts() == 0
-    assert Salt.objects.count() == 1
+        assert salts.destroy() == 0
+    assert SiteSalt.objects.count() == 1
 
 
 @pytest.mark.django_db

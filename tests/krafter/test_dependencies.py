@@ -10,11 +10,12 @@ from packaging.utils import canonicalize_name
 from krafter.installation import ROOT
 from tests.krafter.test_docs import rows_of
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FILE = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = FILE["project"], FILE["dependency-groups"]
 EXTRAS = PROJECT["optional-dependencies"]
 ASKED_FOR = {
     canonicalize_name(Requirement(line).name)
-    for lines in (PROJECT["dependencies"], *EXTRAS.values())
+    for lines in (PROJECT["dependencies"], *EXTRAS.values(), *GROUPS.values())
     for line in lines
 }
 ROWS = rows_of("Dependencies", "\n#" + (ROOT / "docs" / "dependencies.md").read_text())
@@ -34,10 +35,16 @@ def test_each_row_says_everything():
 
 
 def test_each_dependency_is_pinned():
-    text = (ROOT / "requirements.txt").read_text()
+    files = (ROOT / "requirements.txt", ROOT / "requirements-docs.txt")
+    text = "".join(file.read_text() for file in files)
     pinned = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)", text, re.M)}
     assert pinned >= ASKED_FOR
 
 
-def test_extras_are_the_drivers_and_sentry():
-    assert set(EXTRAS) == {"postgres", "redis", "sentry"}
+def test_tools_of_the_documentation_build_the_wheel_too():
+    # The wheel has its pages.
+    assert set(GROUPS["docs"]) < set(FILE["build-system"]["requires"])
+
+
+def test_extras_are_the_drivers_sentry_and_archives():
+    assert set(EXTRAS) == {"archive", "postgres", "redis", "sentry"}

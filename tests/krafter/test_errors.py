@@ -2,20 +2,22 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from tests.routes import BASE, DOCUMENTS, PRIVATE, ROUTES, labels
+from tests.routes import BASE, DOCUMENTS, NOBODYS, PRIVATE, ROUTES, WITH_BODY, labels
 
 pytestmark = pytest.mark.django_db
 
-WITH_BODY = [route for route in ROUTES if route.body]
 PRIVATE_WITH_BODY = [route for route in WITH_BODY if route.scope]
 # The fields of a JSON-RPC message are answered for in JSON-RPC, see test_mcp.
 WITH_FIELDS = [route for route in WITH_BODY if not route.path.endswith("/mcp")]
 PRIVATE_WITH_FIELDS = [route for route in WITH_FIELDS if route.scope]
+# The export of a team is a stream of lines, whatever is accepted.
+JSON = [route for route in PRIVATE if route.path != "/team/export"]
 WITH_PARAMS = [route for route in PRIVATE if route.params]
 WITH_IDS = [route for route in ROUTES if "{" in route.path]
 PATHS = sorted({route.path for route in ROUTES})
@@ -200,6 +202,52 @@ def test_body_that_is_no_object_is_400(route, send):
         assert_error(send(route, body), 400)
 
 
+@pytest.mark.parametrize("route", WITH_BODY, ids=labels(WITH_BODY))
+def test_array_is_told_what_to_send(route, send):
+    for body in (b"[]", json.dumps([route.body]).encode()):
+        response = send(route, body)
+        assert_error(response, 400)
+        assert response.json()["error"].startswith("Send ")
+        assert " object" in response.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["goals", "goals/apply", "events"])
+def test_array_of_many_is_told_where_many_go(path, owner, ids):
+    response = owner("POST", f"/sites/{ids['site']}/{path}", b"[{}]")
+    name = "events" if path == "events" else "goals"
+    assert f'{{"{name}": [...]}}' in response.json()["error"]
+
+
+PATCHES = [route for route in ROUTES if route.method == "PATCH"]
+
+
+@pytest.mark.parametrize("route", PATCHES, ids=labels(PATCHES))
+def test_patch_takes_a_merge_patch(route, send):
+    for content_type in ("", "; charset=utf-8"):
+        content_type = f"application/merge-patch+json{content_type}"
+        assert send(route, content_type=content_type).status_code == route.status
+
+
+@pytest.mark.parametrize("route", WITH_FIELDS, ids=labels(WITH_FIELDS))
+def test_value_that_is_no_choice_is_told_the_choices(route, send):
+    for field in route.body:
+        response = send(route, {**route.body, field: "nonesuch"})
+        if response.status_code == 422:
+            (messages,) = response.json()["details"].values()
+            for message in messages:
+                assert "nonesuch" not in message or " of: " in message
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=labels(ROUTES))
+def test_parameter_that_is_no_choice_is_told_the_choices(route, send):
+    for name in route.params:
+        query = {**route.params, name: "nonesuch"}
+        response = send(route, query=f"?{urlencode(query)}")
+        if response.status_code == 422:
+            for message in response.json()["details"].get(name, ()):
+                assert "nonesuch" not in message or " of: " in message
+
+
 @pytest.mark.parametrize("route", WITH_FIELDS, ids=labels(WITH_FIELDS))
 def test_unknown_field_is_named(route, send):
     for name in ("nmae", "match-value", "\0", "é", "x" * 1_000):
@@ -222,13 +270,15 @@ def test_hostile_value_in_any_field_is_no_500(route, send):
 
 
 @pytest.mark.parametrize("route", WITH_FIELDS, ids=labels(WITH_FIELDS))
-def test_huge_number_in_any_field_is_no_500(route, send):
+def test_huge_number_in_any_field_is_said_of_the_field(route, send):
     for field in route.body:
         for number in (b"1e400", b"-1e400", b"9" * 5_000, b"1e-400", b"1" + b"0" * 400):
             body = json.dumps({**route.body, field: "?"}).encode()
             response = send(route, body.replace(b'"?"', number))
             if response.status_code >= 300:
-                assert_error(response)
+                assert_error(response, 422)
+                [name] = response.json()["details"]
+                assert name.partition(".")[0] == field
 
 
 @pytest.mark.parametrize(
@@ -344,7 +394,7 @@ def test_answer_in_another_form_is_406(route, send):
         assert_error(send(route, headers={"Accept": accept}), 406)
 
 
-@pytest.mark.parametrize("route", PRIVATE, ids=labels(PRIVATE))
+@pytest.mark.parametrize("route", JSON, ids=labels(JSON))
 def test_what_clients_accept_is_json(route, send):
     accept = "text/html, application/json;q=0.9, */*;q=0.1"
     response = send(route, headers={"Accept": accept})
@@ -408,7 +458,7 @@ def test_no_key_comes_before_everything(route, ids):
         route.method, route.url(**ids), b"{", "application/json"
     )
     assert_error(response, 401)
-    unknown = Client().generic(route.method, route.url(site="x", goal="x", token="x"))
+    unknown = Client().generic(route.method, route.url(**NOBODYS))
     assert_error(unknown, 401)
     assert_error(Client().put(route.url(**ids)), 401)
 
@@ -423,13 +473,13 @@ def test_spent_limit_comes_before_the_scope(route, site, ids, client_with, setti
 
 @pytest.mark.parametrize("route", PRIVATE, ids=labels(PRIVATE))
 def test_scope_comes_before_the_resource(route, site, client_with):
-    url = route.url(site="sk_unknownunkno", goal="x", token="x")
+    url = route.url(**NOBODYS)
     assert_error(client_with(site.team)(route.method, url, b"{"), 403)
 
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=labels(WITH_IDS))
 def test_resource_comes_before_the_fields(route, owner):
-    url = route.url(site="sk_unknownunkno", goal="x", token="x")
+    url = route.url(**NOBODYS)
     assert_error(owner(route.method, url + "?period=x", {"nmae": 1}), 404)
     assert_error(owner(route.method, url, b"{"), 404)
 
@@ -462,3 +512,46 @@ def test_foreign_host_is_400_and_no_line_in_the_log(owner, caplog):
     response = owner("GET", "/sites", headers={"Host": "evil.example"})
     assert_error(response, 400)
     assert caplog.text == ""
+
+
+def test_foreign_host_is_json_in_production_too(owner, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    response = owner("GET", "/sites", headers={"Host": "evil.example"})
+    assert response.json() == {"error": "Bad Request"}
+    assert_error(response, 400)
+
+
+@pytest.mark.parametrize("path", ["/login", "/admin/login/"])
+def test_oversized_form_of_a_stranger_is_no_line_in_the_log(db, caplog, path):
+    form = {f"field{number}": "x" for number in range(1_001)}
+    assert Client().post(path, form).status_code == 400
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("is_production", "has_proxies", "scheme", "sent", "is_plain"),
+    [
+        (False, False, "http", None, False),
+        (True, False, "http", None, True),
+        (True, False, "https", None, False),
+        (True, False, "http", b"https", True),
+        (True, True, "http", b"https", False),
+        (True, True, "http", b"https, http", False),
+        (True, True, "http", b"http, https", True),
+        (True, True, "http", None, True),
+    ],
+)
+def test_plain_http_is_told_as_django_tells_it(
+    settings, is_production, has_proxies, scheme, sent, is_plain
+):
+    from krafter import asgi
+
+    settings.SECURE_SSL_REDIRECT = is_production
+    proxied = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.SECURE_PROXY_SSL_HEADER = proxied if has_proxies else None
+    headers = [] if sent is None else [(b"x-forwarded-proto", sent)]
+    scope = {"scheme": scheme, "headers": headers}
+    assert asgi._is_plain(scope) == is_plain
+    wire = {"HTTP_X_FORWARDED_PROTO": sent.decode()} if sent else {}
+    answer = Client().get("/robots.txt", secure=scheme == "https", **wire)
+    assert (answer.status_code == 301) == is_plain

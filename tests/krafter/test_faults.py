@@ -85,6 +85,21 @@ def test_many_causes_are_ten_lines_a_minute(told):
     assert len(told()) == 10
 
 
+def test_end_of_an_outage_counts_among_the_lines(told, caplog, monkeypatch):
+    caplog.set_level(logging.WARNING, "krafter.faults")
+    at = [0.0]
+    monkeypatch.setattr(faults, "monotonic", lambda: at[0])
+    for _ in range(60):
+        # It comes and goes, each time by another cause.
+        faults.report(psycopg.OperationalError(f"cause {at[0]}"))
+        faults.report_end()
+        at[0] += 1
+    assert len(told()) == 10
+    assert told()[1] == "The database is available again"
+    assert faults.report_end()
+    assert told()[-1] == "The database is available again"
+
+
 @pytest.fixture
 def read_only(transactional_db):
     """Make the database take no writes, until the test is over."""

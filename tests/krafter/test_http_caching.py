@@ -16,7 +16,8 @@ from tests.routes import PRIVATE, labels
 
 pytestmark = pytest.mark.django_db
 
-READS = [route for route in PRIVATE if route.method == "GET"]
+# Of a stream nobody knows the digest before its end.
+READS = [r for r in PRIVATE if r.method == "GET" and r.path != "/team/export"]
 NOON = datetime(2026, 2, 18, 12, tzinfo=UTC)
 
 

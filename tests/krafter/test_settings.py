@@ -83,3 +83,34 @@ def test_secret_key_is_made_once_and_kept_for_oneself(manage, tmp_path):
 def test_production_makes_no_secret_key(manage, tmp_path):
     manage("check", **{**PRODUCTION, "SECRET_KEY": ""})
     assert not (tmp_path / "secret_key").exists()
+
+
+def test_cookies_of_production_are_this_hosts_alone(manage):
+    """What a browser asks of a cookie whose name begins with __Host-."""
+    names = ("NAME", "SECURE", "PATH", "DOMAIN", "HTTPONLY")
+    for cookie, name in (("SESSION", "__Host-session"), ("CSRF", "__Host-csrf")):
+        code = ", settings.".join(f"{cookie}_COOKIE_{each}" for each in names)
+        is_hidden = "True" if cookie == "SESSION" else "False"
+        told = setting(manage, code, **PRODUCTION)
+        assert told.split() == [name, "True", "/", "None", is_hidden]
+
+
+NEW_KEY = PRODUCTION["SECRET_KEY"][::-1]
+
+
+def test_rotated_key_needs_the_key_of_what_is_stored(manage):
+    rotated = {
+        **PRODUCTION,
+        "SECRET_KEY": NEW_KEY,
+        "SECRET_KEY_FALLBACKS": PRODUCTION["SECRET_KEY"],
+    }
+    result = manage("check", **rotated)
+    assert result.returncode != 0
+    assert "DATA_KEY must be set" in result.stderr
+    rotated["DATA_KEY"] = PRODUCTION["SECRET_KEY"]
+    assert setting(manage, "DATA_KEY", **rotated) == PRODUCTION["SECRET_KEY"]
+    assert manage("check", "--deploy", **rotated).returncode == 0
+
+
+def test_key_of_what_is_stored_is_the_secret_key_until_it_is_set(manage):
+    assert setting(manage, "DATA_KEY", **PRODUCTION) == PRODUCTION["SECRET_KEY"]

@@ -1,7 +1,7 @@
 """A slow recount of previews, and of funnels by every way that there is."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import combinations
@@ -29,6 +29,36 @@ def preview(
         lost = [name for name in old if name not in names]
         answer |= {"wins": share(won, times), "loses": share(lost, times)}
     return answer
+
+
+def overlaps(
+    right: Recount, first: date, last: date, others: Iterable[Goal]
+) -> list[dict[str, Any]]:
+    """The other goals that count some of the names, most shared names first."""
+    within = happened(right.everything, first, last)
+    known = known_names(right.everything)
+    mine = {name for name in known if matches(right.goal, *name)}
+    rows: list[dict[str, Any]] = []
+    for goal in others:
+        theirs = {name for name in known if matches(goal, *name)}
+        common = mine & theirs
+        relation = {
+            (True, True): "same",
+            (True, False): "within",
+            (False, True): "contains",
+        }.get((common == mine, common == theirs), "some")
+        if common:
+            row: dict[str, Any] = {
+                "size": len(theirs),
+                "id": str(goal.pk),
+                "name": goal.name,
+                "relation": relation,
+                "names": len(common),
+                "conversions": sum((raw.type, raw.name) in common for raw in within),
+            }
+            rows.append(row)
+    rows.sort(key=lambda row: (-int(row["names"]), int(row.pop("size"))))
+    return rows
 
 
 def known_names(history: list[Raw]) -> list[Name]:

@@ -4,6 +4,7 @@ It knows neither SQL nor the code that it checks.
 """
 
 import json
+import math
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +36,10 @@ class Raw(NamedTuple):
     props: dict[str, Any] | None = None
     event_id: str | None = None
     refunds: bool = False
+    # What follows from the events of its visitor: see `tests.recount.sources`.
+    entry: str | None = None
+    visit: int | None = None
+    began: datetime | None = None
 
 
 class Recount:
@@ -45,10 +50,10 @@ class Recount:
         history: list[Raw],
         goal: Goal,
         rates: Rates,
-        keeps: Any = lambda labels: True,
+        keeps: Any = lambda raw: True,
     ) -> None:
         self.goal, self.rates = goal, rates
-        self.everything = [raw for raw in history if keeps(raw.labels)]
+        self.everything = [raw for raw in history if keeps(raw)]
         self.matching = [
             raw for raw in self.everything if matches(goal, raw.type, raw.name)
         ]
@@ -93,13 +98,73 @@ class Recount:
                 start = end
         return rows
 
-    def breakdown(self, first: date, last: date, value: Any) -> list[dict[str, Any]]:
+    def breakdown(
+        self, first: date, last: date, dimension: str, *, with_all: bool = False
+    ) -> list[dict[str, Any]]:
+        value = DIMENSIONS[dimension]
         groups: dict[str, list[Raw]] = {}
         for raw in self.within(first, last):
             groups.setdefault(shown(value(raw)), []).append(raw)
+        everybody: dict[str, list[Raw]] = {}
+        for raw in happened(self.everything, first, last):
+            everybody.setdefault(shown(value(raw)), []).append(raw)
         rows = [{"value": v, **self.numbers(raws)} for v, raws in groups.items()]
         # Where money does not count, a value of refunds alone says nothing.
-        return [row for row in rows if row["conversions"] or self.goal.currency]
+        rows = [row for row in rows if row["conversions"] or self.goal.currency]
+        if dimension in LABELS:
+            seen = {row["value"] for row in rows}
+            if with_all:
+                rows += [
+                    {"value": v, **self.numbers([])} for v in everybody.keys() - seen
+                ]
+            for row in rows:
+                row["visitors"] = len(whom(everybody.get(row["value"], [])))
+        if self.goal.currency:
+            worths = shares(groups, self.goal.currency, self.rates)
+            for row in rows:
+                row["revenue"] = worths.get(row["value"], Decimal())
+        return rows
+
+
+def shares(
+    groups: dict[str, list[Raw]], currency: str, rates: Rates
+) -> dict[str, Decimal]:
+    """The revenue of each, so that they add up: the largest remainders get a unit."""
+    worths = dict.fromkeys(groups, Decimal())
+    raws = [raw for own in groups.values() for raw in own if raw.amount is not None]
+    unit = Decimal(1) if currency == "JPY" else Decimal("0.01")
+    for day, code in {(raw.day, raw.currency) for raw in raws}:
+        own = {value: sum_of(some, day, code) for value, some in groups.items()}
+        whole = worth(day, code, sum(own.values(), Decimal()), currency, rates)
+        if whole is None:
+            continue
+        if code in (None, currency):
+            for value, amount in own.items():
+                worths[value] += amount
+            continue
+        had, wanted = (per_euro(day, c, rates) for c in (str(code), currency))
+        rate = (wanted or Fraction()) / (had or Fraction(1)) / Fraction(unit)
+        exact = {value: Fraction(amount) * rate for value, amount in own.items()}
+        for value, units in exact.items():
+            worths[value] += math.floor(units) * unit
+        left = whole - sum(math.floor(units) for units in exact.values()) * unit
+        # Of equal ones the first: texts, numbers, false, true, null.
+        order = sorted(exact, key=lambda v: (math.floor(exact[v]) - exact[v], rank(v)))
+        for value in order[: int(left / unit)]:
+            worths[value] += unit
+    return worths
+
+
+def sum_of(raws: list[Raw], day: date, code: str | None) -> Decimal:
+    own = [raw for raw in raws if (raw.day, raw.currency) == (day, code)]
+    return sum((raw.amount or Decimal() for raw in own), Decimal())
+
+
+def rank(value: str) -> tuple[int, Any]:
+    known = json.loads(value)
+    if known is None or isinstance(known, bool):
+        return (3, 0) if known is None else (2, known)
+    return (0, known) if isinstance(known, str) else (1, known)
 
 
 def matches(goal: Goal | Rule, type: str, name: str) -> bool:
@@ -173,7 +238,26 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 
 DIMENSIONS = {
     "country": lambda raw: raw.labels.country or None,
+    "os": lambda raw: raw.labels.os or None,
+    "referrer": lambda raw: raw.labels.referrer or None,
+    "utm_campaign": lambda raw: raw.labels.utm_campaign or None,
+    "utm_source": lambda raw: raw.labels.utm_source or None,
+    "channel": lambda raw: channel(raw.labels),
+    "entry_path": lambda raw: raw.entry,
     "name": lambda raw: raw.name,
     "path": lambda raw: raw.name if raw.type == "pageview" else raw.page,
     "props.k": lambda raw: (raw.props or {}).get("k"),
 }
+LABELS = (
+    *("country", "os", "referrer", "utm_campaign", "utm_source"),
+    *("channel", "entry_path"),
+)
+
+
+def channel(labels: Labels) -> str:
+    """Of the few sources that histories have."""
+    if labels.referrer == "Google":
+        return "Search"
+    if labels.utm_source or labels.utm_campaign:
+        return {"email": "Email"}.get(labels.utm_source, "Other campaign")
+    return "Referral" if labels.referrer else "Direct"

@@ -42,6 +42,14 @@ LABELS = [
     Labels(country="DE", utm_source="a,b"),
     Labels(country="DE", os="Linux"),
     Labels(country="FR"),
+    Labels("www.google.com"),
+    Labels("google.de", utm_campaign="Spring"),
+    Labels("Google", utm_campaign="spring"),
+    Labels("news.example", os="Linux"),
+    Labels("www.shop.example"),
+    Labels("checkout.pay.example", utm_term="x"),
+    Labels("checkout.pay.example", os="Linux"),
+    Labels(utm_source="email", country="FR"),
 ]
 # Up to 30 minutes of silence do not end a visit, whatever the last second has.
 GAPS = st.sampled_from(
@@ -113,5 +121,10 @@ def keep(site, history):
             assert outcome.is_new, outcome
         else:
             values = {**raw._asdict(), "amount": amount}
-            del values["refunds"]
+            for derived in ("refunds", "entry", "visit", "began"):
+                del values[derived]
             events.append([events.NewEvent(site_id=site.pk, **values)])
+
+
+# "": the default, `last`.
+ATTRIBUTIONS = st.sampled_from(["", "last", "first", "event"])

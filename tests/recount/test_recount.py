@@ -10,63 +10,44 @@ from decimal import Decimal
 
 import pytest
 import time_machine
-from django.db import transaction
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analytics import events
+from analytics.events import Labels
 from analytics.models import ApiToken
-from goals.counting import stats
 from goals.models import Goal
-from goals.money import rates
-from tests.conftest import ApiClient
-from tests.factories import GoalFactory, SiteFactory, TeamFactory
-from tests.recount.drafts_and_funnels import funnel, preview
-from tests.recount.goals import DAY, DIMENSIONS, Raw, Recount, happened, whom
-from tests.recount.histories import STARTS, WORLDS, ZONES, histories, keep
+from tests.factories import GoalFactory, SiteFactory
+from tests.recount.drafts_and_funnels import funnel, overlaps, preview
+from tests.recount.examples import in_each_world, rolled_back
+from tests.recount.goals import (
+    DAY,
+    DIMENSIONS,
+    LABELS,
+    Raw,
+    Recount,
+    channel,
+    happened,
+    whom,
+)
+from tests.recount.histories import (
+    ATTRIBUTIONS,
+    STARTS,
+    ZONES,
+    histories,
+    keep,
+)
 from tests.recount.money import money
-from tests.recount.questions import FILTERS, Asked
-from tests.recount.traffic import realtime, site_stats
+from tests.recount.questions import FILTERS, RATES, Asked, as_json, recount
+from tests.recount.sources import SITE, attributed
+from tests.recount.traffic import SPLITS, realtime, site_stats
 from tests.routes import ROUTES
 
-RATES = {
-    (code, start + DAY): rate
-    for start in STARTS
-    for code, rate in (("USD", "1.25"), ("JPY", "160.5"))
-}
-# Of the site's traffic.
-SPLITS = ["path", "country", "os", "utm_source"]
 ROUTES_OF_A_GOAL = [route for route in ROUTES if "{goal}" in route.path]
 
 
-@pytest.fixture
-def ask(db):
-    rates.store(RATES)
-    _, secret = ApiToken.issue(team=TeamFactory.create(), name="r", scopes=["*"])
-    return ApiClient(secret)
-
-
-# One test of each world, so that two processes share the work.
-@pytest.mark.parametrize(("kinds", "rules"), WORLDS, ids=["pages", "names"])
-@settings(
-    max_examples=16,
-    deadline=None,
-    # Shrinking would take minutes, after which the whole run is ended.
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    report_multiple_bugs=False,
-    # Each example is rolled back.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(st.data())
+@in_each_world(examples=16)
 def test_every_number_is_that_of_a_recount(ask, kinds, rules, data):
-    try:
-        with transaction.atomic():
-            check_history(ask, data.draw, kinds, rules)
-            transaction.set_rollback(True)
-    finally:
-        # The next site may get the same number.
-        events.forget()
-        stats.forget()
+    with rolled_back():
+        check_history(ask, data.draw, kinds, rules)
 
 
 def check_history(ask, draw, kinds, rules):
@@ -75,14 +56,21 @@ def check_history(ask, draw, kinds, rules):
     first = start + draw(st.integers(0, 1)) * DAY
     last = first + draw(st.integers(0, 3)) * DAY
     team = ApiToken.objects.get().team
-    site = SiteFactory.create(team=team)
+    site = SiteFactory.create(team=team, **SITE)
     goals = [
         GoalFactory.create(
             site=site, **draw(st.sampled_from(rules)), currency=draw(CURRENCIES)
         )
         for _ in range(2)
     ]
-    asked = Asked(ask, site, first, last, draw(st.sampled_from(["", *FILTERS])))
+    asked = Asked(
+        ask,
+        site,
+        first,
+        last,
+        draw(st.sampled_from(["", *FILTERS])),
+        draw(ATTRIBUTIONS),
+    )
     history: list[Raw] = []
     # A day has just begun in Kathmandu: "right now" is two days there.
     now = datetime.combine(start + DAY, time(18, 17), UTC)
@@ -104,6 +92,11 @@ def check_history(ask, draw, kinds, rules):
             check_preview(draw, asked, history, goals[0], rules)
             for _ in range(6):
                 check_funnel(draw, asked, history, goals, rules)
+            check_goal(draw, asked, history, *goals)
+            asked = asked._replace(
+                filters=draw(st.sampled_from(["", *FILTERS])),
+                attribution=draw(ATTRIBUTIONS),
+            )
             check_goal(draw, asked, history, *goals)
             change = draw(st.sampled_from([edit, replace]))
             goals = change(draw, asked, history, goals, rules)
@@ -161,12 +154,9 @@ def check_all(asked, history, goals):
     assert asked.data("/goals/stats")["goals"] == expected
 
 
-def recount(asked, history, goal):
-    return Recount(history, goal, RATES, FILTERS[asked.filters])
-
-
 def check_site(asked, history):
-    kept = [raw for raw in history if FILTERS[asked.filters](raw.labels)]
+    history = attributed(history, asked.attribution)
+    kept = [raw for raw in history if FILTERS[asked.filters](raw)]
     answer = asked.data("/stats", f"&dimensions={','.join(SPLITS)}")
     assert answer == site_stats(kept, asked.first, asked.last, SPLITS)
 
@@ -177,9 +167,17 @@ def check_preview(draw, asked, history, before, rules):
     edited = {} if before is None else {"goal": f"{before.pk}"}
     kept = {} if before is None else {"currency": before.currency}
     right = Recount(history, Goal(**{**kept, **fields}), RATES)
-    assert asked.post("/goals/preview", {**edited, **fields}) == {
+    answer = asked.post("/goals/preview", {**edited, **fields})
+    del answer["hints"]
+    assert answer == {
         "period": asked.period,
         **preview(right, asked.first, asked.last, before),
+        "overlaps": overlaps(
+            right,
+            asked.first,
+            asked.last,
+            asked.site.goals.undeleted().exclude(pk=before and before.pk),
+        ),
     }
 
 
@@ -211,12 +209,7 @@ def check_funnel(draw, asked, history, goals, rules):
 def check_goal(draw, asked, history, goal, other):
     first, last = asked.first, asked.last
     right, path = recount(asked, history, goal), f"/goals/{goal.pk}"
-    before = first - (last - first) - DAY, first - DAY
-    comparison = {"from": f"{before[0]}", "to": f"{before[1]}"}
-    assert asked.data(f"{path}/stats", "&compare=previous") == {
-        **right.stats(first, last),
-        "comparison": {"period": comparison, **right.stats(*before)},
-    }
+    assert asked.data(f"{path}/stats") == right.stats(first, last)
     check_money(asked, right, path)
     unfiltered = asked._replace(filters="")
     check_money(unfiltered, recount(unfiltered, history, goal), path)
@@ -226,7 +219,8 @@ def check_goal(draw, asked, history, goal, other):
     hours = asked.data(f"{path}/timeseries", "&interval=hour")["timeseries"]
     assert hours == right.hours(first, last, asked.site.zone)
     dimension = draw(st.sampled_from(sorted(DIMENSIONS)))
-    check_breakdown(asked, right, path, dimension, draw(SORTS))
+    include = draw(st.booleans())
+    check_breakdown(asked, right, path, dimension, draw(SORTS), include)
     check_conversions(asked, right, path)
     check_rates(asked, right, path, recount(asked, history, other))
 
@@ -238,47 +232,115 @@ def check_money(asked, right, path):
     assert answer == {**right.stats(*days), "money": parts}
 
 
-def check_breakdown(asked, right, path, dimension, sort):
-    query = f"&dimension={dimension}&sort={sort}"
+def check_breakdown(asked, right, path, dimension, sort, include):
+    is_label = dimension in LABELS
+    query = f"&dimension={dimension}&sort={sort}{'&include=visitors' * include}"
     answer = asked.data(f"{path}/breakdown", query)
     rows = [{**row, "value": as_json(row["value"])} for row in answer["breakdown"]]
-    expected = right.breakdown(asked.first, asked.last, DIMENSIONS[dimension])
+    for row in rows if is_label else ():
+        parts, whole = row["unique_conversions"], row["visitors"]
+        assert row.pop("too_few_to_compare") is (whole < 30)
+        rate, interval = row.pop("rate"), row.pop("interval")
+        if whole:
+            assert 0 <= interval["low"] <= rate <= interval["high"] <= 1
+            assert float(rate) == pytest.approx(parts / whole, rel=1e-5)
+        else:
+            assert rate is interval is None
+    expected = right.breakdown(
+        asked.first, asked.last, dimension, with_all=include and is_label
+    )
     assert sorted(rows, key=by_value) == sorted(expected, key=by_value)
+    # They add up to the stats, exactly.
+    stats = right.stats(asked.first, asked.last)
+    assert sum(row["conversions"] for row in rows) == stats["conversions"]
+    if right.goal.currency:
+        assert sum(row["revenue"] for row in rows) == stats["revenue"]
     column, sign = sort.removeprefix("-"), -1 if sort.startswith("-") else 1
     order = [sign * (row[column] or 0) for row in rows]
     assert order == sorted(order)
     assert answer["total_values"] == len(expected)
-    largest = asked.data(f"{path}/breakdown", f"{query}&limit=1")
-    assert largest["breakdown"] == answer["breakdown"][:1]
+    assert answer["other"] is answer["next_cursor"] is None
+    check_pages(asked, path, query, answer["breakdown"], stats)
+
+
+def check_pages(asked, path, query, rows, stats):
+    """Two rows at a time are the same, and what is not shown is other."""
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = asked.data(f"{path}/breakdown", f"{query}&limit=2{cursor}")
+        own, other = page["breakdown"], page["other"]
+        seen += own
+        if len(rows) > len(own):
+            assert other["values"] == len(rows) - len(own)
+            conversions = sum(row["conversions"] for row in own)
+            assert other["conversions"] == stats["conversions"] - conversions
+            if stats["revenue"] is not None:
+                revenue = sum(row["revenue"] for row in own)
+                assert other["revenue"] == stats["revenue"] - revenue
+        cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+    assert seen == rows
 
 
 def by_value(row):
     return row["value"]
 
 
-def as_json(value):
-    return json.dumps(float(value) if isinstance(value, Decimal) else value)
-
-
 def check_conversions(asked, right, path):
-    own = [raw for raw in right.within(asked.first, asked.last) if not raw.refunds]
-    # Of one moment the one that came last comes first.
-    own = [own[n] for n in sorted(range(len(own)), key=lambda n: (own[n].at, n))][::-1]
-    expected = [
-        (raw.event_id, raw.name, f"{raw.at:%Y-%m-%dT%H:%M:%SZ}", raw.amount)
-        for raw in own
-    ]
+    raws = right.within(asked.first, asked.last)
+    own = [raw for raw in raws if not raw.refunds]
+    assert ledger(asked, path) == newest_first(own)
+    both = ledger(asked, path, "&include=refunds")
+    times = [row["timestamp"] for row in both]
+    assert times == sorted(times, reverse=True)
+    for is_refund in (False, True):
+        some = [raw for raw in raws if raw.refunds is is_refund]
+        shown = [row for row in both if (row["refund_of"] is not None) is is_refund]
+        assert shown == newest_first(some)
+    for type, header in (("text/csv", 1), ("application/x-ndjson", 0)):
+        for query, rows in (("", own), ("&include=refunds", raws)):
+            found = asked(f"{path}/conversions", query, headers={"Accept": type})
+            assert found.getvalue().count(b"\n") == len(rows) + header
+
+
+def ledger(asked, path, query=""):
+    """Of all pages, what the recount knows of."""
     seen, cursor = [], ""
     while cursor is not None:
-        response = asked(f"{path}/conversions", f"&limit=4{cursor}")
+        response = asked(f"{path}/conversions", f"&limit=4{query}{cursor}")
         page = json.loads(response.content, parse_float=Decimal)
         seen += page["data"]
         cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
-    fields = ("id", "name", "timestamp", "revenue")
-    assert [tuple(row[field] for field in fields) for row in seen] == expected
-    for type, header in (("text/csv", 1), ("application/x-ndjson", 0)):
-        response = asked(f"{path}/conversions", headers={"Accept": type})
-        assert response.getvalue().count(b"\n") == len(own) + header
+    return [{field: row[field] for field in LEDGER} for row in seen]
+
+
+LEDGER = (
+    *("id", "refund_of", "name", "timestamp", "revenue", "entry_path", "visit"),
+    *("visit_started_at", "channel", *Labels._fields),
+)
+
+
+def newest_first(raws):
+    """As rows of the ledger; of one moment the one that came last comes first."""
+    order = sorted(range(len(raws)), key=lambda n: (raws[n].at, n), reverse=True)
+    return [
+        {
+            "id": None if raw.refunds else raw.event_id,
+            "refund_of": raw.event_id if raw.refunds else None,
+            "name": raw.name,
+            "timestamp": second(raw.at),
+            "revenue": raw.amount,
+            "entry_path": raw.entry,
+            "visit": raw.visit,
+            "visit_started_at": second(raw.began),
+            "channel": channel(raw.labels),
+            **{name: text or None for name, text in raw.labels._asdict().items()},
+        }
+        for raw in (raws[n] for n in order)
+    ]
+
+
+def second(at):
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def check_rates(asked, right, path, other):

@@ -4,9 +4,11 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from tests.recount.goals import Raw, each, happened, whom
+from tests.recount.goals import DIMENSIONS, Raw, each, happened, whom
 
 SILENCE = timedelta(minutes=30)
+# Of the site's traffic.
+SPLITS = ["path", "entry_path", "country", "os", "channel", "referrer"]
 
 
 def site_stats(
@@ -57,10 +59,8 @@ def visits(raws: list[Raw]) -> int:
 def shares(raws: list[Raw], dimension: str) -> list[dict[str, Any]]:
     values: dict[str, list[Raw]] = {}
     for raw in raws:
-        if dimension != "path":
-            values.setdefault(getattr(raw.labels, dimension), []).append(raw)
-        elif raw.type == "pageview":
-            values.setdefault(raw.name, []).append(raw)
+        if dimension != "path" or raw.type == "pageview":
+            values.setdefault(DIMENSIONS[dimension](raw) or "", []).append(raw)
     # Equal ones in the order of their characters, the unknown one last.
     order = sorted(values, key=lambda v: (-len(whom(values[v])), not v, v))
     return [

@@ -150,7 +150,7 @@ def _load(text: str) -> Fields:
     # Back to the bytes: those that are no UTF-8 come through as surrogates.
     told = text.encode("latin-1").decode("utf-8", "surrogateescape")
     try:
-        found = json.loads(told, object_pairs_hook=_object)
+        found = json.loads(told, object_pairs_hook=_object, parse_float=_fraction)
     except Malformed:
         raise
     except (ValueError, RecursionError):
@@ -158,6 +158,11 @@ def _load(text: str) -> Fields:
     if not isinstance(found, dict):
         raise Malformed("no JSON object")
     return found
+
+
+def _fraction(text: str) -> str | float:
+    """As it is written: a double would round the parts of a second."""
+    return float(text) if "e" in text.lower() else text
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Fields:

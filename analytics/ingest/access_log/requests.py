@@ -7,8 +7,11 @@ decode, and what was logged is percent-encoded as it was sent.
 import ipaddress
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
+
+from analytics.ingest import moments
 
 # Names as every server writes them; strptime would ask the machine's locale.
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -17,7 +20,7 @@ _CLF_TIME = re.compile(
     re.ASCII,
 )
 _ISO_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _EPOCH = re.compile(r"(\d{9,19})(?:\.\d+)?", re.ASCII)
 # What a number since 1970 counts, by how many digits it has since 1990.
@@ -181,10 +184,12 @@ def any_time(text: str, zone: tzinfo) -> datetime:
     """
     if epoch := _EPOCH.fullmatch(text):
         try:
-            unit = _EPOCH_UNITS[len(epoch[1])]
-            return datetime.fromtimestamp(float(text) / unit, UTC)
-        except (KeyError, ValueError, OverflowError, OSError):
-            raise Malformed("no such time") from None
+            found = moments.counted(Decimal(text), _EPOCH_UNITS[len(epoch[1])])
+        except KeyError:
+            found = None
+        if found is None:
+            raise Malformed("no such time")
+        return found
     return iso_time(text, zone) if text[4:5] == "-" else clf_time(text, zone)
 
 

@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
-from analytics.access import tokens
-from analytics.models import ApiToken, Site, Team
+from analytics.access import keys, tokens
+from analytics.models import Site, Team
+from krafter import names
 
 
 class Command(BaseCommand):
@@ -38,14 +40,20 @@ class Command(BaseCommand):
         name = options["name"].strip()
         if not 0 < len(name) <= 255:
             raise CommandError("--name must have 1 to 255 characters.")
+        if not names.is_name(name):
+            raise CommandError(f"--name: {names.MESSAGE}")
         team = _team(options["team"])
-        token, secret = ApiToken.issue(
-            team=team,
-            name=name,
-            scopes=_scopes(options["scopes"]),
-            sites=_sites(team, options["sites"]),
-            expires_at=_expiry(options["expires"], timezone.now()),
-        )
+        with transaction.atomic():
+            try:
+                token, secret = keys.issue(
+                    team=team,
+                    name=name,
+                    scopes=_scopes(options["scopes"]),
+                    sites=_sites(team, options["sites"]),
+                    expires_at=_expiry(options["expires"], timezone.now()),
+                )
+            except keys.TooManyKeys as error:
+                raise CommandError(str(error)) from None
         until = f"until {token.expires_at}" if token.expires_at else "without an end"
         self.stderr.write(
             f"{token}, team {team}: {', '.join(token.scopes)}, {until}.",
@@ -86,7 +94,7 @@ def _sites(team: Team, keys: list[str] | None) -> list[Site] | None:
 
 def _expiry(text: str | None, now: datetime) -> datetime | None:
     if text is None:
-        return None
+        return keys.default_end()
     try:
         if text.isdecimal():
             expires_at = now + timedelta(days=int(text))

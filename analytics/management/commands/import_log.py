@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, tzinfo
 from typing import Any, BinaryIO, cast
-from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from analytics import events, time_zones
+from analytics.access import audit
+from analytics.ingest import salts
 from analytics.ingest.access_log import reading
 from analytics.ingest.access_log.formats import FORMATS, Read
 from analytics.ingest.access_log.patterns import BadPattern, compile_pattern
@@ -81,7 +83,7 @@ class Command(BaseCommand):
         *files, last = options["files"]
         self.has_several = bool(files)
         try:
-            with _stopped_by_sigterm():
+            with _stopped_by_sigterm(), salts.borrowing():
                 for name in files:
                     self._take(run, name)
                 (self._follow if options["follow"] else self._take)(run, last)
@@ -132,6 +134,10 @@ class Command(BaseCommand):
             self.stderr.write(sentence)
 
     def _report(self, run: Run) -> None:
+        if not isinstance(run, DryRun):
+            events.look_at_tables()
+            stored = {"page_views": [0, run.tally[run.kept]]}
+            audit.record("log.imported", run.site, changes=stored)
         rows = {name: run.tally.pop(name, 0) for name in ("read", run.kept, *_ROWS)}
         for name, count in (rows | run.tally).items():
             self.stdout.write(f"{name.replace('_', ' '):<15}{count:>12,}")
@@ -157,8 +163,8 @@ class Command(BaseCommand):
 
 def _zone(text: str) -> tzinfo:
     try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
+        return time_zones.zone(text)
+    except ValueError:
         raise CommandError(f"--timezone: there is no zone {text}.") from None
 
 

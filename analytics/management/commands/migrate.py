@@ -12,6 +12,8 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from krafter import private_files
+
 # "krmi": apart from other users of advisory locks.
 _LOCK = 0x6B726D69
 _WAIT_SECONDS = 600
@@ -61,7 +63,7 @@ def _file_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     if "memory" in name and not Path(name).exists():
         yield lambda: True
         return
-    with Path(f"{name}.migrating").open("w") as file:
+    with private_files.kept(Path(f"{name}.migrating")) as file:
 
         def take() -> bool:
             try:

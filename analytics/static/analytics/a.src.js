@@ -34,13 +34,13 @@ try {
             debug: dataset.debug,
             referrer: document.referrer.slice(0, 2000),
             // Says when the server got the calls before these.
-            last: last?.slice(0, 40),
+            last: last?.slice(0, 99),
             at,
             calls,
           }))[2000] && calls[1]
         )
           waiting.unshift(calls.pop());
-        // A request that outlives the page. One that fails at once never left
+        // A request that outlives the page. One that fails at once (0.1 s) never left
         // the browser: 64 KiB of such requests are under way, so it is sent as
         // an ordinary one. A string is text/plain, which needs no preflight.
         let send = (keepalive) =>
@@ -49,25 +49,27 @@ try {
             method: "POST",
             body,
             keepalive,
-          }).catch(() => keepalive && performance.now() - at < 9 && send(0));
+          }).catch(() => keepalive && 99 > performance.now() - at && send(0));
         isBusy = send(1);
         post(isLeaving);
         // False or 0 if there is none.
         let answer = await isBusy;
         log(calls, (last = await answer.text?.().catch(() => {})));
-        let isDone = answer.status < 429;
         // Only a goal with an id may be sent again, because it is counted once
-        // however often it arrives.
-        isDone ||
-          waiting.unshift(
-            ...calls.filter(
-              (call) =>
-                call[2] == "goal" &&
-                at - call[0] < 20000 &&
-                call.some((part) => part?.id),
-            ),
-          );
-        setTimeout(() => post((isBusy = 0)), isDone ? 0 : 2000);
+        // however often it arrives. That is some 2,000 ms later.
+        setTimeout(
+          () => post((isBusy = 0)),
+          429 > answer.status ||
+            2000 +
+              waiting.unshift(
+                ...calls.filter(
+                  (call) =>
+                    call[2] == "goal" &&
+                    20000 > at - call[0] &&
+                    call.some((part) => part?.id),
+                ),
+              ),
+        );
       }
     };
 
@@ -81,9 +83,13 @@ try {
         )[0];
         call = [
           0,
-          // Of a long one stay host, path and what tells where visits come from.
+          // Of a long one stay host, path, routes in the fragment, and what tells
+          // where visits come from: utm_..., ref, source, gad_source, tblci, dicbo,
+          // epik, igsh, and the click ids whose names end with id.
           url[2000]
-            ? url.replace(/([?&])(?!utm|ref|\w*id=)[^&]*/gi, "$1").slice(0, 2000)
+            ? url
+                .replace(/([?&])(?!.{0,9}(epi|dic|rce=|ref=|tbl|utm|id=|igs))[^&#]*/gi, "$1")
+                .slice(0, 2000)
             : url,
           // Copies, since pages change their objects. What JSON cannot hold is
           // left out and must not cost the call.
@@ -135,13 +141,11 @@ try {
     // address again. A page that the back button takes out of the browser's
     // memory is a new view.
     let visit = (event) => {
-      if (
-        counted !=
-          (counted =
-            location.pathname +
-            (dataset.hash == null || location.hash.split("?")[0])) ||
-        event?.persisted
-      )
+      (counted ==
+        (counted =
+          location.pathname +
+          (dataset.hash == null || location.hash.split("?")[0])) &&
+        !event?.persisted) ||
         run(["page"]);
     };
 
@@ -152,8 +156,9 @@ try {
     });
     addEventListener("popstate", visit);
     addEventListener("pageshow", visit);
-    addEventListener("pagehide", () => post(1));
-    addEventListener("visibilitychange", () => post(document.hidden));
+    // Nothing waits while a page is hidden, so that all may go when it is shown, too.
+    addEventListener("pagehide", post);
+    addEventListener("visibilitychange", post);
     visit();
     queue.map(run);
   }

@@ -1,8 +1,7 @@
-"""Fill a site with a month of the demo shop's visitors."""
+"""Fill a site with three months of the demo shop's visitors."""
 
 import re
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,14 +10,15 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from analytics import events
-from analytics.ingest import visitors
+from analytics.access import audit
 from analytics.models import Site, Team
 from analytics.questions.period_query import today
-from goals.demo import shop
+from goals.demo import live
+from goals.demo.events import of_day
 from goals.models import Goal
+from krafter.names import printable
 
-SITE_KEY = "sk_abc123def456"
-DAYS = 30
+DAYS = 90
 SEED = 1
 MAX_DAYS = 1_830
 
@@ -50,12 +50,15 @@ GOALS: tuple[dict[str, str | None], ...] = (
 
 class Command(BaseCommand):
     help = (
-        "Create a demo site with three goals and a month of events up to now."
+        "Create a demo site with three goals and three months of events up to"
+        " now."
         " Running it again adds only missing events."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--site", default=SITE_KEY, help=f"its key ({SITE_KEY})")
+        parser.add_argument(
+            "--site", default=live.SITE_KEY, help=f"its key ({live.SITE_KEY})"
+        )
         parser.add_argument("--days", type=int, default=DAYS, help=f"({DAYS})")
         parser.add_argument(
             "--seed",
@@ -75,9 +78,13 @@ class Command(BaseCommand):
         days = [last - timedelta(days=ago) for ago in range(options["days"], -1, -1)]
         added = 0
         for day in tqdm(days, unit="day", disable=None):
-            made = _events(site, day, options["seed"])
+            made = of_day(site, day, options["seed"])
             added += sum(events.append([event for event in made if event.at <= now]))
-        self.stdout.write(f"{site.name} ({site.site_key}): {added:,} events added.")
+        if added:
+            events.look_at_tables()
+        self.stdout.write(
+            f"{printable(site.name)} ({site.site_key}): {added:,} events added."
+        )
 
 
 @transaction.atomic
@@ -92,50 +99,23 @@ def _site(site_key: str) -> Site:
         raise CommandError(f"The site {site_key} was deleted. Take another key.")
     if not site.goals.exists():
         for fields in GOALS:
-            Goal.objects.create(site=site, **fields)
+            goal = Goal.objects.create(site=site, **fields)
+            audit.record("goal.created", goal, changes=audit.made(fields))
     return site
 
 
 def _make_site(site_key: str) -> Site:
     team = Team.default()
-    label = "demo" if site_key == SITE_KEY else site_key.removeprefix("sk_")
+    label = "demo" if site_key == live.SITE_KEY else site_key.removeprefix("sk_")
     domain = f"{label}.localhost"
     if team.sites.filter(domain=domain, deleted_at=None).exists():
         raise CommandError(f"Team {team} has a site {domain} with another key.")
-    return Site.objects.create(
-        team=team,
-        site_key=site_key,
-        domain=domain,
-        name="Demo shop",
+    values = {
+        "domain": domain,
+        "name": "Demo shop",
         # A page that is opened from the same machine may try the tracker.
-        allowed_hosts=["localhost", "127.0.0.1"],
-    )
-
-
-def _events(site: Site, day: date, seed: int) -> Iterator[events.NewEvent]:
-    """What the shop's visitors did on that day in the site's time zone."""
-    start, end = site.midnight(day), site.midnight(day, later=1)
-    number = 0
-    for visit in shop.visits(day, seed):
-        # No salt: what is added tomorrow must be the same visitors' doing.
-        who = visitors.known_visitor(site, day, f"demo {seed} {visit.visitor}")
-        labels = events.Labels(*visit.source, visit.country, *visit.agent)
-        for second, step in visit.steps:
-            number += 1
-            at = start + timedelta(seconds=second)
-            if at >= end:
-                continue
-            yield events.NewEvent(
-                site_id=site.pk,
-                day=day,
-                at=at,
-                type=step.type,
-                name=step.name,
-                visitor=who,
-                labels=labels,
-                page=step.page,
-                amount=None if step.amount is None else events.to_amount(step.amount),
-                currency=None if step.amount is None else "USD",
-                props=step.props,
-                event_id=f"demo-{seed}-{day}-{number}",
-            )
+        "allowed_hosts": ["localhost", "127.0.0.1"],
+    }
+    site = Site.objects.create(team=team, site_key=site_key, **values)
+    audit.record("site.created", site, changes=audit.made(values))
+    return site

@@ -1,16 +1,22 @@
 """What `make run` makes and says before it serves."""
 
+import json
+import os
 import secrets
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
+from analytics.access import audit, keys
 from analytics.models import ApiToken, Site, Team
-from goals.management.commands import demo
+from goals.demo import live
 from krafter import env, installation
 
 KEY_NAME = "First run"
@@ -23,6 +29,13 @@ class Command(BaseCommand):
         " and say how to begin. Secrets are shown once."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--secrets",
+            metavar="FILE",
+            help="write password and key there as JSON, and print neither",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
             self.stdout.write(
@@ -33,23 +46,33 @@ class Command(BaseCommand):
         password = _make_admin()
         self._fill_demo()
         secret = _make_key()
-        self._show(password, secret)
+        if path := options["secrets"]:
+            made = {"user": "admin", "password": password, "api_key": secret}
+            _write(Path(path), json.dumps(made) + "\n")
+            self.stdout.write(f"Password and API key were written to {path}.")
+            return
+        self._show(_kept(password), secret)
 
     def _fill_demo(self) -> None:
         """A site that its owner deleted stays away."""
-        site = Site.objects.filter(site_key=demo.SITE_KEY).first()
+        site = Site.objects.filter(site_key=live.SITE_KEY).first()
         if site is None or site.deleted_at is None:
             call_command("demo", stdout=self.stdout)
+            # Whenever that is: the first look sees visits, and conversions today.
+            live.add(Site.objects.get(site_key=live.SITE_KEY), timezone.now())
 
-    def _show(self, password: str | None, secret: str | None) -> None:
+    def _show(self, password: Path | None, secret: str | None) -> None:
         base = f"http://127.0.0.1:{env.integer('PORT', 8000)}"
-        admin = f"as admin, password {password} (shown once)" if password else ""
+        admin = f"as admin, password in {password}" if password else ""
         lines = [
             "",
-            f"  Admin     {base}/admin/  {admin}",
+            f"  Pages     {base}/  {admin}",
+            f"  Admin     {base}/admin/",
             f"  API       {base}/api/v1/docs",
-            *(["  Guide     README.md"] if installation.IS_CLONE else []),
-            f"  API key   {secret} (shown once)" if secret else f"  API key   {_key()}",
+            f"  Guide     {base}/docs/",
+            f"  API key   {secret} (shown once, ends in a year)"
+            if secret
+            else f"  API key   {_key()}",
             "",
             *_curl(f"{base}/api/v1/analytics", secret or "YOUR_API_TOKEN"),
             "",
@@ -63,15 +86,39 @@ def _make_admin() -> str | None:
     if users.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(12)
-    users.create_superuser("admin", password=password)
+    with transaction.atomic():
+        audit.record("user.created", users.create_superuser("admin", password=password))
     return password
+
+
+def _kept(password: str | None) -> Path | None:
+    """Where the password was written: what is printed stays in logs."""
+    if password is None:
+        return None
+    path = Path(settings.DATA_DIR) / "admin_password"
+    _write(path, password + "\n")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    """A file for its owner alone, from its first byte on."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
 
 
 def _make_key() -> str | None:
     """The new key's secret, or None where any key was ever made."""
     if ApiToken.objects.exists():
         return None
-    _, secret = ApiToken.issue(team=Team.default(), name=KEY_NAME, scopes=["*"])
+    with transaction.atomic():
+        _, secret = keys.issue(
+            team=Team.default(),
+            name=KEY_NAME,
+            scopes=["*"],
+            expires_at=timezone.now() + timedelta(days=365),
+        )
     return secret
 
 
@@ -84,7 +131,7 @@ def _key() -> str:
 
 def _curl(api: str, secret: str) -> list[str]:
     """Lines to paste; none where the demo is gone."""
-    site = Site.objects.undeleted().filter(site_key=demo.SITE_KEY).first()
+    site = Site.objects.undeleted().filter(site_key=live.SITE_KEY).first()
     if site is None:
         return []
     goals = f"{api}/sites/{site.site_key}/goals"

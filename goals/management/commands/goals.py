@@ -11,7 +11,8 @@ from rest_framework.exceptions import ValidationError
 
 from analytics.models import Site
 from goals.sets.apply import GoalSetSerializer, PlannedGoal, apply, definitions
-from krafter.errors import Details, Invalid, flat_details
+from krafter.errors import Conflict, Details, Invalid, flat_details
+from krafter.names import printable
 
 
 class Command(BaseCommand):
@@ -29,6 +30,11 @@ class Command(BaseCommand):
             action.add_argument("--site", required=True, help="the site's key, sk_…")
         apply.add_argument("file", help="path of the file, - for standard input")
         apply.add_argument(
+            "--confirm-sealed",
+            action="store_true",
+            help="change rules of goals that have sealed days, which they lose",
+        )
+        apply.add_argument(
             "--dry-run",
             action="store_true",
             help="print what would change",
@@ -42,13 +48,22 @@ class Command(BaseCommand):
             if options["action"] == "export":
                 self.stdout.write(_export(site), ending="")
             else:
-                self._apply(site, _read(options["file"]), dry_run=options["dry_run"])
+                self._apply(
+                    site,
+                    _read(options["file"]),
+                    dry_run=options["dry_run"],
+                    is_confirmed=options["confirm_sealed"],
+                )
         except ValidationError as error:
             raise CommandError(_sentences(flat_details(error.detail))) from None
+        except Conflict as error:
+            raise CommandError(f"{error} Use --confirm-sealed.") from None
         except Invalid as error:
             raise CommandError(_sentences(error.details)) from None
 
-    def _apply(self, site: Site, content: Any, *, dry_run: bool) -> None:
+    def _apply(
+        self, site: Site, content: Any, *, dry_run: bool, is_confirmed: bool
+    ) -> None:
         checked = GoalSetSerializer(data=content)
         checked.is_valid(raise_exception=True)
         wanted = checked.validated_data
@@ -57,6 +72,7 @@ class Command(BaseCommand):
             wanted["goals"],
             delete_missing=wanted["delete_missing"],
             dry_run=dry_run,
+            is_confirmed=is_confirmed,
         )
         for goal in plan.create:
             self.stdout.write(f"+ {_line(goal)}")
@@ -94,8 +110,11 @@ def _read(name: str) -> Any:
 
 def _line(goal: PlannedGoal) -> str:
     currency = f" {goal.currency}" if goal.currency else ""
-    return f"{goal.name}: {goal.type} {goal.match_type} {goal.match_value!r}{currency}"
+    line = f"{goal.name}: {goal.type} {goal.match_type} {goal.match_value!r}{currency}"
+    return printable(line)
 
 
 def _sentences(details: Details) -> str:
-    return "\n".join(f"{name}: {' '.join(said)}" for name, said in details.items())
+    return "\n".join(
+        printable(f"{name}: {' '.join(said)}") for name, said in details.items()
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from analytics.access import audit
 from goals.money import rates
 
 # Rates per transaction, about a year of the file.
@@ -44,6 +45,10 @@ class Command(BaseCommand):
         if not codes:
             raise CommandError("Not an ECB file: no line begins with Date.")
         counts.update(rates.store(pending))
+        audit.record(
+            "rates.loaded",
+            changes={name: [0, counts[name]] for name in ("new", "changed")},
+        )
         self.stdout.write(
             f"{counts['days']:,} days read: {counts['new']:,} new rates,"
             f" {counts['changed']:,} changed."

@@ -2,12 +2,15 @@
 
 from argparse import ArgumentParser
 from collections import defaultdict
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
-from analytics.models import Site
+from analytics import events
+from analytics.events.label_months import EVERYTHING
+from analytics.models import LabelMonth, Site
 from analytics.questions.periods import MAX_DAYS
 from goals.counting import ahead
 from goals.models import Goal, GoalMonth, RuleNames
@@ -15,8 +18,8 @@ from goals.models import Goal, GoalMonth, RuleNames
 
 class Command(BaseCommand):
     help = (
-        "Count the closed days of sites and goals ahead of time, and delete counts"
-        " of rules that no goal has."
+        "Count the closed days of sites and goals ahead of time, by every label too,"
+        " and delete counts of rules that no goal has."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,7 +39,7 @@ class Command(BaseCommand):
             sites = sites.filter(site_key=options["site"])
         with tqdm(total=len(sites) * 2 * span, unit="day", disable=None) as bar:
             for number, site in enumerate(sites, 1):
-                ahead.count_ahead(site, days, progress=bar.update)
+                ahead.count_ahead(site, days, all_labels=True, progress=bar.update)
                 bar.n = number * 2 * span
                 bar.refresh()
         dropped = self._drop_unasked() if not options["site"] else 0
@@ -45,15 +48,22 @@ class Command(BaseCommand):
         )
 
     def _drop_unasked(self) -> int:
-        """Delete the counts of rules that no goal has."""
+        """Delete the counts of rules that no goal has, but of sealed days."""
         asked = defaultdict(set)
         for goal in Goal.objects.all():
             asked[goal.site_id].add(goal.rule.digest)
         dropped = 0
         # One site at a time, since sites may be on different machines.
         for site_id in list(Site.objects.values_list("pk", flat=True)):
-            for model in (GoalMonth, RuleNames):
-                kept = model.objects.filter(site_id=site_id)
+            border = events.border(site_id)
+            since = border.before if border else date.min
+            by_label = LabelMonth.objects.exclude(rule=EVERYTHING)
+            for rows in (
+                GoalMonth.objects.filter(month__gte=since),
+                by_label.filter(month__gte=since),
+                RuleNames.objects.all(),
+            ):
+                kept = rows.filter(site_id=site_id)
                 rules = {
                     bytes(rule)
                     for rule in kept.values_list("rule", flat=True).distinct()

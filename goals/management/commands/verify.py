@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from collections.abc import Collection, Iterator
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
@@ -11,23 +11,16 @@ from tqdm import tqdm
 from analytics import events
 from analytics.events import Selection, Traffic, day_versions, months
 from analytics.events.months import Versions
-from analytics.models import LateDay, Site, SiteMonth
+from analytics.models import LabelMonth, NameMonth, Site, SiteMonth
 from analytics.questions.periods import Days
 from goals.counting import rule_months
 from goals.counting.matched_names import matching_names_of_each
+from goals.counting.verified import Verified, verified_labels, verified_names
 from goals.matching import Rule
 from goals.models import GoalMonth
 from krafter import clock
 
 _QUIET = Traffic(0, 0, 0)
-
-
-class Verified(NamedTuple):
-    """How many kept counts of a day were compared, and what differs."""
-
-    day: date
-    number: int
-    differing: list[str]
 
 
 class Command(BaseCommand):
@@ -65,18 +58,22 @@ def _verified(site: Site) -> Iterator[Verified]:
     rules = {goal.rule for goal in site.goals.all()}
     kept = {
         month
-        for model in (GoalMonth, SiteMonth)
+        for model in (GoalMonth, SiteMonth, LabelMonth, NameMonth)
         for month in model.objects.filter(site_id=site.pk)
         .values_list("month", flat=True)
         .distinct()
     }
-    for month in sorted(kept):
+    border = events.border(site.pk)
+    # The events of sealed days are gone: what is kept of them is all there is.
+    for month in sorted(m for m in kept if not border or m >= border.before):
         yield from _of_month(site.pk, rules, month)
+        yield from verified_labels(site, rules, month)
+        yield from verified_names(site.pk, month)
 
 
 def _of_month(site_id: int, rules: Collection[Rule], month: date) -> Iterator[Verified]:
     days = Days(month, months.last_of(month))
-    before = _versions(site_id, days)
+    before = day_versions.of_days(site_id, days)
     versions = Versions(before)
     by_digest = {rule.digest: rule for rule in rules}
     rows = {
@@ -91,7 +88,7 @@ def _of_month(site_id: int, rules: Collection[Rule], month: date) -> Iterator[Ve
     names = matching_names_of_each(site_id, rows)
     counted = rule_months.count(selection, names, with_amounts=rows)
     by_day = events.traffic_by_day(selection)
-    after = _versions(site_id, days)
+    after = day_versions.of_days(site_id, days)
     for day in sorted(
         {day for of_rule in kept.values() for day in of_rule} | {*traffic}
     ):
@@ -140,11 +137,6 @@ def _traffic(site_id: int, month: date, versions: Versions) -> dict[date, list[i
         month.replace(day=number): days[number][1:] if number in days else [*_QUIET]
         for number in months.numbers(counted)
     }
-
-
-def _versions(site_id: int, days: Days) -> dict[date, int]:
-    found = LateDay.objects.filter(site_id=site_id, day__range=days)
-    return dict(found.values_list("day", "version"))
 
 
 def _shown(found: rule_months.DayCount) -> str:

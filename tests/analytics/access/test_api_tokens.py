@@ -9,6 +9,7 @@ from django.db import connection
 
 from analytics.access import tokens
 from analytics.models import ApiToken
+from tests.conftest import ApiClient
 from tests.factories import SiteFactory
 
 pytestmark = pytest.mark.django_db
@@ -263,6 +264,102 @@ def test_key_may_revoke_itself(site, client_with):
     assert call("POST", f"{TOKENS}/{token.uuid}/revoke").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("held", "scopes", "status"),
+    [
+        (["tokens:write"], ["tokens:write"], 200),
+        (["tokens:write"], ["analytics:read"], 403),
+        (["tokens:write", "analytics:read"], ["analytics:read"], 200),
+        (["tokens:write", "analytics:read"], ["*"], 403),
+        (["*"], ["*"], 200),
+    ],
+)
+def test_key_revokes_what_has_no_scope_that_it_lacks(
+    site, client_with, held, scopes, status
+):
+    other, _ = ApiToken.issue(team=site.team, name="other", scopes=scopes)
+    response = client_with(site.team, *held)("POST", f"{TOKENS}/{other.uuid}/revoke")
+    assert response.status_code == status
+    other.refresh_from_db()
+    assert other.is_revoked is (status == 200)
+
+
+def test_revoking_a_key_ends_what_it_made_if_that_is_asked_for(site, owner, secret_of):
+    """A leaked key makes others, and those make more."""
+    secret = secret_of(scopes=["*"])
+    for name in ("second", "third"):
+        body = {**READER, "name": name, "scopes": ["*"]}
+        secret = ApiClient(secret)("POST", TOKENS, body).json()["data"]["token"]
+    leaked, second, third = ApiToken.objects.exclude(name="test").order_by("pk")
+    ApiToken.issue(team=site.team, name="kept", scopes=["*"])
+    assert (second.made_by_key, third.made_by_key) == (leaked, second)
+    assert third.made_by == second.key_prefix
+    url = f"{TOKENS}/{leaked.uuid}/revoke"
+    assert owner("POST", f"{url}?made=perhaps").status_code == 422
+    owner("POST", url)
+    assert ApiToken.objects.exclude(revoked_at=None).count() == 1
+    owner("POST", f"{url}?made=true")
+    unrevoked = ApiToken.objects.filter(revoked_at=None).order_by("pk")
+    assert [key.name for key in unrevoked] == ["test", "kept"]
+    maker = ApiToken.objects.get(name="test")
+    assert ApiToken.objects.get(pk=third.pk).revoked_by == maker.key_prefix
+
+
+def test_rotated_key_remembers_which_it_was(owner, secret_of):
+    old = ApiToken.objects.get(digest=tokens.digest(secret_of()))
+    owner("POST", f"{TOKENS}/{old.uuid}/rotate")
+    new = ApiToken.objects.get(rotates=old)
+    assert new.made_by == ApiToken.objects.get(name="test").key_prefix
+
+
+# Bounds, ends and pages
+
+
+def test_team_has_so_many_keys_in_use(owner, secret_of, monkeypatch):
+    monkeypatch.setattr("analytics.access.keys.MAX_KEYS", 3)
+    secret_of()
+    secret_of()
+    response = owner("POST", TOKENS, READER)
+    assert response.status_code == 422
+    assert "at most 3 keys" in response.json()["details"]["name"][0]
+    ApiToken.objects.latest("pk").revoke()
+    assert owner("POST", TOKENS, READER).status_code == 201
+
+
+@time_machine.travel(NOW, tick=False)
+def test_key_ends_when_the_setting_says_so(settings, site, owner, client_with):
+    settings.KEY_DAYS = 90
+
+    def end(call, **fields):
+        made = call("POST", TOKENS, {**READER, **fields}).json()["data"]
+        return made["expires_at"]
+
+    assert end(owner) == "2026-05-19T12:00:00Z"
+    assert end(owner, expires_at=None) is None
+    assert end(owner, expires_at="2026-02-20T00:00:00Z") == "2026-02-20T00:00:00Z"
+    short = client_with(site.team, "*", expires_at=NOW + timedelta(days=1))
+    assert end(short) == "2026-02-19T12:00:00Z"
+
+
+def test_list_is_paged_if_that_is_asked_for(owner, secret_of):
+    for number in range(4):
+        secret_of(name=str(number))
+    names, url = [], f"{TOKENS}?limit=2"
+    while url:
+        answer = owner("GET", url)
+        assert list(answer.json()) == ["data"]
+        assert len(answer.json()["data"]) <= 2
+        names += [row["name"] for row in answer.json()["data"]]
+        link = answer.headers.get("Link", "")
+        url = link.partition("<")[2].partition(">")[0]
+    assert names == ["test", "0", "1", "2", "3"]
+    assert "Link" not in owner("GET", TOKENS).headers
+    first = ApiToken.objects.get(name="0").uuid
+    assert owner("GET", f"{TOKENS}?after={first}").status_code == 422
+    unknown = "00000000-0000-4000-8000-000000000000"
+    assert owner("GET", f"{TOKENS}?limit=1&after={unknown}").status_code == 422
+
+
 # Rotating
 
 
@@ -284,6 +381,37 @@ def test_rotated_key_has_a_new_secret_and_nothing_else_new(owner, secret_of, sit
     assert data["expires_at"] == "2099-01-01T00:00:00Z"
     assert is_let_in(owner, data["token"])
     assert not is_let_in(owner, secret)
+
+
+def test_old_secret_works_for_as_long_as_is_asked_for(owner, secret_of):
+    with time_machine.travel(NOW, tick=False):
+        old = secret_of(expires_at="2026-03-18T00:00:00Z")
+        id = ApiToken.objects.get(digest=tokens.digest(old)).uuid
+        new = owner("POST", f"{TOKENS}/{id}/rotate?overlap_hours=24").json()["data"]
+    # The end of the new one is that of the key, not of the overlap.
+    assert new["expires_at"] == "2026-03-18T00:00:00Z"
+    calls = [ApiClient(secret) for secret in (old, new["token"])]
+    for hours, statuses in ((23, [200, 200]), (25, [401, 200])):
+        with time_machine.travel(NOW + timedelta(hours=hours)):
+            assert [call("GET", "/sites").status_code for call in calls] == statuses
+
+
+def test_overlap_makes_no_key_live_longer(owner, secret_of):
+    with time_machine.travel(NOW, tick=False):
+        secret_of(expires_at="2026-02-18T18:00:00Z")
+        key = ApiToken.objects.get(name="Report")
+        owner("POST", f"{TOKENS}/{key.uuid}/rotate?overlap_hours=24")
+        key.refresh_from_db()
+    assert key.expires_at == datetime(2026, 2, 18, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("hours", ["-1", "721", "x", "1.5"])
+def test_wrong_overlap_is_422_and_rotates_nothing(owner, secret_of, hours):
+    secret_of()
+    key = ApiToken.objects.get(name="Report")
+    path = f"{TOKENS}/{key.uuid}/rotate?overlap_hours={hours}"
+    assert list(owner("POST", path).json()["details"]) == ["overlap_hours"]
+    assert not ApiToken.objects.filter(rotates=key).exists()
 
 
 def test_revoked_key_is_not_rotated_back(owner, secret_of):

@@ -230,3 +230,15 @@ def test_many_keys_at_once_are_all_done(service):
         )
         assert {answer.status for answer in answers} == {200}
     assert len(service("GET", f"/sites/{site}/events").json()["data"]) == 24
+
+
+def test_rotated_secret_key_does_nothing_twice(writer, site, settings):
+    settings.DATA_KEY = settings.SECRET_KEY
+    path = f"/sites/{site.site_key}/goals"
+    headers = {"Idempotency-Key": "order-1"}
+    first = writer("POST", path, GOAL, headers=headers)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another" * 10
+    again = writer("POST", path, GOAL, headers=headers)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == first.json()

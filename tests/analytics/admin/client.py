@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import ApiToken, Team
+from analytics.models import ApiToken, Role, Team
 
 CONFIRMED = {"confirmed": "yes"}
 
@@ -16,10 +16,11 @@ def superuser() -> Client:
     return _browser(User.objects.create_superuser("operator"))
 
 
-def staff(*codenames: str) -> Client:
-    """The browser of one of the staff, with these permissions."""
-    user = User.objects.create_user("staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+def member(*memberships: tuple[Team, Role]) -> Client:
+    """The browser of one of the staff, with these roles."""
+    user = User.objects.create_user(f"staff{User.objects.count()}", is_staff=True)
+    for team, role in memberships:
+        team.memberships.create(user=user, role=role)
     return _browser(user)
 
 
@@ -30,7 +31,7 @@ def _browser(user: User) -> Client:
 
 
 def url(model: str, page: str, *args: Any) -> str:
-    app = {"goal": "goals", "user": "auth", "group": "auth"}.get(model, "analytics")
+    app = {"goal": "goals", "user": "auth"}.get(model, "analytics")
     return reverse(f"admin:{app}_{model}_{page}", args=args)
 
 

@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 
 from analytics.access import tokens
-from analytics.models import ApiToken, Site
+from analytics.models import ApiToken, AuditEntry, BrowserSession, Site
 from tests.analytics.admin.client import CONFIRMED, errors, key_of, superuser, url
 from tests.factories import SiteFactory, TeamFactory
 
@@ -64,7 +63,7 @@ def test_secret_is_kept_nowhere(operator, site, caplog):
     assert "Location" not in response.headers
     assert secret not in str(operator.cookies)
     assert not list(response.context["messages"])
-    sessions = [str(session.get_decoded()) for session in Session.objects.all()]
+    sessions = [str(session.get_decoded()) for session in BrowserSession.objects.all()]
     assert sessions
     assert secret not in "".join(sessions)
     assert LogEntry.objects.get().object_repr == f"robot ({secret[:12]}…)"
@@ -209,3 +208,70 @@ def test_keys_are_filtered_by_their_state(operator, site, state):
     key_of(site.team, name="is revoked").revoke()
     page = operator.get(url("apitoken", "changelist"), {"state": state})
     assert [key.name for key in page.context["cl"].result_list] == [f"is {state}"]
+
+
+def test_key_is_rotated_with_a_day_for_both_secrets(operator, site):
+    old, secret = ApiToken.issue(team=site.team, name="robot", scopes=["*"])
+    asked = operator.get(url("apitoken", "rotate", old.pk))
+    assert "works for another day" in " ".join(asked.content.decode().split())
+    assert ApiToken.objects.count() == 1
+    shown = operator.post(url("apitoken", "rotate", old.pk), CONFIRMED)
+    (new_secret,) = set(SECRET.findall(shown.content.decode()))
+    new = ApiToken.objects.get(rotates=old)
+    assert new.digest == tokens.digest(new_secret)
+    assert (new.scopes, new.expires_at, new.made_by) == (["*"], None, "operator")
+    old.refresh_from_db()
+    assert old.expires_at is not None
+    assert old.expires_at - datetime.now(UTC) > timedelta(hours=23)
+    for each in (secret, new_secret):
+        headers = {"Authorization": f"Bearer {each}"}
+        answer = Client().get("/api/v1/analytics/sites", headers=headers)
+        assert answer.status_code == 200
+
+
+def test_key_is_rotated_at_once(operator, site):
+    old = key_of(site.team)
+    page = operator.get(url("apitoken", "change", old.pk)).content.decode()
+    assert url("apitoken", "rotate_at_once", old.pk) in page
+    operator.get(url("apitoken", "rotate_at_once", old.pk))
+    operator.post(url("apitoken", "rotate_at_once", old.pk))
+    assert ApiToken.objects.count() == 1
+    shown = operator.post(url("apitoken", "rotate_at_once", old.pk), CONFIRMED)
+    assert SECRET.findall(shown.content.decode())
+    old.refresh_from_db()
+    assert old.is_revoked
+
+
+def test_revocation_is_recorded_once(operator, site):
+    one, many = key_of(site.team), [key_of(site.team), key_of(site.team)]
+    operator.post(url("apitoken", "revoke", one.pk), CONFIRMED)
+    form = {"action": "revoke_selected", "_selected_action": [k.pk for k in many]}
+    operator.post(url("apitoken", "changelist"), form | CONFIRMED)
+    told = AuditEntry.objects.filter(action="key.revoked")
+    assert sorted(entry.subject_id for entry in told) == sorted(
+        str(key.uuid) for key in (one, *many)
+    )
+
+
+def test_key_is_revoked_with_what_it_made(operator, site):
+    leaked, made = key_of(site.team), key_of(site.team)
+    ApiToken.objects.filter(pk=made.pk).update(made_by_key=leaked)
+    operator.post(url("apitoken", "revoke_with_made", leaked.pk), CONFIRMED)
+    assert not ApiToken.objects.filter(revoked_at=None).exists()
+    assert set(ApiToken.objects.values_list("revoked_by", flat=True)) == {"operator"}
+
+
+def test_all_scopes_are_chosen_alone(operator, site):
+    form = key_form(site.team, scopes=["*", "analytics:read"])
+    response = operator.post(url("apitoken", "add"), form)
+    assert list(errors(response)) == ["scopes"]
+    assert not ApiToken.objects.exists()
+
+
+def test_keys_that_end_soon_are_found(operator, site):
+    soon = datetime.now(UTC) + timedelta(days=29)
+    key_of(site.team, name="lasting", expires_at=soon + timedelta(days=9))
+    key_of(site.team, name="ending", expires_at=soon)
+    page = operator.get(url("apitoken", "changelist"), {"state": "soon"})
+    assert [key.name for key in page.context["cl"].result_list] == ["ending"]
+    assert "expires soon" in page.content.decode()

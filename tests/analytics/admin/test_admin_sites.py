@@ -25,6 +25,8 @@ def site_form(site=None, **values):
         "allowed_hosts": "",
         "excluded_ips": "",
         "excluded_paths": "",
+        "excluded_referrers": "",
+        "channels": "[]",
         "honour_dnt": "on",
         **values,
     }
@@ -79,6 +81,8 @@ WRONG_SETTINGS = [
     ("excluded_ips", "a" * 65, ["a" * 65]),
     ("excluded_paths", "/" + "a" * 1_024, ["/" + "a" * 1_024]),
     ("excluded_paths", "/a\n" * 101, ["/a"] * 101),
+    ("excluded_referrers", "*.example", ["*.example"]),
+    ("channels", '[{"channel": "A"}]', [{"channel": "A"}]),
 ]
 
 

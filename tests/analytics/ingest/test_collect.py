@@ -408,7 +408,7 @@ def test_page_view_is_stored(track, site):
     assert (event.page, event.amount, event.currency) == (None, None, None)
     assert (event.props, event.event_id) == (None, None)
     context = event.context
-    assert context.referrer == "Google"
+    assert context.referrer == "www.google.com"
     assert (context.utm_source, context.utm_medium) == ("news", "mail")
     assert context.utm_campaign == "may"
     assert (context.device, context.browser) == ("Desktop", "Firefox")

@@ -14,8 +14,8 @@ from django.db import connection
 
 from analytics import events
 from analytics.ingest import drops, writer
-from analytics.ingest.pipeline import DROP_RULES, Dropped
-from analytics.models import DropCount, Event
+from analytics.ingest.pipeline import DROP_RULES, RULES, Dropped
+from analytics.models import DropCount, DroppedHost, Event
 from tests.factories import SiteFactory
 from tests.queries import assert_queries, captured_queries
 
@@ -218,7 +218,7 @@ def test_counts_hold_over_all_processes(service):
 def ask(frozen, reader, site):
     def ask(**parameters):
         path = f"/sites/{site.site_key}/drops?{urlencode(parameters)}"
-        response = reader("GET", path, queries=3)
+        response = reader("GET", path, queries=5)
         assert response.status_code == 200, response.content
         return response.json()["data"]
 
@@ -244,6 +244,13 @@ def test_every_rule_of_a_site_is_told_in_order_with_zeros(ask, track):
             {"rule": "referrer_spam", "count": 0},
             {"rule": "excluded_ip", "count": 0},
             {"rule": "excluded_path", "count": 2},
+            {"rule": "sealed_day", "count": 0},
+        ],
+        "foreign_hosts": [],
+        "folded": [
+            {"kind": "paths", "count": 0},
+            {"kind": "names", "count": 0},
+            {"kind": "labels", "count": 0},
         ],
     }
 
@@ -307,6 +314,52 @@ def test_wrong_parameter_is_422(reader, site, parameters, wrong):
 def test_every_rule_of_a_site_is_explained(ask):
     text = (ROOT / "docs" / "site-stats.md").read_text()
     rules = {row["rule"] for row in ask()["drops"]}
-    assert rules == {rule for rule, _ in DROP_RULES} - {"unknown_site"}
+    assert rules == {*RULES} - {"unknown_site"}
     for rule in rules:
         assert re.search(f"^\\| .*`{rule}`.* \\|", text, re.M), rule
+
+
+# Which hosts are foreign
+
+
+def from_page_of(host):
+    return {"event": {**VIEW, "url": f"https://{host}/"}}
+
+
+def hosts(answer):
+    return [(each["host"], each["count"]) for each in answer["foreign_hosts"]]
+
+
+def test_foreign_hosts_are_named_the_most_frequent_first(track, ask):
+    for host in ("b.example", "A.example.", "a.example:8443"):
+        track(**from_page_of(host))
+    track(**{"event": {**VIEW, "url": "file:///home/ada/page.html"}})
+    answer = ask()
+    assert hosts(answer) == [("a.example", 2), ("b.example", 1)]
+    assert {"rule": "foreign_host", "count": 4} in answer["drops"]
+
+
+def test_hosts_of_other_drops_are_not_kept(track, ask):
+    track(event={**VIEW, "url": "https://other.example/"}, headers=CRAWLER)
+    assert hosts(ask()) == []
+
+
+def test_a_day_keeps_so_many_hosts(site, ask, monkeypatch):
+    monkeypatch.setattr(drops, "MAX_HOSTS", 2)
+
+    def drop(*names, day=TODAY):
+        drops.count([Dropped(site.pk, day, "foreign_host", name) for name in names])
+
+    drop("a.example", "b.example", "b.example", "c.example")
+    drop("d.example")
+    drop("a.example")
+    # Those that are known go on being counted, and another day has its own.
+    assert sorted(hosts(ask())) == [("a.example", 2), ("b.example", 2)]
+    drop("e.example", day=date(2026, 3, 9))
+    assert DroppedHost.objects.count() == 3
+
+
+def test_hosts_are_forgotten_after_a_while(site):
+    for day in (date(2026, 1, 1), TODAY):
+        drops.count([Dropped(site.pk, day, "foreign_host", "a.example")])
+    assert [row.day for row in DroppedHost.objects.all()] == [TODAY]

@@ -157,7 +157,27 @@ def test_thousand_events_are_taken_and_no_more(send):
         ({**SIGNUP, "timestamp": "1989-12-31T23:59:59Z"}, "timestamp"),
         ({**SIGNUP, "timestamp": "0001-01-01T00:00:00+14:00"}, "timestamp"),
         ({**SIGNUP, "timestamp": "9999-12-31T23:59:59-14:00"}, "timestamp"),
-        ({**SIGNUP, "timestamp": 1_771_416_000}, "timestamp"),
+        ({**SIGNUP, "timestamp": "2026-02-18T12:00:00+25"}, "timestamp"),
+        ({**SIGNUP, "timestamp": "2026-02-18T24:00:00Z"}, "timestamp"),
+        ({**SIGNUP, "timestamp": "1771416000"}, "timestamp"),
+        ({**SIGNUP, "timestamp": "20260218T120000Z"}, "timestamp"),
+        ({**SIGNUP, "timestamp": 1_771_502_401}, "timestamp"),
+        ({**SIGNUP, "timestamp": 631_151_999}, "timestamp"),
+        ({**SIGNUP, "timestamp": -1}, "timestamp"),
+        ({**SIGNUP, "timestamp": 10**40}, "timestamp"),
+        ({**SIGNUP, "timestamp": 1e300}, "timestamp"),
+        ({**SIGNUP, "timestamp": True}, "timestamp"),
+        (b'{"refund_of":"a","revenue":1,"timestamp":1e400}', "timestamp"),
+        ({**SIGNUP, "country": "Germany"}, "country"),
+        ({**SIGNUP, "country": "de"}, "country"),
+        ({**SIGNUP, "country": "ZZ"}, "country"),
+        ({**SIGNUP, "country": ""}, "country"),
+        ({**SIGNUP, "country": 49}, "country"),
+        ({**SIGNUP, "device": "Phone"}, "device"),
+        ({**SIGNUP, "browser": "x" * 65}, "browser"),
+        ({**SIGNUP, "os": "a\0b"}, "os"),
+        ({**SIGNUP, "utm_source": "x" * 256}, "utm_source"),
+        ({**SIGNUP, "utm_term": ["x"]}, "utm_term"),
         ({**SIGNUP, "visitor_id": ""}, "visitor_id"),
         ({**SIGNUP, "visitor_id": None}, "visitor_id"),
         ({**SIGNUP, "visitor_id": 5}, "visitor_id"),
@@ -172,6 +192,12 @@ def test_thousand_events_are_taken_and_no_more(send):
         ({**SIGNUP, "id": "x" * 65}, "id"),
         ({**SIGNUP, "props": {"a": "x" * 1_025}}, "props"),
         ({**SIGNUP, "revenue": -0.01}, "revenue"),
+        (b'{"type":"goal","name":"a","visitor_id":"b","revenue":1e400}', "revenue"),
+        (b'{"type":"goal","name":"a","visitor_id":"b","props":{"c":1e400}}', "props"),
+        (b'{"refund_of":"a","revenue":1e400}', "revenue"),
+        (b'{"refund_of":1e400,"revenue":1}', "refund_of"),
+        (b'{"events":[],"a":1e400}', "a"),
+        (b'{"events":1e400}', "events"),
         ({**SIGNUP, "currency": "USD"}, "currency"),
     ],
 )
@@ -192,12 +218,95 @@ def test_wrong_event_is_422_and_names_the_field(send, body, field):
         ("2026-02-19T12:00:00Z", "2026-02-19T12:00:00+00:00"),
         ("1990-01-01T00:00:00Z", "1990-01-01T00:00:00+00:00"),
         (None, "2026-02-18T12:00:00+00:00"),
+        ("2026-02-18T12:34:56+01", "2026-02-18T11:34:56+00:00"),
+        ("2026-02-18T12:34:56-0530", "2026-02-18T18:04:56+00:00"),
+        ("2026-02-18t12:34:56,5z", "2026-02-18T12:34:56.500000+00:00"),
+        ("2026-02-18 12:34Z", "2026-02-18T12:34:00+00:00"),
+        ("2025-12-31T23:59:59.9999999Z", "2025-12-31T23:59:59.999999+00:00"),
+        ("2025-12-31T23:59:59.999999999999Z", "2025-12-31T23:59:59.999999+00:00"),
+        (1_771_416_000, "2026-02-18T12:00:00+00:00"),
+        (1_771_416_000.5, "2026-02-18T12:00:00.500000+00:00"),
+        (1_771_416_000_123, "2026-02-18T12:00:00.123000+00:00"),
+        (1_771_416_000_123.5, "2026-02-18T12:00:00.123500+00:00"),
+        (631_152_000, "1990-01-01T00:00:00+00:00"),
     ],
 )
 @time_machine.travel(NOW, tick=False)
 def test_event_happened_when_its_sender_says(send, sent, at):
     assert send({**SIGNUP, "timestamp": sent}).status_code == 200
     assert Event.objects.get().at.isoformat() == at
+
+
+@pytest.mark.parametrize(
+    "number", ["1767225599.9999999", "1767225599.999999999999999999999999999999999"]
+)
+@time_machine.travel(NOW, tick=False)
+def test_finer_than_a_microsecond_is_cut_from_numbers_too(send, number):
+    """The nearest double of both is the next year."""
+    body = b'{"type":"event","name":"a","visitor_id":"b","timestamp":%b}'
+    assert send(body % number.encode()).status_code == 200
+    assert Event.objects.get().at.isoformat() == "2025-12-31T23:59:59.999999+00:00"
+
+
+def test_labels_of_a_server_come_before_what_is_found_out(send):
+    told = {
+        "country": "DE",
+        "device": "TV",
+        "browser": " My app ",
+        "os": "Tizen",
+        "utm_source": " Newsletter ",
+        "utm_term": "shoes",
+    }
+    send(
+        {
+            **SIGNUP,
+            **told,
+            "url": "https://example.com/?utm_source=x&utm_campaign=y&gclid=1",
+            "ip": "192.0.2.1",
+            "user_agent": BROWSER,
+            "referrer": "https://news.example/a",
+        }
+    )
+    context = Event.objects.get().context
+    assert {label: getattr(context, label) for label in events.Labels._fields} == {
+        **{label: text.strip() for label, text in told.items()},
+        "utm_medium": "",
+        "utm_campaign": "",
+        "utm_content": "",
+        "referrer": "news.example",
+        "click_id": "gclid",
+    }
+
+
+def test_labels_that_a_server_leaves_out_are_found_out(send):
+    send(
+        {
+            **SIGNUP,
+            "url": "https://example.com/?utm_source=x",
+            "user_agent": BROWSER,
+            "utm_medium": "",
+        }
+    )
+    context = Event.objects.get().context
+    assert (context.utm_source, context.utm_medium) == ("x", "")
+    assert (context.browser, context.os) == ("Firefox", "Linux")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("https://www.news.example/a", "www.news.example"),
+        ("news.example", "news.example"),
+        ("News.Example./a?b", "news.example"),
+        ("Google", "Google"),
+        ("google", "google"),
+        ("/a", ""),
+        ("android-app://com.slack/", "android-app://com.slack"),
+    ],
+)
+def test_referrer_of_a_server_may_be_a_host_or_a_name(send, sent, kept):
+    send({**SIGNUP, "referrer": sent})
+    assert Event.objects.get().context.referrer == kept
 
 
 def test_crawlers_and_rules_are_the_senders_own_business(send, site):
@@ -364,12 +473,15 @@ def test_event_is_shown_in_the_words_it_was_sent_in(send, reader, url):
         "props": {"plan": "pro"},
         "referrer": "blog.example",
         "utm_source": "news",
-        "utm_medium": "",
-        "utm_campaign": "",
-        "country": "",
+        "utm_medium": None,
+        "utm_campaign": None,
+        "country": None,
         "device": "Desktop",
         "browser": "Firefox",
         "os": "Linux",
+        "utm_term": None,
+        "utm_content": None,
+        "click_id": None,
     }
     assert b'"revenue":49.90' in response.content
 

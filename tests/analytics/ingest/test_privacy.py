@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from analytics.ingest import visitors
+from analytics.ingest import salts, visitors
 from analytics.models import Context, Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("log_everything")]
@@ -148,8 +148,8 @@ def test_visitor_cannot_be_had_from_what_is_stored_once_its_salt_is_gone(track, 
         return visitors.visitor(site, event.day, address=ADDRESS, user_agent=AGENT)
 
     assert guess() == event.visitor
-    connection.cursor().execute("DELETE FROM analytics_salt")
-    visitors.forget()
+    connection.cursor().execute("DELETE FROM analytics_sitesalt")
+    salts.forget()
     assert guess() != event.visitor
 
 

@@ -111,8 +111,16 @@ def test_labels_narrow_refunds_as_their_events(order, send, site):
     send(refund_of="order-1", revenue=10)
     names = [order.name_id]
     days = (site.pk, date(2026, 3, 1), date(2026, 3, 31))
-    german = events.Selection(*days, (events.Where("country", ("DE",)),))
-    french = events.Selection(*days, (events.Where("country", ("FR",)),))
+
+    def of_country(code):
+        return events.Filters((events.Where("country", (code,)),))
+
+    german = events.Selection(
+        *days, events.Filters((events.Where("country", ("DE",)),))
+    )
+    french = events.Selection(
+        *days, events.Filters((events.Where("country", ("FR",)),))
+    )
     assert sum(events.amounts(german, names).values()) == Decimal("39.99")
     assert events.amounts(french, names) == {}
 

@@ -9,8 +9,9 @@ import time_machine
 from django.db import transaction
 from django.db.models import QuerySet
 
-from analytics.ingest import client_address, visitors
-from analytics.models import Event, Salt
+from analytics import housekeeping
+from analytics.ingest import client_address, salts, user_agents, visitors
+from analytics.models import Event, SiteSalt
 from tests.conftest import BROWSER
 from tests.factories import SiteFactory
 from tests.queries import assert_queries
@@ -31,10 +32,10 @@ def visitor(site, day=TODAY, *, address="192.0.2.1", user_agent=BROWSER):
     return visitors.visitor(site, day, address=address, user_agent=user_agent)
 
 
-def salts():
+def values():
     """All salts that exist, in the table and in this process."""
-    stored = {bytes(salt.value) for salt in Salt.objects.all()}
-    return stored | {salt for salt, _ in visitors._salts.values()}
+    stored = {bytes(salt.value) for salt in SiteSalt.objects.all()}
+    return stored | {salt.value for salt in salts._known.values()}
 
 
 # The same, and not the same
@@ -93,6 +94,8 @@ def test_visitor_by_the_senders_name_is_of_one_day_and_site(site, settings):
     )
     before = known()
     settings.SECRET_KEY = "another"
+    assert known() == before
+    settings.DATA_KEY = "another"
     assert known() != before
 
 
@@ -113,83 +116,169 @@ def test_visitor_changes_at_midnight_of_the_site(track, site, clock):
 
 
 def test_salt_is_made_on_first_use_of_the_day(site):
-    assert not Salt.objects.exists()
+    assert not SiteSalt.objects.exists()
     visitor(site)
-    salt = Salt.objects.get()
-    assert (salt.timezone, salt.day, salt.created_at) == ("UTC", TODAY, NOW)
+    salt = SiteSalt.objects.get()
+    ends_at = datetime(2026, 2, 19, 23, tzinfo=UTC)
+    assert (salt.site_id, salt.day, salt.ends_at) == (site.pk, TODAY, ends_at)
     assert len(bytes(salt.value)) == 16
     with assert_queries(0):
         visitor(site)
 
 
-def test_salts_are_random(site):
-    days = [TODAY - timedelta(days=days) for days in range(50)]
-    for day in days:
-        visitor(site, day)
-    assert len(salts()) == 50
+def test_salts_are_random_and_a_sites_own(site):
+    for _ in range(50):
+        visitor(SiteFactory.create(team=site.team))
+    assert len(values()) == 50
 
 
 def test_processes_agree_on_a_salt(site):
     first = visitor(site)
-    visitors.forget()
+    salts.forget()
     assert visitor(site) == first
-    assert Salt.objects.count() == 1
+    assert SiteSalt.objects.count() == 1
 
 
 def test_of_two_that_make_a_salt_at_once_one_wins(site, monkeypatch):
     """Another process makes it between this one's look and its insert."""
     get = QuerySet.get
+    theirs = {"value": b"t" * 16, "ipv6_prefix": 64, "ends_at": NOW + timedelta(1)}
 
-    def look_before_theirs(salts, **wanted):
+    def look_before_theirs(rows, **wanted):
         try:
-            return get(salts, **wanted)
-        except Salt.DoesNotExist:
-            Salt.objects.create(value=b"t" * 16, **wanted)
+            return get(rows, **wanted)
+        except SiteSalt.DoesNotExist:
+            SiteSalt.objects.create(**theirs, **wanted)
             raise
 
     monkeypatch.setattr(QuerySet, "get", look_before_theirs)
     ours = visitor(site)
-    assert bytes(Salt.objects.get().value) == b"t" * 16
-    visitors.forget()
+    assert bytes(SiteSalt.objects.get().value) == b"t" * 16
+    salts.forget()
     assert visitor(site) == ours
 
 
-def test_zones_have_salts_of_their_own(site):
-    visitor(site)
-    visitor(SiteFactory.create(timezone="Europe/Berlin"))
-    assert Salt.objects.count() == 2
-    assert len(salts()) == 2
-
-
-def test_salt_is_gone_an_hour_before_48_hours(site, clock):
-    before = visitor(site)
-    [salt] = salts()
-    clock.shift(timedelta(hours=47))
-    visitors.purge_salts()
-    assert salts() == set()
-    assert visitor(site, TODAY) != before
-    assert salt not in salts()
-
-
-def test_salt_is_kept_as_long_as_its_day_may_need_it(site, clock):
-    before = visitor(site)
-    clock.shift(timedelta(hours=46, minutes=59))
-    visitors.purge_salts()
-    assert visitor(site, TODAY) == before
+@pytest.mark.parametrize(
+    ("zone", "ends_at"),
+    [
+        ("UTC", "2026-02-19T23:00:00Z"),
+        ("Pacific/Kiritimati", "2026-02-19T09:00:00Z"),
+        ("Pacific/Honolulu", "2026-02-20T09:00:00Z"),
+        # The day has 23 hours there, the promise 48.
+        ("America/New_York", "2026-02-20T04:00:00Z"),
+    ],
+)
+def test_salt_lives_47_hours_from_when_its_day_began(site, clock, zone, ends_at):
+    site.timezone = zone
+    before, end = visitor(site), datetime.fromisoformat(ends_at)
+    clock.move_to(end - timedelta(seconds=1))
+    assert salts.destroy() == 0
+    salts.forget()
+    assert visitor(site) == before
+    clock.move_to(end)
+    assert salts.destroy() == 1
+    assert values() == set()
 
 
 def test_salt_in_memory_is_not_used_after_its_time(site, clock):
     before = visitor(site)
-    clock.shift(timedelta(hours=47))
-    assert visitor(site, TODAY) != before
+    clock.move_to(datetime(2026, 2, 19, 23, tzinfo=UTC))
+    assert visitor(site) != before
 
 
-def test_next_days_visitor_destroys_old_salts(site, clock):
-    visitor(site)
-    [old] = salts()
-    clock.shift(timedelta(days=3))
-    visitor(site, TODAY + timedelta(days=3))
-    assert old not in salts()
+def test_day_that_is_over_gets_no_salt_again(site):
+    """Not even if the day's was never made."""
+    day = TODAY - timedelta(days=2)
+    assert visitor(site, day) != visitor(site, day)
+    with salts.borrowing():
+        assert visitor(site, day) == visitor(site, day)
+        once = visitor(site, day)
+    assert visitor(site, day) != once
+    assert values() == set()
+
+
+def test_yesterday_has_a_salt_for_as_long_as_it_may(site):
+    yesterday = TODAY - timedelta(days=1)
+    assert visitor(site, yesterday) == visitor(site, yesterday)
+    assert SiteSalt.objects.get().day == yesterday
+    salt = SiteSalt.objects.get()
+    assert salt.ends_at == datetime(2026, 2, 18, 23, tzinfo=UTC)
+
+
+def test_other_sites_events_do_not_age_a_salt(site, clock):
+    """A server of another site names times before and after, in every zone."""
+    before = visitor(site)
+    for zone in ("Pacific/Kiritimati", "Pacific/Honolulu", "UTC"):
+        other = SiteFactory.create(timezone=zone)
+        for days in range(-40, 2):
+            visitor(other, TODAY + timedelta(days=days))
+    clock.move_to(datetime(2026, 2, 19, 22, 59, tzinfo=UTC))
+    salts.destroy()
+    salts.forget()
+    assert visitor(site) == before
+
+
+def test_batch_of_a_day_that_is_over_counts_its_visitors(writer, site, clock):
+    event = {"type": "event", "name": "x", "timestamp": "2026-02-01T12:00:00Z"}
+    clients = [{"ip": f"192.0.2.{n}", "user_agent": "a"} for n in (1, 2, 1, 2, 1)]
+    path = f"/sites/{site.site_key}/events"
+    for _ in range(2):
+        writer("POST", path, {"events": [{**event, **client} for client in clients]})
+    found = list(Event.objects.order_by("id").values_list("visitor", flat=True))
+    assert found[0] == found[2] == found[4] != found[1] == found[3]
+    assert not set(found[:5]) & set(found[5:])
+    assert not SiteSalt.objects.exists()
+
+
+def test_another_prefix_holds_from_the_sites_next_day(site, settings, clock):
+    one, other = "2001:db8:1:2::1", "2001:db8:1:3::1"
+    assert visitor(site, address=one) != visitor(site, address=other)
+    before = visitor(site, address=one)
+    settings.IPV6_PREFIX = 48
+    salts.forget()
+    assert visitor(site, address=one) == before != visitor(site, address=other)
+    clock.shift(timedelta(days=1))
+    tomorrow = TODAY + timedelta(days=1)
+    assert visitor(site, tomorrow, address=one) == visitor(
+        site, tomorrow, address=other
+    )
+
+
+def test_salt_that_a_crash_took_from_the_table_is_put_back(
+    site, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        before = visitor(site)
+    SiteSalt.objects.all().delete()
+    salts.destroy()
+    salts.forget()
+    assert visitor(site) == before
+
+
+def test_salt_that_others_made_meanwhile_is_followed(
+    site, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        before = visitor(site)
+    SiteSalt.objects.update(value=b"o" * 16)
+    assert visitor(site) == before
+    salts.destroy()
+    after = visitor(site)
+    salts.forget()
+    assert visitor(site) == after != before
+
+
+def test_clients_are_forgotten_by_every_round_of_housekeeping(track):
+    track({"type": "event", "name": "x"}, REMOTE_ADDR="198.51.100.77")
+    caches = (
+        visitors.caller,
+        client_address.parse,
+        client_address.network_of,
+        user_agents.parse,
+    )
+    assert [cache.cache_info().currsize > 0 for cache in caches[1:]] == [True] * 3
+    housekeeping.tidy()
+    assert [cache.cache_info().currsize for cache in caches] == [0] * 4
 
 
 # Addresses
@@ -252,11 +341,11 @@ def test_salt_that_is_rolled_back_is_not_remembered(site, db):
         first = visitor(site)
         assert visitor(site) == first
         1 / 0  # noqa: B018 - so that it is rolled back
-    assert salts() == set()
+    assert values() == set()
     again = visitor(site)
     assert again != first
     # What another process reads from the table is the same.
-    visitors.forget()
+    salts.forget()
     assert visitor(site) == again
 
 

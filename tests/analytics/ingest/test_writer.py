@@ -1,9 +1,12 @@
 """What shares a commit with what: sites, limits and failures kept apart."""
 
+import asyncio
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from ipaddress import ip_network
 
 import psycopg
 import pytest
@@ -12,11 +15,12 @@ from django.db.utils import OperationalError
 
 from analytics import events
 from analytics.events import writing
-from analytics.ingest import writer
+from analytics.ingest import collect, intake, writer
 from analytics.ingest.group_commit import Busy
 from analytics.ingest.pipeline import Dropped
 from analytics.models import Event, RateWindow
-from krafter import faults
+from krafter import faults, request_ids
+from tests.conftest import BROWSER
 from tests.factories import SiteFactory
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -146,6 +150,94 @@ def test_error_of_a_site_concerns_its_own_items_alone(commits, monkeypatch):
         else:
             assert future.result().are_new == (True,)
     assert Event.objects.count() == 4
+
+
+# The log
+
+
+@pytest.fixture
+def told(caplog):
+    """Lines of the log, each with the id of its request."""
+    caplog.handler.addFilter(request_ids.RequestIdFilter())
+    return lambda: [(r.request_id, r.getMessage()) for r in caplog.records]
+
+
+def away(*args, **options):
+    raise OperationalError("disk full")
+
+
+def test_line_of_a_failed_commit_names_the_request(commits, told, monkeypatch):
+    site = SiteFactory.create()
+    monkeypatch.setattr(events, "append", away)
+    sent = {"site": site.site_key, "type": "event", "name": "signup"}
+    environ = {"REQUEST_METHOD": "POST", "HTTP_USER_AGENT": BROWSER}
+    with request_ids.named("of-the-tracker"):
+        coroutine = collect.answer(environ, json.dumps(sent).encode())
+        assert asyncio.run(coroutine).status == 503
+    line = "The database fails: disk full (1 failures)"
+    assert told() == [("of-the-tracker", line)]
+
+
+def test_line_of_a_servers_failed_event_names_the_request(
+    commits, told, monkeypatch, transactional_db, client_with
+):
+    site = SiteFactory.create()
+    call = client_with(site.team, "analytics:write")
+    monkeypatch.setattr(events, "append", away)
+    answer = call(
+        "POST",
+        f"/sites/{site.site_key}/events",
+        {"type": "event", "name": "signup", "visitor_id": "v"},
+        headers={"X-Request-ID": "of-a-server"},
+    )
+    assert answer.status_code == 503
+    assert {request_id for request_id, _ in told()} == {"of-a-server"}
+
+
+def test_line_about_a_sent_address_names_the_request(
+    commits, told, monkeypatch, settings
+):
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.77")]
+    settings.RATE_LIMIT_COLLECT = 5
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "HTTP_USER_AGENT": BROWSER,
+        "REMOTE_ADDR": "127.0.0.77",
+        "HTTP_X_FORWARDED_FOR": "_hidden",
+    }
+    body = b'{"site": "x", "type": "pageview", "url": "/"}'
+    with request_ids.named("behind-a-proxy"):
+        assert asyncio.run(collect.answer(environ, body)).status == 202
+    [(request_id, line)] = told()
+    assert request_id == "behind-a-proxy"
+    assert line.startswith("The proxy 127.0.0.77 names a client")
+
+
+def test_request_that_cannot_be_read_fails_alone(commits, told, monkeypatch):
+    site = SiteFactory.create()
+    take = intake.take
+
+    def failing(body, environ, *, now):
+        if b"bad" in body:
+            raise ZeroDivisionError
+        return take(body, environ, now=now)
+
+    async def send():
+        bodies = [
+            {"site": site.site_key, "type": "event", "name": name}
+            for name in ("good", "bad", "better")
+        ]
+        sent = [collect.answer(environ, json.dumps(b).encode()) for b in bodies]
+        return [answer.status for answer in await asyncio.gather(*sent)]
+
+    monkeypatch.setattr(intake, "take", failing)
+    environ = {"REQUEST_METHOD": "POST", "HTTP_USER_AGENT": BROWSER}
+    assert asyncio.run(send()) == [202, 500, 202]
+    assert [line for _, line in told()] == ["An event could not be stored"]
+    assert Event.objects.count() == 2
+
+
+# Limits
 
 
 @pytest.mark.django_db

@@ -1,11 +1,21 @@
 """The label parameters of a query: `country=DE,FR`, `device=!Mobile`."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.events import Where
-from analytics.questions.filters import LABELS, FilterQuerySerializer, parse, where
+from analytics.models import Site
+from analytics.questions.filters import (
+    LABELS,
+    FilterQuerySerializer,
+    LabelField,
+    filters,
+    parse,
+)
+from krafter.errors import Invalid
 
 
 @pytest.mark.parametrize(
@@ -26,22 +36,62 @@ from analytics.questions.filters import LABELS, FilterQuerySerializer, parse, wh
         (r"a\\,b", ("a\\", "b"), False),
         (" spring sale ", (" spring sale ",), False),
         ("a\nb", ("a\nb",), False),
+        (r"a\*", ("a*",), False),
+        (r"\*,b\*c", ("*", "b*c"), False),
     ],
 )
 def test_text_is_taken_apart(text, values, negated):
-    assert parse("country", text) == Where("country", values, negated)
+    assert parse("os", text) == Where("os", values, negated)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "prefixes"),
+    [
+        ("/blog/*", (), ("/blog/",)),
+        ("/a,/blog/*,/b*", ("/a",), ("/blog/", "/b")),
+        ("*", (), ("",)),
+        ("*,(none)", ("",), ("",)),
+        (r"a\**", (), ("a*",)),
+        (r"a\\*", (), ("a\\",)),
+        (r"a\,*", (), ("a,",)),
+        ("(none)*", (), ("(none)",)),
+    ],
+)
+def test_star_at_the_end_is_any_end(text, values, prefixes):
+    assert parse("path", text) == Where("path", values, prefixes=prefixes)
+
+
+@pytest.mark.parametrize(
+    ("where", "passing"),
+    [
+        (Where("path", ("/a",)), {"/a"}),
+        (Where("path", ("/a", "")), {"/a", ""}),
+        (Where("path", ("/a",), negated=True), {"/b", "/bc", ""}),
+        (Where("path", (), prefixes=("/b",)), {"/b", "/bc"}),
+        (Where("path", (), prefixes=("",)), {"/a", "/b", "/bc"}),
+        (Where("path", (), negated=True, prefixes=("",)), {""}),
+    ],
+)
+def test_what_passes(where, passing):
+    assert {each for each in ("/a", "/b", "/bc", "") if where.passes(each)} == passing
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "!", ",", "DE,", ",DE", "DE,,FR", "DE\\", "!!DE", "!DE,!FR", "DE,!FR"],
+    [
+        *("", "!", ",", "DE,", ",DE", "DE,,FR", "DE\\", "!!DE", "!DE,!FR", "DE,!FR"),
+        *("a*b", "**", "*a", "a*,*b", "a\0", "\\\0"),
+    ],
 )
 def test_empty_value_or_second_negation_is_refused(text):
     with pytest.raises(ValueError, match="separated by commas"):
         parse("country", text)
 
 
-@given(st.lists(st.text(), min_size=1), st.booleans())
+_TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+
+
+@given(st.lists(_TEXT, min_size=1), st.booleans())
 def test_every_value_can_be_named(values, negated):
     escaped = ["".join("\\" + c for c in value) or "(none)" for value in values]
     text = "!" * negated + ",".join(escaped)
@@ -51,15 +101,16 @@ def test_every_value_can_be_named(values, negated):
 def test_query_becomes_filters_in_the_order_of_the_labels():
     asked = FilterQuerySerializer(data={"os": "!Linux", "country": "DE,FR"})
     assert asked.is_valid()
-    assert where(asked.validated_data) == (
+    assert filters(asked.validated_data, Site()).where == (
         Where("country", ("DE", "FR")),
         Where("os", ("Linux",), negated=True),
     )
 
 
 def test_every_label_of_a_context_can_be_asked_for():
-    assert tuple(FilterQuerySerializer().fields) == LABELS
-    assert len(LABELS) == 8
+    fields = tuple(FilterQuerySerializer().fields)
+    assert fields == ("attribution", *LABELS, "path", "name")
+    assert len(LABELS) == 12
 
 
 @pytest.mark.parametrize("text", ["", ",", "a\0b", "x" * 4_097, "\ud800"])
@@ -67,3 +118,62 @@ def test_malformed_filter_is_refused(text):
     asked = FilterQuerySerializer(data={"utm_source": text})
     assert not asked.is_valid()
     assert list(asked.errors) == ["utm_source"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("country", "Germany", "DE"),
+        ("country", "de", "DE"),
+        ("country", "!ZZ", "DE"),
+        ("country", "DE,1*", "DE"),
+        ("device", "Phone", "Mobile"),
+        ("device", "mobile", "Mobile"),
+        ("name", "(none)", "Every event has a name"),
+        ("props.", "x", "1 to 1024 characters"),
+        ("props." + "x" * 1_025, "x", "1 to 1024 characters"),
+        ("props.a", ",", "separated by commas"),
+        ("props.a", "", "blank"),
+    ],
+)
+def test_value_that_cannot_be_is_refused_with_those_there_are(name, text, word):
+    asked = FilterQuerySerializer(data={name: text})
+    assert not asked.is_valid()
+    assert list(asked.errors) == [name]
+    assert word in str(asked.errors[name])
+
+
+@pytest.mark.parametrize("text", ["DE", "!FR", "(none)", "D*", "*"])
+def test_value_that_may_be_is_taken(text):
+    assert FilterQuerySerializer(data={"country": text}).is_valid()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_there"),
+    [
+        ("Search", True),
+        ("search", True),
+        ("!Paid*", True),
+        ("partners", True),
+        ("Ads", False),
+        ("(none)", False),
+        ("X*", False),
+    ],
+)
+def test_channels_are_those_of_the_site(text, is_there):
+    site = Site(channels=[{"channel": "Partners", "utm_source": "x"}])
+    asked = FilterQuerySerializer(data={"channel": text})
+    assert asked.is_valid()
+    if is_there:
+        assert filters(asked.validated_data, site).where
+    else:
+        with pytest.raises(Invalid) as error:
+            filters(asked.validated_data, site)
+        assert "Partners, Search" in str(error.value.details)
+
+
+@pytest.mark.parametrize("text", [",", ",a", "a*b", "!", "a,", "a", "!a,b*", r"\*"])
+def test_schema_says_the_syntax(text):
+    """As a client reads it: the pattern in the document takes what the API takes."""
+    takes = re.search(LabelField.pattern, text) is not None
+    assert takes is FilterQuerySerializer(data={"referrer": text}).is_valid()

@@ -1,5 +1,7 @@
 """How long a question may take, on both databases; and what is said then."""
 
+import re
+
 import pytest
 from django.db import OperationalError, connection
 
@@ -73,7 +75,8 @@ def slowly():
     """Events are slow to read meanwhile."""
 
     def execute_slowly(execute, sql, params, *rest):
-        if '"analytics_event"' in sql and sql.lstrip().startswith(("SELECT", "WITH")):
+        reads = re.search(r'"analytics_event"|analytics_event AS (event|made)', sql)
+        if reads and sql.lstrip().startswith(("SELECT", "WITH")):
             sql, params = SLOW[connection.vendor], ()
         return execute(sql, params, *rest)
 
@@ -105,6 +108,8 @@ def test_question_that_takes_too_long_is_answered_503(
     path = f"/sites/{site.site_key}{path.format(goal=goal.pk)}"
     sent = b"" if body is None else body
     assert owner(method, path, sent).status_code == 200
+    # Of what came before, something may be remembered.
+    store(site, "event", "signup", visitor=2)
     with slowly():
         response = owner(method, path, sent)
     assert response.status_code == 503

@@ -19,7 +19,10 @@ DEFAULTS = {
     "allowed_hosts": [],
     "excluded_ips": [],
     "excluded_paths": [],
+    "excluded_referrers": [],
+    "channels": [],
     "honour_dnt": True,
+    "retention_months": None,
 }
 
 
@@ -85,9 +88,10 @@ def test_whole_site_can_be_sent_back(owner, url):
         ("domain", "example.com/path"),
         ("domain", "example.com:8000"),
         ("domain", "exa mple.com"),
-        ("domain", "exämple.com"),
         ("domain", "-example.com"),
-        ("domain", "example.com."),
+        ("domain", "example.com.."),
+        ("domain", "exämple.com-"),
+        ("domain", "İ" * 253),
         ("domain", "*.example.com"),
         ("domain", "a\nb"),
         ("domain", "a\0b"),
@@ -113,6 +117,22 @@ def test_wrong_field_is_named(owner, url, method, field, value):
     assert response.status_code == 422
     assert list(response.json()["details"]) == [field]
     assert list(Site.objects.values()) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "again"),
+    [
+        ("Acme.EXAMPLE.", "acme.example", "acme.example"),
+        ("München.example", "münchen.example", "xn--mnchen-3ya.example"),
+        ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example", "münchen.example."),
+    ],
+)
+def test_domain_is_kept_as_typed_and_once_a_team(owner, typed, kept, again):
+    made = owner("POST", "/sites", {"domain": typed, "name": "A"})
+    assert made.json()["data"]["domain"] == kept
+    response = owner("POST", "/sites", {"domain": again, "name": "B"})
+    assert response.status_code == 422
+    assert list(response.json()["details"]) == ["domain"]
 
 
 def test_domain_and_name_are_required(owner):
@@ -195,6 +215,8 @@ def test_settings_have_defaults(reader, url):
         ("allowed_hosts", ["shop.example", "example.net"]),
         ("excluded_ips", ["192.0.2.1", "10.0.0.0/8", "2001:db8::/32"]),
         ("excluded_paths", ["/admin/*", " /x y ", "*"]),
+        ("excluded_referrers", ["bank.example", "!paypal.com", "münchen.example"]),
+        ("channels", [{"channel": "Partners", "referrer": "partner*"}]),
         ("honour_dnt", False),
     ],
 )
@@ -219,6 +241,8 @@ def test_list_can_be_emptied(owner, url):
         ("timezone", "+02:00"),
         ("timezone", "../../etc/passwd"),
         ("timezone", "/etc/localtime"),
+        ("timezone", "localtime"),
+        ("timezone", "Factory"),
         ("timezone", ""),
         ("timezone", None),
         ("timezone", "a\0b"),
@@ -232,6 +256,18 @@ def test_list_can_be_emptied(owner, url):
         ("excluded_ips", ["192.0.2.0/33"]),
         ("excluded_ips", ["localhost"]),
         ("excluded_ips", {"0": "192.0.2.1"}),
+        ("excluded_referrers", "bank.example"),
+        ("excluded_referrers", ["https://bank.example"]),
+        ("excluded_referrers", ["!"]),
+        ("excluded_referrers", ["*.bank.example"]),
+        ("channels", {}),
+        ("channels", [{"channel": "Partners"}]),
+        ("channels", [{"referrer": "x"}]),
+        ("channels", [{"channel": "", "referrer": "x"}]),
+        ("channels", [{"channel": "x" * 65, "referrer": "x"}]),
+        ("channels", [{"channel": "x", "referrer": 1}]),
+        ("channels", [{"channel": "x", "country": "DE"}]),
+        ("channels", [{"channel": "x", "referrer": "x"}] * 101),
         ("honour_dnt", "no"),
         ("honour_dnt", None),
         ("name", "x"),

@@ -33,16 +33,38 @@ const here = { path: { key, id: goal.id } };
 
 const listed = await owner.GET(GOALS, { params: { path: { key } } });
 assert.ok(listed.data?.data.some(({ id }) => id === goal.id));
+const event = (id: string, amount: number): Schemas["ServerEvent"] => ({
+  type: "goal",
+  name: "purchase",
+  visitor_id: "customer-1",
+  id,
+  revenue: amount,
+  currency: "USD",
+});
+const EVENTS = "/api/v1/analytics/sites/{key}/events";
+const one = await owner.POST(EVENTS, {
+  params: { path: { key } },
+  body: event("order-1", 1234567.89),
+});
+assert.equal(one.data?.data[0]?.status, "accepted");
+const batch = await owner.POST(EVENTS, {
+  params: { path: { key } },
+  body: { events: [event("order-2", 0.1), event("order-3", 0.2)] },
+});
+assert.equal(batch.data?.data.length, 2);
+const stats = await owner.GET(`${GOAL}/stats`, {
+  params: { ...here, query: { period: "7d" } },
+});
+assert.equal(stats.data?.data.conversions, 3);
+assert.equal(stats.data.data.unique_conversions, 1);
+const revenue: number | null = stats.data.data.revenue;
+assert.equal(revenue, 1234568.19);
 const changed = await owner.PATCH(GOAL, {
   params: here,
   body: { name: "Order", currency: null },
 });
 assert.equal(changed.data?.data.name, "Order");
-const stats = await owner.GET(`${GOAL}/stats`, {
-  params: { ...here, query: { period: "7d" } },
-});
-const revenue: number | null | undefined = stats.data?.data.revenue;
-assert.equal(revenue, null);
+assert.equal(changed.data?.data.currency, null);
 const deleted = await owner.DELETE(GOAL, { params: here });
 assert.equal(deleted.data?.data.deleted, true);
 
@@ -75,3 +97,7 @@ for (;;) {
   assert.ok(seconds > 0);
   break;
 }
+
+console.log(
+  JSON.stringify({ operations: 7, errors: [401, 403, 404, 422, 429], money: revenue }),
+);

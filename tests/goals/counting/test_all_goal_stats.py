@@ -54,6 +54,7 @@ def test_goals_are_answered_in_the_order_of_the_list(ask, site):
     assert ask().json() == {
         "data": {
             "period": {"from": "2026-03-02", "to": "2026-03-03"},
+            "attribution": "last",
             "goals": [
                 {
                     "id": str(signup.id),
@@ -135,6 +136,6 @@ def test_filters_hold_for_all_goals(ask, site):
 
 
 def test_wrong_parameter_is_refused(ask):
-    response = ask("compare=year")
+    response = ask("compare=decade")
     assert response.status_code == 422
     assert list(response.json()["details"]) == ["compare"]

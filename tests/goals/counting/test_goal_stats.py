@@ -507,3 +507,16 @@ def test_revenue_counts_for_every_type_of_goal(owner, revenue, site):
             currency="USD",
         )
         assert revenue(goal) == "5.00"
+
+
+def test_refund_of_an_open_day_counts_under_a_filter(stats, site):
+    """Of a period without closed days nothing is kept."""
+    goal = GoalFactory.create(
+        site=site, type="custom", match_value="purchase", currency="EUR"
+    )
+    labels = events.Labels(utm_source="letter")
+    store(site, "goal", "purchase", labels=labels, amount=10_0000, event_id="1", at=NOW)
+    events.refund(site.pk, [events.NewRefund(NOW.date(), NOW, "1", amount=4_0000)])
+    query = "?period=custom&from=2026-02-18&to=2026-02-18&utm_source="
+    assert stats(goal, f"{query}letter")["revenue"] == 6
+    assert stats(goal, f"{query}other")["revenue"] == 0

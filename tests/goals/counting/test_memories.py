@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "development.md"
 
 
 def test_bounds_are_the_documented_ones():
-    text = DOCS.read_text().partition("## What a process remembers")[2]
+    text = DOCS.read_text().partition("## Memory of a process")[2]
     bounds = {
         file: int(re.sub(r"\D", "", bound.split()[0]))
         for file, bound in re.findall(

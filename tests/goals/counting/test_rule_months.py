@@ -11,7 +11,8 @@ from django.db import connection
 
 from analytics import events, housekeeping
 from analytics.events import Counts, months
-from analytics.models import Event, LateDay
+from analytics.models import Event, LabelMonth, LateDay
+from analytics.questions.filters import LABELS
 from analytics.questions.periods import Days
 from analytics.traffic import site_stats
 from goals.counting import stats
@@ -181,6 +182,27 @@ def test_rollup_command_counts_sites_without_goals(site):
     scope = events.Selection(site.pk, last - timedelta(days=365), last)
     with assert_queries(1):
         assert site_stats.traffic(scope)[last] == (1, 1, 1)
+
+
+def test_rollup_command_counts_by_every_label(site, reader):
+    goal = GoalFactory.create(site=site)
+    last = events.last_closed(datetime.now(UTC))
+    at = datetime.combine(last, NOON.time(), UTC)
+    store(site, "event", "signup", at=at)
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown"
+    asked = f"{path}?dimension=country&attribution=first&os=(none)"
+    assert reader("GET", asked).status_code == 200
+    call_command("rollup", stdout=StringIO())
+    kept = LabelMonth.objects.values_list("rule", "attribution", "label").distinct()
+    found = {(bytes(rule), attribution, label) for rule, attribution, label in kept}
+    assert found == {
+        *((rule, "last", each) for rule in (b"", goal.rule.digest) for each in LABELS),
+        *((rule, "first", "country,os") for rule in (b"", goal.rule.digest)),
+    }
+    # A rule that no goal has any more is dropped, what is kept of the site stays.
+    goal.delete()
+    call_command("rollup", stdout=StringIO())
+    assert {bytes(rule) for (rule,) in LabelMonth.objects.values_list("rule")} == {b""}
 
 
 def test_rollup_command_drops_days_that_no_goal_asks_for(site):

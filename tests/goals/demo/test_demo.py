@@ -5,6 +5,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -13,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from analytics.access import tokens
 from analytics.ingest import pipeline
 from analytics.models import ApiToken, Event, Site, Team
 from goals.management.commands import demo
@@ -151,7 +153,10 @@ def short_month(monkeypatch):
 def test_first_run_makes_a_user_a_demo_and_a_key_that_work(db, monkeypatch):
     monkeypatch.setenv("PORT", "8123")
     out = run("first_run")
-    (password,) = re.findall(r"password (\S+)", out)
+    (path,) = re.findall(r"password in (\S+)", out)
+    password = Path(path).read_text().strip()
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert password not in out
     (secret,) = set(re.findall(r"kr_live_[\w-]{43}", out))
     user = authenticate(username="admin", password=password)
     assert user is not None
@@ -165,12 +170,20 @@ def test_first_run_makes_a_user_a_demo_and_a_key_that_work(db, monkeypatch):
     assert "http://127.0.0.1:8123/api/v1/docs" in out
 
 
+def test_first_look_at_the_demo_sees_visits_of_the_last_half_hour(db):
+    # The hour in which the demo's shop has fewest visitors.
+    now = datetime(2026, 3, 10, 4, 40, tzinfo=UTC)
+    with time_machine.travel(now, tick=False):
+        run("first_run")
+    recent = Event.objects.filter(at__gt=now - timedelta(minutes=30))
+    assert recent.filter(event_id__startswith="live-").count() >= 5
+
+
 def test_later_runs_show_no_secret_but_say_which_key_there_is(db):
     first = run("first_run")
-    (password,) = re.findall(r"password (\S+)", first)
     (secret,) = set(re.findall(r"kr_live_[\w-]{43}", first))
     later = run("first_run")
-    assert password not in later
+    assert "password" not in later
     assert secret not in later
     assert secret[:12] in later
     assert "manage.py create_token --name laptop --scopes '*'" in later
@@ -187,6 +200,29 @@ def test_later_runs_bring_nothing_back_that_was_taken_away(db):
     assert "curl" not in later
     assert ApiToken.objects.count() == 1
     assert Event.objects.count() == before
+
+
+def test_key_of_the_first_run_ends_in_a_year(db):
+    run("first_run")
+    key = ApiToken.objects.get()
+    assert key.expires_at is not None
+    assert key.expires_at - timezone.now() > timedelta(days=364)
+
+
+def test_secrets_are_written_to_a_file_and_not_printed(db, tmp_path):
+    path = tmp_path / "secrets.json"
+    out = run("first_run", secrets=str(path))
+    made = json.loads(path.read_text())
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert authenticate(username=made["user"], password=made["password"])
+    assert ApiToken.objects.get().digest == tokens.digest(made["api_key"])
+    assert made["password"] not in out
+    assert made["api_key"] not in out
+
+
+@pytest.fixture(autouse=True)
+def data_dir(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
 
 
 def test_first_run_makes_nothing_in_production(db, settings):

@@ -2,32 +2,30 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
+import jsonschema_rs
 import pytest
 from mcp import MCPError
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from msgspec import UNSET
 
+from analytics.models import AuditEntry
 from goals.mcp import protocol
 from goals.mcp.tools import TOOLS
 from tests.factories import GoalFactory, store
+from tests.goals.mcp.calls import GOAL, call_of_each
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 SERVER = protocol.Server(
     info={"name": "test", "version": "1"},
     instructions="Ask.",
-    tools=[{"name": "echo"}],
+    tools=lambda: [{"name": "echo"}],
     call=lambda name, arguments: {"structuredContent": {name: arguments}},
 )
-GOAL = {
-    "name": "Signup",
-    "type": "event",
-    "match_type": "exact",
-    "match_value": "signup",
-}
 
 
 # The protocol, without a database
@@ -74,7 +72,7 @@ def test_handshake_agrees_on_a_version(asked, agreed):
 @pytest.mark.parametrize("version", [None, *protocol.HANDSHAKE_VERSIONS])
 def test_handshaken_version_gets_bare_results(version):
     assert ask("ping", version=version).body.result == {}
-    assert ask("tools/list", version=version).body.result == {"tools": SERVER.tools}
+    assert ask("tools/list", version=version).body.result == {"tools": SERVER.tools()}
 
 
 def test_stateless_version_gets_results_that_say_more():
@@ -151,7 +149,7 @@ def test_each_era_has_its_own_way_to_begin():
 
 @pytest.mark.parametrize(
     "params",
-    [{"name": "none"}, {}, {"name": ["echo"]}, {"name": "echo", "arguments": [1]}],
+    [{}, {"name": ["echo"]}, {"name": "echo", "arguments": [1]}],
 )
 def test_wrong_call_is_an_error(params):
     assert code(ask("tools/call", params)) == protocol.INVALID_PARAMS
@@ -199,12 +197,26 @@ def test_notification_with_a_list_of_parameters_is_an_error():
 
 @pytest.fixture
 def call(reader):
+    return caller(reader)
+
+
+@pytest.fixture
+def change(owner):
+    return caller(owner)
+
+
+def caller(client):
     def send(name, /, **arguments):
         message = {**PING, "method": "tools/call"}
         params = {"name": name, "arguments": arguments}
-        response = reader("POST", "/mcp", {**message, "params": params})
+        response = client("POST", "/mcp", {**message, "params": params})
         assert response.status_code == 200, response.content
-        return response.json()["result"]
+        result = response.json()["result"]
+        # An error as well: the TypeScript SDK checks whatever is structured.
+        schema = TOOLS[name].described["outputSchema"]
+        jsonschema_rs.validate(schema, result["structuredContent"])
+        assert result["isError"] is ("data" not in result["structuredContent"])
+        return result
 
     return send
 
@@ -214,33 +226,63 @@ def goal(site):
     return GoalFactory.create(site=site, currency="USD")
 
 
-def test_tools_are_reads_with_a_schema_each():
+def test_tools_have_a_schema_for_what_they_take_and_answer():
     for tool in TOOLS.values():
-        assert tool.view.required_scopes[tool.action] == "analytics:read"
-        described = tool.described()
-        assert described["annotations"]["readOnlyHint"]
-        assert set(tool.path) <= set(described["inputSchema"]["required"])
-    stats = TOOLS["goal_stats"].described()["inputSchema"]
-    assert stats["required"] == ["site_key", "goal_id"]
-    assert stats["properties"]["period"] == {
-        "type": "string",
-        "enum": ["7d", "30d", "12mo", "custom"],
-        "default": "30d",
-    }
-    assert stats["properties"]["from"] == {"type": "string", "format": "date"}
-    limit = TOOLS["goal_breakdown"].described()["inputSchema"]["properties"]["limit"]
-    assert limit == {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 100}
+        described = tool.described
+        assert described["annotations"]["readOnlyHint"] is not tool.writes
+        for schema in (described["inputSchema"], described["outputSchema"]):
+            jsonschema_rs.Draft202012Validator(schema)
+            assert schema["type"] == "object"
+            assert "$ref" not in json.dumps(schema)
+        assert not jsonschema_rs.is_valid(described["outputSchema"], {"about": {}})
+    stats = TOOLS["goal_stats"].described["inputSchema"]
+    assert stats["required"] == ["site_key", "goal"]
+    assert stats["properties"]["period"]["enum"] == ["7d", "30d", "12mo", "custom"]
+    assert stats["properties"]["period"]["default"] == "30d"
+    assert stats["properties"]["from"]["format"] == "date"
+    limit = TOOLS["goal_breakdown"].described["inputSchema"]["properties"]["limit"]
+    assert limit["maximum"] == 1_000
 
 
 @pytest.mark.django_db
-def test_each_tool_answers_what_the_api_answers(call, reader, site, goal):
+def test_only_keys_that_may_write_see_tools_that_do(reader, writer, owner):
+    message = {**PING, "method": "tools/list"}
+    reads = {name for name, tool in TOOLS.items() if not tool.writes}
+    assert TOOLS.keys() - reads == {"create_goal", "update_goal", "delete_goal"}
+    for client, names in ((reader, reads), (owner, TOOLS.keys())):
+        listed = client("POST", "/mcp", message).json()["result"]["tools"]
+        assert {tool["name"] for tool in listed} == names
+
+
+@pytest.mark.django_db
+def test_other_tools_are_refused_by_the_contracts_codes(reader, site):
+    for name, said in (("nonesuch", -32001), ("create_goal", -32002)):
+        params = {"name": name, "arguments": {"site_key": site.site_key, **GOAL}}
+        message = {**PING, "method": "tools/call", "params": params}
+        assert reader("POST", "/mcp", message).json()["error"]["code"] == said
+    assert not site.goals.exists()
+
+
+@pytest.mark.django_db
+def test_identity_is_the_contracts(reader):
+    message = {**PING, "method": "initialize", "params": {}}
+    info = reader("POST", "/mcp", message).json()["result"]["serverInfo"]
+    assert (info["name"], info["version"]) == ("krafter", "1.0.0")
+
+
+@pytest.mark.django_db
+def test_each_tool_answers_what_the_api_answers(call, reader, site, goal, time_machine):
+    # Both at one time, up to which they compare.
+    time_machine.move_to(datetime.now(UTC), tick=False)
     store(site, "event", "signup", amount=125_000, currency="USD")
     path = f"/sites/{site.site_key}"
     of_site = {"site_key": site.site_key}
-    of_goal = {**of_site, "goal_id": str(goal.id)}
+    of_goal = {**of_site, "goal": str(goal.id)}
     for name, arguments, address in [
         ("list_sites", {}, "/sites"),
         ("list_goals", of_site, f"{path}/goals"),
+        ("list_names", {**of_site, "sort": "name"}, f"{path}/names?sort=name"),
+        ("list_props", of_site, f"{path}/props"),
         ("list_goals", {**of_site, "type": "event"}, f"{path}/goals?type=event"),
         ("goal_stats", of_goal, f"{path}/goals/{goal.id}/stats"),
         (
@@ -258,20 +300,103 @@ def test_each_tool_answers_what_the_api_answers(call, reader, site, goal):
             {**of_goal, "dimension": "device", "limit": 1},
             f"{path}/goals/{goal.id}/breakdown?dimension=device&limit=1",
         ),
+        ("get_goal", of_goal, f"{path}/goals/{goal.id}"),
+        ("all_goals_stats", of_site, f"{path}/goals/stats"),
+        ("goal_rate", of_goal, f"{path}/goals/{goal.id}/rate"),
+        ("goal_journeys", of_goal, f"{path}/goals/{goal.id}/journeys"),
+        (
+            "goal_conversions",
+            {**of_goal, "limit": 1},
+            f"{path}/goals/{goal.id}/conversions?limit=1",
+        ),
+        (
+            "site_stats",
+            {**of_site, "dimensions": "path,country"},
+            f"{path}/stats?dimensions=path,country",
+        ),
+        ("site_realtime", of_site, f"{path}/realtime"),
+        ("site_drops", of_site, f"{path}/drops"),
     ]:
         result = call(name, **arguments)
-        assert not result["isError"]
-        assert result["structuredContent"] == reader("GET", address).json()
+        assert not result["isError"], result
+        content = {**result["structuredContent"]}
+        content.pop("about", None)
+        assert content == reader("GET", address).json()
         assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
     draft = {**GOAL, "period": "7d"}
-    previewed = call("preview_goal", **of_site, **draft)["structuredContent"]
-    assert previewed == reader("POST", f"{path}/goals/preview", draft).json()
-    assert previewed["data"]["conversions"] == 1
+    steps: dict[str, Any] = {"steps": [{"goal": str(goal.id)}] * 2}
+    event: dict[str, Any] = {"type": "event", "name": "signup"}
+    for name, body, address in [
+        ("preview_goal", draft, f"{path}/goals/preview"),
+        ("funnel", steps, f"{path}/funnels/query"),
+        ("explain_event", event, f"{path}/goals/explain"),
+    ]:
+        answered = call(name, **of_site, **body)["structuredContent"]["data"]
+        assert answered == reader("POST", address, body).json()["data"]
+
+
+@pytest.mark.django_db
+def test_answer_says_what_it_is_about(call, site, goal):
+    arguments = {"site_key": site.site_key, "goal": goal.name}
+    days = {"period": "custom", "from": "2026-01-01", "to": "2026-01-31"}
+    about = call("goal_stats", **arguments, **days)["structuredContent"]["about"]
+    assert about == {
+        "site_key": site.site_key,
+        "timezone": "UTC",
+        "period": {"from": "2026-01-01", "to": "2026-01-31"},
+        "goal": {"id": str(goal.id), "name": goal.name, "currency": "USD"},
+    }
+
+
+@pytest.mark.django_db
+def test_goal_may_be_named_wherever_one_is_taken(call, site, goal):
+    other = GoalFactory.create(site=site, name="Other")
+    of_site = {"site_key": site.site_key}
+    steps = [[{"goal": one}, {"goal": two}] for one, two in [(goal.name, "Other")]]
+    assert not call("funnel", **of_site, steps=steps[0])["isError"]
+    assert not call("goal_rate", **of_site, goal=goal.name, of="Other")["isError"]
+    edit = {"goal": "Other", "match_value": "none"}
+    assert not call("preview_goal", **of_site, **edit)["isError"]
+    GoalFactory.create(site=site, name="Other")
+    wrong = call("goal_stats", **of_site, goal="Other")["structuredContent"]
+    assert str(other.id) in wrong["details"]["goal"][0]
+
+
+@pytest.mark.django_db
+def test_tools_create_change_and_delete_a_goal(change, site):
+    of_site = {"site_key": site.site_key}
+    created = change("create_goal", **of_site, **GOAL, currency="USD")
+    assert site.goals.undeleted().get().name == "Signup"
+    id = created["structuredContent"]["data"]["id"]
+    changed = change(
+        "update_goal", **of_site, goal="Signup", name="Joined", clear_currency=True
+    )["structuredContent"]["data"]
+    assert (changed["id"], changed["name"], changed["currency"]) == (id, "Joined", None)
+    deleted = change("delete_goal", **of_site, goal="Joined")
+    assert deleted["structuredContent"]["data"] == {"deleted": True}
+    assert not site.goals.undeleted().exists()
+
+
+@pytest.mark.django_db
+def test_dry_run_changes_nothing_and_tells_what_would_be(change, site, goal):
+    store(site, "event", "signup")
+    store(site, "event", "join")
+    of_site = {"site_key": site.site_key, "dry_run": True}
+    edit = {"goal": goal.name, "match_value": "join"}
+    before = list(site.goals.values())
+    created = change("create_goal", **of_site, **GOAL)["structuredContent"]
+    assert (created["data"]["conversions"], created["about"]["dry_run"]) == (1, True)
+    changed = change("update_goal", **of_site, **edit)["structuredContent"]["data"]
+    assert [row["name"] for row in changed["wins"]["names"]] == ["join"]
+    deleted = change("delete_goal", **of_site, goal=goal.name)["structuredContent"]
+    assert deleted["data"]["name"] == goal.name
+    assert list(site.goals.values()) == before
+    assert change("delete_goal", **of_site | {"dry_run": "yes"}, goal="x")["isError"]
 
 
 @pytest.mark.django_db
 def test_null_stands_for_what_is_left_out(call, site, goal):
-    arguments = {"site_key": site.site_key, "goal_id": str(goal.id)}
+    arguments = {"site_key": site.site_key, "goal": str(goal.id)}
     said = call("goal_stats", **arguments, period=None, **{"from": None})
     assert said == call("goal_stats", **arguments)
 
@@ -285,14 +410,14 @@ def test_null_stands_for_what_is_left_out(call, site, goal):
         ({"country": ["DE"]}, "Validation failed"),
         ({"site_key": None}, "Validation failed"),
         ({"site_key": 5}, "Validation failed"),
-        ({"goal_id": "none"}, "Not found"),
+        ({"goal": "none"}, "Not found"),
         ({"site_key": "sk_other"}, "Not found"),
     ],
 )
 def test_error_of_the_api_is_a_result_that_a_model_can_read(
     call, site, goal, change, error
 ):
-    arguments = {"site_key": site.site_key, "goal_id": str(goal.id), **change}
+    arguments = {"site_key": site.site_key, "goal": str(goal.id), **change}
     result = call("goal_stats", **arguments)
     assert result["isError"]
     assert result["structuredContent"]["error"] == error
@@ -301,11 +426,22 @@ def test_error_of_the_api_is_a_result_that_a_model_can_read(
 
 @pytest.mark.django_db
 def test_tool_reaches_what_its_key_does(call, stranger, site, goal):
-    arguments = {"site_key": site.site_key, "goal_id": str(goal.id)}
+    arguments = {"site_key": site.site_key, "goal": str(goal.id)}
     params = {"name": "goal_stats", "arguments": arguments}
     message = {**PING, "method": "tools/call", "params": params}
     result = stranger("POST", "/mcp", message).json()["result"]
-    assert result["structuredContent"] == {"error": "Not found"}
+    assert result["structuredContent"]["error"] == "Not found"
+    assert list(result["structuredContent"]["details"]) == ["site_key"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("change", "part"), [({"goal": "none"}, "goal"), ({"site_key": "none"}, "site_key")]
+)
+def test_error_says_what_was_not_found(call, site, goal, change, part):
+    arguments = {"site_key": site.site_key, "goal": goal.name, **change}
+    result = call("goal_stats", **arguments)
+    assert list(result["structuredContent"]["details"]) == [part]
 
 
 @pytest.mark.django_db
@@ -344,6 +480,7 @@ def test_what_is_no_message_is_answered_as_anywhere(reader):
         assert list(response.json()) == ["error"]
     accepted = reader("POST", "/mcp", {"jsonrpc": "2.0", "method": "notifications/x"})
     assert (accepted.status_code, accepted.content) == (202, b"")
+    assert "Content-Type" not in accepted.headers
 
 
 @pytest.mark.django_db
@@ -366,19 +503,19 @@ def test_hostile_value_in_a_message_is_no_500(reader, field):
         assert response.status_code in (200, 202, 400), value
     for number in (b"1e400", b"9" * 5_000, b"1e-400"):
         body = json.dumps({**PING, field: "?"}).encode().replace(b'"?"', number)
-        assert reader("POST", "/mcp", body).status_code in (200, 400)
+        assert reader("POST", "/mcp", body).status_code in (200, 400, 422)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", [tool for tool in TOOLS if TOOLS[tool].path])
-def test_hostile_argument_is_no_500(call, site, goal, name):
-    route = {"site_key": site.site_key, "goal_id": str(goal.id)}
-    known = TOOLS[name].described()["inputSchema"]["properties"]
+@pytest.mark.parametrize("name", [name for name in TOOLS if TOOLS[name].is_of_site])
+def test_hostile_argument_is_no_500(change, site, goal, name):
+    route = {"site_key": site.site_key, "goal": str(goal.id)}
+    known = TOOLS[name].described["inputSchema"]["properties"]
     value: Any
     for argument in (*known, "from", "\0", "é"):
         for value in ("", "\0", [], {}, 10**400, -1, 1.5, True, "x" * 9_000):
-            given = {field: route[field] for field in TOOLS[name].path}
-            result = call(name, **{**given, argument: value})
+            given = {field: route[field] for field in route if field in known}
+            result = change(name, **{**given, "dry_run": True, argument: value})
             assert "error" in result["structuredContent"] or not result["isError"]
 
 
@@ -404,15 +541,7 @@ def test_official_client_finds_and_calls_every_tool(service, mode, version):
     goal = service("POST", f"/sites/{site}/goals", GOAL).json()["data"]["id"]
     event = {"type": "event", "name": "signup", "visitor_id": "a"}
     service("POST", f"/sites/{site}/events", event)
-    of_goal = {"site_key": site, "goal_id": goal}
-    arguments = {
-        "list_sites": {},
-        "list_goals": {"site_key": site},
-        "goal_stats": of_goal,
-        "goal_timeseries": of_goal,
-        "goal_breakdown": of_goal,
-        "preview_goal": {"site_key": site, **GOAL},
-    }
+    arguments = call_of_each(site, goal)
 
     async def talk(client):
         listed = await client.list_tools()
@@ -441,4 +570,59 @@ def test_official_client_is_told_what_is_wrong(service, mode):
 
     result = converse(service, talk, mode=mode)
     assert result.is_error
-    assert result.structured_content == {"error": "Not found"}
+    assert result.structured_content["error"] == "Not found"
+
+
+# Which pages may ask
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        ("http://testserver", 200),
+        ("https://testserver:8443", 200),
+        ("https://chat.example", 200),
+        ("https://chat.example.evil.example", 403),
+        ("https://evil.example", 403),
+        ("http://chat.example", 403),
+        ("https://testserver.evil.example", 403),
+        ("https://evil.example/testserver", 403),
+        ("ftp://testserver", 403),
+        ("testserver", 403),
+        ("null", 403),
+        ("", 403),
+        ("https://[::1", 403),
+    ],
+)
+def test_page_elsewhere_may_not_ask(reader, settings, origin, status):
+    settings.MCP_ORIGINS = ["https://chat.example"]
+    headers = {} if origin is None else {"Origin": origin}
+    answer = reader("POST", "/mcp", PING, headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert list(answer.json()) == ["error"]
+
+
+@pytest.mark.django_db
+def test_goal_that_a_model_makes_is_recorded(site, client_with):
+    both = client_with(site.team, "analytics:read", "analytics:write")
+    arguments = {"site_key": site.site_key, **GOAL}
+    params = {"name": "create_goal", "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    answer = both("POST", "/mcp", message)
+    assert answer.status_code == 200, answer.content
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.via) == ("goal.created", "mcp")
+    assert entry.actor_type == "key"
+
+
+@pytest.mark.django_db
+def test_schemas_have_filters_by_properties_and_nothing_of_files():
+    for tool in TOOLS.values():
+        schema = tool.described["inputSchema"]
+        takes = jsonschema_rs.validator_for({**schema, "required": []}).is_valid
+        assert takes({"props.plan": "pro"}) is ("attribution" in schema["properties"])
+        assert not takes({"delimiter": "tab"})
+        assert not takes({"props.": "pro"})

@@ -7,6 +7,7 @@ import pytest
 
 from analytics import events
 from analytics.events import Labels
+from analytics.questions.filters import LABELS
 from tests.factories import GoalFactory, store
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -35,7 +36,8 @@ def signup(site, name="signup", **values):
 def rows(response):
     """The rows as (value, conversions, uniques, revenue)."""
     assert response.status_code == 200, response.content
-    return [tuple(row.values()) for row in response.json()["data"]["breakdown"]]
+    found = response.json()["data"]["breakdown"]
+    return [tuple(row.values())[:4] for row in found]
 
 
 def values(response):
@@ -45,17 +47,33 @@ def values(response):
 def test_countries_are_told_apart(breakdown, site):
     for visitor, country in ((1, "DE"), (2, "DE"), (2, "DE"), (3, "FR"), (4, "")):
         signup(site, visitor=visitor, labels=Labels(country=country), amount=10_000)
-    assert breakdown("country", queries=8).json() == {
+    breakdown("country")
+    # Key and site, goal, what is kept of the rule, refunds, what is kept of the site.
+    assert breakdown("country", queries=5).json() == {
         "data": {
             "period": {"from": "2026-03-01", "to": "2026-03-03"},
+            "attribution": "last",
             "dimension": "country",
             "breakdown": [
-                row("DE", 3, 2, 3.0),
-                row("FR", 1, 1, 1.0),
-                row(None, 1, 1, 1.0),
+                rated("DE", 3, 2, 3.0, 0.34238),
+                rated("FR", 1, 1, 1.0, 0.206549),
+                rated(None, 1, 1, 1.0, 0.206549),
             ],
             "total_values": 3,
+            "other": None,
+            "next_cursor": None,
         }
+    }
+
+
+def rated(value, conversions, uniques, revenue, low):
+    """All of them converted, who had the label."""
+    return {
+        **row(value, conversions, uniques, revenue),
+        "visitors": uniques,
+        "rate": 1.0,
+        "interval": {"level": 0.95, "low": low, "high": 1.0},
+        "too_few_to_compare": True,
     }
 
 
@@ -73,16 +91,26 @@ def test_visitor_of_two_contexts_with_one_label_is_one(breakdown, site):
         signup(site, visitor=1, labels=Labels(referrer, country="DE"))
     assert rows(breakdown("country")) == [("DE", 3, 1, 0.0)]
     assert rows(breakdown("referrer")) == [
+        ("Bing", 2, 1, 0.0),
+        ("Google", 1, 1, 0.0),
+    ]
+    assert rows(breakdown("referrer", "attribution=event")) == [
         ("Bing", 1, 1, 0.0),
         ("Google", 1, 1, 0.0),
         (None, 1, 1, 0.0),
     ]
 
 
-@pytest.mark.parametrize("label", Labels._fields)
+@pytest.mark.parametrize("label", sorted({*LABELS} - {"channel", "entry_path"}))
 def test_each_label_is_a_dimension(breakdown, site, label):
-    signup(site, labels=Labels(**{label: "x"}))
-    assert values(breakdown(label)) == ["x"]
+    value = "news.example" if label == "referrer" else "XY"
+    signup(site, labels=Labels(**{label: value}))
+    assert values(breakdown(label)) == [value]
+
+
+def test_channel_is_a_dimension(breakdown, site):
+    signup(site, labels=Labels(utm_medium="email"))
+    assert values(breakdown("channel")) == ["Email"]
 
 
 def test_name_is_what_matched_and_path_where(breakdown, site):
@@ -223,7 +251,7 @@ def test_filter_narrows_what_is_broken_down(breakdown, site):
         ("dimension=os&limit=0", "limit"),
         ("dimension=os&limit=1001", "limit"),
         ("dimension=os&sort=name", "sort"),
-        ("dimension=os&compare=year", "compare"),
+        ("dimension=os&compare=week", "compare"),
     ],
 )
 def test_wrong_parameter_is_refused(reader, site, query, field):
@@ -232,3 +260,47 @@ def test_wrong_parameter_is_refused(reader, site, query, field):
     response = reader("GET", f"{path}?{query}")
     assert response.status_code == 422
     assert list(response.json()["details"]) == [field]
+
+
+def test_rates_are_of_the_visitors_with_the_value(breakdown, site):
+    for visitor in range(1, 5):
+        labels = Labels(utm_source="mail" if visitor < 4 else "ads")
+        store(site, "pageview", "/", at=NOON, visitor=visitor, labels=labels)
+    signup(site, visitor=1)
+    found = breakdown("utm_source").json()["data"]["breakdown"]
+    assert [(r["value"], r["visitors"], r["rate"]) for r in found] == [
+        ("mail", 3, 0.333333)
+    ]
+    found = breakdown("utm_source", "include=visitors").json()["data"]["breakdown"]
+    assert [
+        (r["value"], r["conversions"], r["visitors"], r["rate"]) for r in found
+    ] == [
+        ("mail", 1, 3, 0.333333),
+        ("ads", 0, 1, 0.0),
+    ]
+    # Of a path or a property nobody asks: a row has no visitors.
+    (path,) = breakdown("name", "include=visitors").json()["data"]["breakdown"]
+    assert "visitors" not in path
+
+
+def test_pages_go_on_and_what_is_left_is_other(breakdown, site):
+    for number in range(5):
+        for _ in range(number + 1):
+            labels = Labels(utm_term=f"t{number}")
+            signup(site, visitor=number, labels=labels, amount=10_000)
+    first = breakdown("utm_term", "limit=2").json()["data"]
+    assert [r["value"] for r in first["breakdown"]] == ["t4", "t3"]
+    assert first["other"] == {"values": 3, "conversions": 6, "revenue": 6.0}
+    cursor = f"limit=2&cursor={first['next_cursor']}"
+    second = breakdown("utm_term", cursor).json()["data"]
+    assert [r["value"] for r in second["breakdown"]] == ["t2", "t1"]
+    third = breakdown("utm_term", f"limit=2&cursor={second['next_cursor']}").json()
+    assert [r["value"] for r in third["data"]["breakdown"]] == ["t0"]
+    assert third["data"]["next_cursor"] is None
+
+
+@pytest.mark.parametrize("cursor", ["x", "MA==", "LTE=", "OTk5OTk5OTk5OQ=="])
+def test_cursor_of_no_page_is_refused(breakdown, site, cursor):
+    response = breakdown("country", f"cursor={cursor}")
+    assert response.status_code == 422
+    assert list(response.json()["details"]) == ["cursor"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.events import Labels
-from goals.reports.rate import is_too_few_to_compare, rate
+from goals.reports.rate import difference, is_too_few_to_compare, rate
 from tests.factories import GoalFactory, store
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -86,6 +86,7 @@ def test_rate_is_of_the_sites_visitors(ask, site):
     assert ask(queries=4).json() == {
         "data": {
             "period": {"from": "2026-03-01", "to": "2026-03-03"},
+            "attribution": "last",
             "numerator": {
                 "unique_visitors": 2,
                 "meaning": "unique visitors who converted",
@@ -144,3 +145,84 @@ def test_other_goal_must_be_live_and_of_the_site(ask, strangers_site, site):
         response = ask(f"of={value}")
         assert response.status_code == 422
         assert list(response.json()["details"]) == ["of"]
+
+
+# Compared with an earlier period
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "low", "high", "verdict"),
+    [
+        # Newcombe (1998), table II, method 10.
+        ((56, 70), (48, 80), 0.0524, 0.3339, "more"),
+        ((9, 10), (3, 10), 0.1705, 0.8090, "more"),
+        ((6, 7), (2, 7), 0.0582, 0.8062, "more"),
+        ((5, 56), (0, 29), -0.0381, 0.1926, "cannot_tell"),
+        ((0, 10), (0, 20), -0.1611, 0.2775, "cannot_tell"),
+        ((0, 10), (0, 10), -0.2775, 0.2775, "cannot_tell"),
+        ((10, 10), (0, 10), 0.6075, 1.0, "more"),
+        ((48, 80), (56, 70), -0.3339, -0.0524, "fewer"),
+    ],
+)
+def test_interval_of_a_difference_is_the_published_one(now, before, low, high, verdict):
+    found = difference(shares(now), shares(before))
+    assert found.low == pytest.approx(low, abs=6e-5)
+    assert found.high == pytest.approx(high, abs=6e-5)
+    assert found.verdict == verdict
+
+
+def shares(counts):
+    found = rate(*counts)
+    assert found
+    return found
+
+
+SHARES = st.integers(1, 5_000).flatmap(
+    lambda visitors: st.tuples(st.integers(0, visitors), st.just(visitors))
+)
+
+
+@given(SHARES, SHARES)
+def test_difference_lies_in_its_interval_and_turns_around(now, before):
+    there = difference(shares(now), shares(before))
+    back = difference(shares(before), shares(now))
+    apart = now[0] / now[1] - before[0] / before[1]
+    assert there.low - 1e-6 <= apart <= there.high + 1e-6
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-5)
+    turned = {"more": "fewer", "fewer": "more", "cannot_tell": "cannot_tell"}
+    if min(abs(there.low), abs(there.high)) > 1e-5:
+        assert back.verdict == turned[there.verdict]
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict"), [(0, "more"), (9, "cannot_tell"), (20, "fewer")]
+)
+def test_rate_is_compared_with_an_earlier_one(reader, site, before, verdict):
+    goal = GoalFactory.create(site=site)
+    days = [datetime(2026, 2, day, 12, tzinfo=UTC) for day in (10, 9)]
+    for at, converters in zip(days, (10, before), strict=True):
+        for visitor in range(20):
+            view(site, visitor, at=at)
+            if visitor < converters:
+                signup(site, visitor, at=at)
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/rate"
+    query = "period=custom&from=2026-02-10&to=2026-02-10&compare=previous"
+    answer = reader("GET", f"{path}?{query}").json()["data"]
+    compared = answer.pop("comparison")
+    apart = compared.pop("difference")
+    assert compared.pop("verdict") == verdict
+    earlier = "period=custom&from=2026-02-09&to=2026-02-09"
+    assert compared.pop("until") is None
+    assert compared == reader("GET", f"{path}?{earlier}").json()["data"]
+    found = difference(shares((10, 20)), shares((before, 20)))
+    assert apart == {"level": 0.95, "low": found.low, "high": found.high}
+
+
+def test_nobody_before_tells_nothing(reader, site):
+    goal = GoalFactory.create(site=site)
+    view(site, 1, at=datetime(2026, 2, 10, 12, tzinfo=UTC))
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/rate"
+    query = "period=custom&from=2026-02-10&to=2026-02-10&compare=year"
+    compared = reader("GET", f"{path}?{query}").json()["data"]["comparison"]
+    assert compared["difference"] is None
+    assert compared["verdict"] == "cannot_tell"

@@ -5,10 +5,13 @@ import time
 from krafter.front.application import Front, Route
 from krafter.front.bodies import Bodies
 from krafter.front.http import Response
+from krafter.front.spool import Disk
 from krafter.front.threads import Threads
 
 SEND_SECONDS = 2
 PART = b"x" * 100_000
+# Room for the answer to /long, and not for the endless one.
+DISK = 5_000_000
 
 closed: list[int] = []
 called: list[str] = []
@@ -59,7 +62,7 @@ def wsgi(environ, start_response):
 application = Front(
     routes={},
     otherwise=Route(
-        Threads(wsgi, threads=1, max_waiting=2).answer,
+        Threads(wsgi, threads=1, max_waiting=2, disk=Disk(DISK)).answer,
         lambda scope, refusal: Response(refusal.status, []),
         lambda scope: 1_000,
     ),

@@ -190,6 +190,20 @@ def test_body_in_parts_is_read(service, connect):
     assert answer(connection)[0] == 201
 
 
+def test_event_in_parts_is_collected(service, connect):
+    """Of the tracker's address too, whose bodies Django does not read."""
+    event = {"site": service.new_site(), "type": "event", "name": "in parts"}
+    body = json.dumps(event)
+    chunks = "".join(f"{len(part):x}\r\n{part}\r\n" for part in (*body, ""))
+    sent = head("POST", f"{BASE}/collect?debug=1", "Transfer-Encoding: chunked")
+    connection = connect()
+    connection.sendall((sent + chunks).encode())
+    status, _, answered = answer(connection)
+    assert status == 202
+    # Without a user agent it is a program's.
+    assert json.loads(answered) == {"ok": True, "dropped": "crawler"}
+
+
 def test_body_that_its_client_breaks_off_is_no_request(service, connect):
     before = service("GET", "/sites").json()["data"]
     body = json.dumps({"domain": "broken.example", "name": "x"})

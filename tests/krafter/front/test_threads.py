@@ -75,6 +75,40 @@ def test_client_that_does_not_read_frees_the_thread_at_the_deadline(ask):
     client.close()
 
 
+def answered(ask, number):
+    """Whether so many are made before a deadline could have freed the thread."""
+    end = time.monotonic() + SEND_SECONDS * 0.9
+    while time.monotonic() < end:
+        if ask("/closed")[1] == number:
+            return True
+    return False
+
+
+def test_answer_that_fits_into_its_file_keeps_no_thread(ask):
+    clients = [ask.leave("/long", after=0) for _ in range(2)]
+    assert answered(ask, b"2")
+    # It is whole, and in order.
+    read = b""
+    while not read.endswith(b"\r\n0\r\n\r\n"):
+        part = clients[0].recv(1 << 20)
+        assert part, "it broke off"
+        read += part
+    assert read.partition(b"\r\n\r\n")[2].count(b"x") == len(PART) * 20
+    for client in clients:
+        client.close()
+
+
+def test_disk_of_an_answer_that_nobody_reads_is_free_at_the_deadline(ask):
+    clients = [ask.leave("/long", after=0) for _ in range(2)]
+    assert answered(ask, b"2")
+    time.sleep(SEND_SECONDS + 1)
+    # All of it is needed again.
+    more = [ask.leave("/long", after=0) for _ in range(2)]
+    assert answered(ask, b"4")
+    for client in [*clients, *more]:
+        client.close()
+
+
 def test_request_whose_client_left_is_never_begun(ask):
     first = ask.leave("/slow", after=0.3)
     ask.leave("/unwanted", after=0.2).close()

@@ -205,6 +205,15 @@ def test_caddy_writes_times_in_several_forms(ts):
     assert caddy(ts=ts).at == NOON
 
 
+def test_parts_of_a_second_are_cut():
+    """The double next to this number is the next year."""
+    text = json.dumps({**CADDY, "ts": 0}).replace('"ts": 0', '"ts": 1767225599.9999999')
+    at = datetime(2025, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert read("caddy", text).at == at
+    assert caddy(ts="2025-12-31T23:59:59.9999999Z").at == at
+    assert caddy(ts="2026-01-01T00:59:59.9999999+01").at == at
+
+
 def test_caddys_older_address_has_a_port():
     request = {"client_ip": "", "remote_ip": "", "remote_addr": "[2001:db8::9]:4711"}
     assert caddy(request).address == "2001:db8::9"

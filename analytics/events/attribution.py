@@ -1,0 +1,398 @@
+"""Where events come from: the arrival of its visitor that brought each of them.
+
+An arrival is an event with a source: a campaign label, or a referrer from outside
+the site that does not only repeat the one before it in the same visit. What an
+event comes from is derived from the events of its visitor and day, whenever it is
+asked, so that late events and changed settings are right at once.
+
+The columns of a fact that are made here are contexts, by their numbers: `last` and
+`first`, of the latest and of the first arrival up to and with the event, DIRECT
+without one; and one for each label of a visitor's own, which is that of the event
+or, where the event lacks the label, the latest that has it. `entry_path` is the number
+of a name, that of the first page view of the event's visit, 0 without one. The visit
+is told by `visit_number`, 1 for the first of the visitor's day, and by `visit_began`,
+the second of its first event.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from django.db import connection
+
+from analytics.events import event_filters
+from analytics.events.contexts import DIRECT, Contexts
+from analytics.events.event_filters import Compiled
+from analytics.events.lookups import one_of, one_of_texts
+from analytics.events.spans import Span
+from analytics.events.visit_ends import SILENCE_SECONDS, second
+from analytics.models import Adjustment, Context, Event, EventName, EventType, Fact
+from analytics.questions.labels import ENTRY_PATH, OWN, Filters, Labels, Where
+from analytics.questions.periods import Days
+
+_EVENTS, _ADJUSTMENTS, _CONTEXTS, _NAMES = (
+    model._meta.db_table for model in (Event, Adjustment, Context, EventName)
+)
+# A position among the events of a visitor, and a number, in one whole number: the
+# latest of many is the largest. 2**27 events a visitor and day, 2**36 contexts.
+BITS = 36
+MASK = (1 << BITS) - 1
+_HAS_CAMPAIGN = " OR ".join(
+    f"{label} <> ''"
+    for label in Labels._fields
+    if label.startswith("utm_") or label == "click_id"
+)
+
+
+class Attributed:
+    """The facts of a site with what they come from, as SQL."""
+
+    def __init__(self, site_id: int, filters: Filters, contexts: Contexts) -> None:
+        self.site_id = site_id
+        self.filters = filters
+        self.contexts = contexts
+
+    def column(self, label: str) -> str:
+        """The column that has the context, or the name, with a fact's label."""
+        attribution = self.filters.attribution
+        if label == ENTRY_PATH:
+            return label
+        if attribution == "event":
+            return "context_id"
+        if label not in OWN:
+            return attribution
+        return label if self.contexts.lacks(label) else "context_id"
+
+    def values(self, label: str, numbers: Iterable[int]) -> dict[int, str]:
+        """What a label is for each number of its column, `""` where there is none."""
+        numbers = set(numbers)
+        if label != ENTRY_PATH:
+            return {pk: self.contexts.value(label, pk) for pk in numbers}
+        names = EventName.objects.filter(site_id=self.site_id, pk__one_of=numbers)
+        return {0: "", **dict(names.values_list("pk", "name"))}
+
+    def select(
+        self,
+        facts: type[Fact],
+        span: Span,
+        *,
+        columns: Iterable[str],
+        carried: Sequence[str],
+        name_ids: Collection[int] | None,
+    ) -> Compiled:
+        """The chosen columns of facts of these names that pass the filters.
+
+        `columns` are of `column`, `carried` the fact's own; `name_ids` None: of all
+        names. A refund comes from what the event that it refunds comes from.
+        """
+        condition, params = self._condition()
+        columns = list(dict.fromkeys(columns))
+        needed = {*columns, *self._filtered()} - {"context_id"}
+        looked_at = event_filters.columns(self._of_events())
+        # A refund has no properties of its own.
+        is_own = facts is not Adjustment or "props" not in looked_at
+        if not needed and is_own:
+            own, own_params = _of("made", self.site_id, span, name_ids)
+            before, before_params = self._before("made")
+            chosen = ", ".join(f"made.{name}" for name in (*columns, *carried))
+            return (
+                f"SELECT {chosen} FROM {facts._meta.db_table} AS made"  # noqa: S608 - constants
+                f" WHERE {own}{before} AND {condition}",
+                [*own_params, *before_params, *params],
+            )
+        if facts is Adjustment:
+            return self._refunds(
+                span, needed, columns, carried, name_ids, (condition, params)
+            )
+        scope = _visitors_of(self.site_id, span, name_ids)
+        made, made_params = self._made(scope, needed, {*carried, *looked_at})
+        own, own_params = self._before("made")
+        if name_ids is not None:
+            named, ids = one_of("made.name_id", name_ids)
+            own, own_params = f"{own} AND {named}", [*own_params, ids]
+        chosen = ", ".join(f"made.{name}" for name in (*columns, *carried))
+        return (
+            f"SELECT {chosen} FROM ({made}) AS made WHERE {condition}{own}",  # noqa: S608 - constants
+            [*made_params, *params, *own_params],
+        )
+
+    def walks(self, span: Span, name_ids: Collection[int]) -> Compiled:
+        """All events of the visitors who have one of these names, in whole days.
+
+        `n` numbers those of a visitor and day, `visit` is the same in one visit,
+        `arrival` is not NULL of an arrival, and `converts` is 1 where an event has
+        one of the names and passes the filters.
+        """
+        condition, params = self._condition()
+        named, ids = one_of("made.name_id", name_ids)
+        made, made_params = self._made(
+            _visitors_of(self.site_id, span, name_ids),
+            self._filtered() - {"context_id"},
+            event_filters.columns(self._of_events()),
+        )
+        return (
+            f"""
+            SELECT made.day, made.visitor, made.n, made.at, made.name_id, made.visit,
+                made.arrival,
+                CASE WHEN {named} AND {condition} THEN 1 ELSE 0 END AS converts
+            FROM ({made}) AS made
+            """,  # noqa: S608 - constants
+            [ids, *params, *made_params],
+        )
+
+    def numbers_of(
+        self, day_of: Mapping[int, date], columns: Collection[str]
+    ) -> dict[int, dict[str, int]]:
+        """These columns of some events, by their ids and days."""
+        columns = list(columns)
+        days = Days(min(day_of.values()), max(day_of.values()))
+        span, ends = Span(days).of("event")
+        of_facts, _ = Span(days).of("fact")
+        chosen, ids = one_of("fact.id", list(day_of))
+        scope = (
+            f"{span} AND (event.day, event.visitor) IN"  # noqa: S608 - constants
+            f" (SELECT fact.day, fact.visitor FROM {_EVENTS} AS fact"
+            f" WHERE fact.site_id = %s AND {of_facts} AND {chosen})"
+        )
+        made, params = self._made(
+            (scope, [*ends, self.site_id, *ends, ids]), columns, ()
+        )
+        wanted, _ = one_of("made.id", [])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, {', '.join(columns)} FROM ({made}) AS made WHERE {wanted}",  # noqa: S608 - constants
+                [*params, ids],
+            )
+            return {pk: dict(zip(columns, row, strict=True)) for pk, *row in cursor}
+
+    def _refunds(
+        self,
+        span: Span,
+        needed: Collection[str],
+        columns: Sequence[str],
+        carried: Sequence[str],
+        name_ids: Collection[int] | None,
+        condition: Compiled,
+    ) -> Compiled:
+        own, own_params = _of("fact", self.site_id, span, name_ids)
+        before, before_params = self._before("fact")
+        own, own_params = f"{own}{before}", [*own_params, *before_params]
+        refunded = f"""
+            FROM {_ADJUSTMENTS} AS fact
+            JOIN {_EVENTS} AS origin ON origin.site_id = fact.site_id
+                AND origin.event_id = fact.refund_of
+            WHERE origin.site_id = %s AND {own}
+        """
+        scope = (
+            "(event.day, event.visitor) IN"
+            f" (SELECT origin.day, origin.visitor {refunded})"
+        )
+        made, made_params = self._made(
+            (scope, [self.site_id, *own_params]),
+            needed,
+            event_filters.columns(self._of_events()),
+        )
+        chosen = ", ".join(
+            [*(f"made.{name}" for name in columns), *(f"fact.{c}" for c in carried)]
+        )
+        orphans, orphan_params = self._orphans(
+            (own, own_params), needed, (*columns, *carried), condition
+        )
+        return (
+            f"""
+            SELECT {chosen} FROM (
+                SELECT fact.*, origin.id AS origin_id {refunded}
+            ) AS fact
+            JOIN ({made}) AS made ON made.id = fact.origin_id
+            WHERE {condition[0]}
+            UNION ALL {orphans}
+            """,  # noqa: S608 - constants
+            [self.site_id, *own_params, *made_params, *condition[1], *orphan_params],
+        )
+
+    def _orphans(
+        self,
+        own: Compiled,
+        needed: Collection[str],
+        chosen: Iterable[str],
+        condition: Compiled,
+    ) -> Compiled:
+        """Refunds of events that are gone: what they come from was kept."""
+        columns = "".join(f", {of_gone(name, 'fact')} AS {name}" for name in needed)
+        return (
+            f"""
+            SELECT {", ".join(f"made.{name}" for name in chosen)} FROM (
+                SELECT fact.*{columns} FROM {_ADJUSTMENTS} AS fact
+                WHERE {own[0]} AND NOT EXISTS (
+                    SELECT 1 FROM {_EVENTS} AS origin WHERE origin.site_id = %s
+                    AND origin.event_id = fact.refund_of
+                )
+            ) AS made WHERE {condition[0]}
+            """,  # noqa: S608 - constants
+            [*own[1], self.site_id, *condition[1]],
+        )
+
+    def _made(
+        self, scope: Compiled, needed: Collection[str], carried: Iterable[str]
+    ) -> Compiled:
+        """All events of some visitors and days, with the columns that are needed.
+
+        A condition of an earlier step would lose events that a later one looks
+        back at: the scope must take whole days of visitors.
+        """
+        inside, hosts = one_of_texts("referrer", self.contexts.inside())
+        own = [label for label in OWN if label in needed]
+        has = "".join(f", {label} <> '' AS has_{label}" for label in own)
+        carried = {"name_id", *carried}.difference(_STEP)
+        more = "".join(f", event.{name}" for name in sorted(carried))
+        named, of_names = "", list[Any]()
+        if ENTRY_PATH in needed:
+            more += ", CASE WHEN names.type = %s THEN event.name_id END AS view"
+            named = (
+                f"JOIN {_NAMES} AS names ON names.site_id = event.site_id"
+                " AND names.id = event.name_id"
+            )
+            of_names = [EventType.PAGEVIEW.value]
+        moment = second("event.at")
+        found = [
+            f"COALESCE({pick}(arrival) OVER path & {MASK}, {DIRECT}) AS {name}"
+            for name, pick in (("last", "MAX"), ("first", "MIN"))
+            if name in needed
+        ] + [
+            f"""COALESCE(
+                MAX(CASE WHEN has_{label} THEN (n << {BITS}) | context_id END)
+                OVER path & {MASK}, context_id) AS {label}"""
+            for label in own
+        ]
+        if ENTRY_PATH in needed:
+            found.append(
+                f"""COALESCE(
+                    MIN((n << {BITS}) | view)
+                    OVER (PARTITION BY day, visitor, visit) & {MASK}, 0
+                ) AS {ENTRY_PATH}"""
+            )
+        if "visit_number" in needed:
+            found.append(
+                "DENSE_RANK() OVER (PARTITION BY day, visitor ORDER BY visit)"
+                " AS visit_number"
+            )
+        if "visit_began" in needed:
+            began = f"MIN({second('at')}) OVER (PARTITION BY day, visitor, visit)"
+            found.append(f"{began} AS visit_began")
+        path = "path AS (PARTITION BY day, visitor ORDER BY at, id)"
+        # Contexts are joined by their key: SQLite has no index on what a query makes,
+        # and would go through all contexts for each event.
+        sql = f"""
+            WITH moves AS (
+                SELECT event.id, event.day, event.visitor, event.at, event.context_id,
+                    own.referrer,
+                    CASE WHEN {_HAS_CAMPAIGN} THEN 2
+                        WHEN referrer <> '' AND NOT {inside} THEN 1 ELSE 0
+                    END AS kind {has} {more},
+                    ROW_NUMBER() OVER path AS n,
+                    {moment} - LAG({moment}) OVER path AS silence
+                FROM {_EVENTS} AS event JOIN {_CONTEXTS} AS own
+                    ON own.site_id = event.site_id AND own.id = event.context_id
+                    {named}
+                WHERE event.site_id = %s AND {scope[0]}
+                WINDOW path AS (
+                    PARTITION BY event.day, event.visitor ORDER BY event.at, event.id
+                )
+            ), steps AS (
+                SELECT moves.*,
+                    MAX(CASE WHEN silence IS NULL OR silence > {SILENCE_SECONDS}
+                        THEN n END) OVER path AS visit,
+                    MAX(CASE WHEN kind > 0 THEN (n << {BITS}) | context_id END) OVER (
+                        path ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    ) AS candidate
+                FROM moves WINDOW {path}
+            ), arrivals AS (
+                SELECT steps.*, CASE WHEN kind = 2 OR kind = 1 AND (
+                    candidate IS NULL OR candidate >> {BITS} < visit
+                    OR before.referrer <> steps.referrer
+                ) THEN (n << {BITS}) | context_id END AS arrival
+                FROM steps LEFT JOIN {_CONTEXTS} AS before
+                    ON before.site_id = %s AND before.id = candidate & {MASK}
+            )
+            SELECT {", ".join(["arrivals.*", *found])} FROM arrivals WINDOW {path}
+        """  # noqa: S608 - constants
+        return sql, [hosts, *of_names, self.site_id, *scope[1], self.site_id]
+
+    def _before(self, alias: str) -> Compiled:
+        """Whether a fact happened before the moment that ends the last day."""
+        until = self.filters.until
+        if until is None:
+            return "", []
+        at = connection.ops.adapt_datetimefield_value(until)
+        return f" AND {alias}.at < %s", [at]
+
+    def _filtered(self) -> set[str]:
+        return {
+            self.column(where.label)
+            for where in self.filters.where
+            if not where.is_of_events
+        }
+
+    def _of_events(self) -> list[Where]:
+        return [where for where in self.filters.where if where.is_of_events]
+
+    def _condition(self) -> Compiled:
+        """Whether a fact passes, by the columns of `made`."""
+        by_column: dict[str, list[Where]] = {}
+        parts, params = ["1 = 1"], list[Any]()
+        for where in self.filters.where:
+            if where.is_of_events or where.label == ENTRY_PATH:
+                part, more = event_filters.condition(self.site_id, where)
+                parts.append(part)
+                params += more
+            else:
+                by_column.setdefault(self.column(where.label), []).append(where)
+        for column, wheres in by_column.items():
+            part, ids = one_of(f"made.{column}", self.contexts.passing(wheres))
+            parts.append(part)
+            params.append(ids)
+        return " AND ".join(parts), params
+
+
+def of_gone(column: str, alias: str) -> str:
+    """A column of a refund whose event is gone, see `events.refund_origins`.
+
+    As SQL over refunds by their alias.
+    """
+    if column == ENTRY_PATH:
+        return f"COALESCE({alias}.entry_id, 0)"
+    if column == "context_id":
+        return f"{alias}.context_id"
+    attribution = "first" if column == "first" else "last"
+    return f"COALESCE({alias}.{attribution}_context_id, {alias}.context_id)"
+
+
+# Columns that each step has anyway.
+_STEP = ("id", "day", "visitor", "at", "context_id")
+
+
+def _of(
+    alias: str, site_id: int, span: Span, name_ids: Collection[int] | None
+) -> Compiled:
+    """The facts of some names: a condition over a table by its alias."""
+    days, params = span.of(alias)
+    sql, params = f"{alias}.site_id = %s AND {days}", [site_id, *params]
+    if name_ids is not None:
+        named, ids = one_of(f"{alias}.name_id", name_ids)
+        sql, params = f"{sql} AND {named}", [*params, ids]
+    return sql, params
+
+
+def _visitors_of(
+    site_id: int, span: Span, name_ids: Collection[int] | None
+) -> Compiled:
+    """Whole days of visitors who have an event of these names: over `event`."""
+    days, params = span.of("event")
+    if name_ids is None:
+        return days, params
+    own, own_params = _of("fact", site_id, span, name_ids)
+    visitors = f"SELECT fact.day, fact.visitor FROM {_EVENTS} AS fact WHERE {own}"  # noqa: S608 - constants
+    return (
+        f"{days} AND (event.day, event.visitor) IN ({visitors})",
+        [*params, *own_params],
+    )

@@ -1,0 +1,177 @@
+"""The counts of days by the values of labels, stored or still to be computed.
+
+Stored counts of closed days (`label_months`) and remembered counts of open days
+(`open_labels`) answer without reading events. A last day that ends early
+(`Filters.until`) is counted from its events.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import date
+
+from analytics.events import closed_days, label_months, seals
+from analytics.events.attribution import Attributed
+from analytics.events.cells import ByDay, DayParts, Group, daily, narrowed, plus
+from analytics.events.contexts import Contexts
+from analytics.events.joint_labels import joint, passer, shower
+from analytics.events.label_months import EVERYTHING, Kept, LabelMonths
+from analytics.events.open_labels import OpenLabels
+from analytics.events.selection import Selection
+from analytics.events.standing import standing
+from analytics.models import Adjustment, Event, Fact
+from analytics.questions.labels import Filters
+from analytics.questions.periods import Days
+from analytics.questions.time_limits import in_time
+from krafter import faults, metrics
+
+
+def is_kept(filters: Filters, labels: Collection[str] = ()) -> bool:
+    """Whether counts of closed days are stored by these labels under the filters."""
+    filtered = {where.label for where in filters.where}
+    each = [{*filtered, label} for label in labels] or [filtered]
+    return all(joint(names) is not None for names in each)
+
+
+def are_kept(filters: Filters) -> bool:
+    """Whether sealed days can be queried under the filters, from stored counts."""
+    return not filters.where or is_kept(filters)
+
+
+class ByLabels:
+    """The counts of each day of a selection by some labels, under filters by labels.
+
+    Labels and filters must be stored ones (`is_kept`). Raises Unkept if some sealed
+    days lack them. `rule`: the digest of a rule. `with_amounts`: sum the amounts of
+    events and refunds. For `daily` and `home` see `LabelMonths`.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        labels: Iterable[str] = (),
+        *,
+        rule: bytes = EVERYTHING,
+        with_amounts: bool = False,
+        daily: bool = False,
+        home: Collection[str | None] | None = None,
+    ) -> None:
+        self._where = selection.filters.where
+        filtered = [where.label for where in self._where]
+        # The stored label, single or joint, for each label that is queried.
+        self._kept_as = {
+            label: joint([*filtered, label]) or label for label in labels
+        } or {"": joint(filtered) or ""}
+        filters = selection.filters._replace(where=())
+        sources = selection.rules()
+        self._selection = selection._replace(filters=filters, sources=sources)
+        kept = Kept(selection.site_id, rule, filters.attribution, sources.digest)
+        names = list(dict.fromkeys(self._kept_as.values()))
+        whole = [part.days for part in self._selection.parts() if part.is_whole]
+        closed, current = closed_days.parted(whole[0]) if whole else (None, None)
+        self._past = (
+            LabelMonths(kept, names, closed, daily=daily, home=home) if closed else None
+        )
+        found = standing(
+            selection.site_id,
+            closed=closed,
+            open=current,
+            kept=self._past.statement() if self._past else None,
+        )
+        if self._past and closed:
+            self._past.read(found)
+            metrics.count_days(closed.length, len(self._past.missing))
+        self._open = OpenLabels(kept, names, found.ends, found.versions)
+        # Counts that are not stored: refunds, and events of a day that ends early.
+        self._more: list[dict[str, ByDay]] = []
+        if with_amounts and self._past:
+            self._more.append({name: self._past.refunds(name) for name in names})
+        self._has_refunds = with_amounts and self._were_refunded()
+
+    def _were_refunded(self) -> bool:
+        days = self._unsealed
+        found = Adjustment.objects.filter(site_id=self._selection.site_id)
+        return found.filter(day__range=(days.first, days.last)).exists()
+
+    @property
+    def _unsealed(self) -> Days:
+        """The days whose refunds are counted; those of sealed days are stored."""
+        first, last = self._selection.days
+        before = self._past.sealed_before if self._past else first
+        return Days(max(first, before), last)
+
+    @property
+    def lacks_closed(self) -> bool:
+        """Whether counts of a closed day are missing."""
+        return bool(self._past and self._past.missing)
+
+    @property
+    def lacks(self) -> bool:
+        """Whether `count` must be called."""
+        has_more = self._has_refunds or not self._selection.is_whole
+        return self.lacks_closed or has_more or bool(self._open.behind())
+
+    def count(
+        self,
+        names: Collection[int] | None = None,
+        *,
+        budget: float | None = closed_days.BUDGET_SECONDS,
+        progress: Callable[[int], object] = lambda counted: None,
+    ) -> None:
+        """Compute the missing counts. `names`: ids of the names that the rule matches.
+
+        Raises Unavailable if closed days take longer than `budget` seconds; the counts
+        computed by then are stored, and the next try continues.
+        """
+        about = self._selection._replace(names=names)
+        contexts = Contexts(about.site_id, about.rules())
+        attributed = Attributed(about.site_id, about.filters.of_whole_days, contexts)
+        if self._past and (missing := self._past.missing):
+            with closed_days.in_budget(budget):
+                for stretch in closed_days.stretches(
+                    missing, budget=budget, progress=progress
+                ):
+                    labels = self._past.lacking(stretch)
+                    found = daily(about.within(stretch), labels, [Event], attributed)
+                    rows = self._past.add(stretch, found)
+                    with faults.unwritten(), seals.keeping(about.site_id) as sealed:
+                        label_months.keep(rows, sealed_before=sealed)
+        with in_time():
+            for labels, now, before in self._open.behind():
+                day = about.within(Days(now.day, now.day))
+                added = daily(day, labels, [Event], attributed, now)
+                taken = (
+                    daily(day, labels, [Event], attributed, before) if before else {}
+                )
+                self._open.add(now.day, added, taken)
+            for part in about.within(self._unsealed).parts():
+                facts: list[type[Fact]] = [] if part.is_whole else [Event]
+                if self._has_refunds:
+                    facts.append(Adjustment)
+                if facts:
+                    of_part = Attributed(part.site_id, part.filters, contexts)
+                    labels = list(self._kept_as.values())
+                    self._more.append(daily(part, labels, facts, of_part))
+
+    def by_day(self, label: str = "") -> ByDay:
+        """The counts of each day by the values of a label. Call it after `count`.
+
+        If no label was given, the label is `""`, with the one value `""` for all that
+        passes. Closed months may stand under their first day, see `LabelMonths`.
+        """
+        kept = self._kept_as[label]
+        found = self._past.by_day(kept) if self._past else {}
+        found |= self._open.by_day(kept)
+        for more in self._more:
+            for day, parts in more.get(kept, {}).items():
+                found[day] = plus(found.get(day, DayParts({}, {})), parts)
+        if not self._where:
+            return found
+        passes = passer(kept, self._where)
+        shown = shower(kept, label) if label else lambda value: ""
+        return {day: narrowed(parts, passes, shown) for day, parts in found.items()}
+
+    def totals(self) -> dict[date, tuple[Group, int]]:
+        """By day as `by_day`: the counts of all that passes, and its visitors."""
+        return {
+            day: (parts.groups.get("", Group()), sum(parts.visitors.values()))
+            for day, parts in self.by_day().items()
+        }

@@ -1,0 +1,278 @@
+"""Counts by cell: the combination of contexts that an event's labels come from.
+
+There are few distinct cells, and few distinct sets of cells that visitors were seen
+with. The counts by any label, filters and rates follow from them exactly, without
+reading events again.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import chain
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from analytics.events.attribution import Attributed
+from analytics.events.counts import HALF, Counts, whole
+from analytics.events.joint_labels import joined, labels_of
+from analytics.events.selection import Selection
+from analytics.events.spans import Changed, Span
+from analytics.events.statements import as_day, chunked_cursor, chunks
+from analytics.models import Adjustment, Event, EventName, EventType, Fact
+
+# Ids of contexts or names, one for each column of an `Attributed`.
+Cell = tuple[int, ...]
+Sums = dict[tuple[date, str | None], Decimal]
+
+_NAMES = EventName._meta.db_table
+
+
+class Group(NamedTuple):
+    """The counts of one value on one day.
+
+    `pageviews` are counted only where all names are selected.
+    """
+
+    times: int = 0
+    pageviews: int = 0
+    amounts: dict[str | None, Decimal] = {}
+
+    def __add__(self, other: "Group") -> "Group":  # type: ignore[override]
+        amounts = defaultdict(Decimal, self.amounts)
+        for code, amount in other.amounts.items():
+            amounts[code] += amount
+        return Group(
+            self.times + other.times, self.pageviews + other.pageviews, dict(amounts)
+        )
+
+
+class DayParts(NamedTuple):
+    """The counts of a day by the values of a label.
+
+    `visitors`: how many visitors were seen with exactly this set of values. A refund
+    adds an amount to a group, but neither an event nor a visitor.
+    """
+
+    groups: dict[str, Group]
+    visitors: dict[frozenset[str], int]
+
+
+ByDay = dict[date, DayParts]
+
+
+class Part(NamedTuple):
+    """The counts of one value on several days."""
+
+    counts: Counts
+    pageviews: int
+    sums: Sums
+
+
+def parts(days: ByDay) -> dict[str, Part]:
+    """The sums of days by value. Visitor ids change daily, so visitors add up."""
+    times: defaultdict[str, int] = defaultdict(int)
+    uniques: defaultdict[str, int] = defaultdict(int)
+    pageviews: defaultdict[str, int] = defaultdict(int)
+    sums: defaultdict[str, Sums] = defaultdict(dict)
+    for day, (groups, visitors) in days.items():
+        for value, group in groups.items():
+            times[value] += group.times
+            pageviews[value] += group.pageviews
+            for code, amount in group.amounts.items():
+                sums[value][day, code] = amount
+        for values, number in visitors.items():
+            for value in values:
+                uniques[value] += number
+    return {
+        value: Part(Counts(times[value], uniques[value]), pageviews[value], sums[value])
+        for value in times
+    }
+
+
+def plus(day: DayParts, more: DayParts, sign: int = 1) -> DayParts:
+    """The sum of both; with `sign=-1` the difference."""
+    groups, visitors = dict(day.groups), dict(day.visitors)
+    for value, group in more.groups.items():
+        amounts = {code: sign * amount for code, amount in group.amounts.items()}
+        added = Group(sign * group.times, sign * group.pageviews, amounts)
+        groups[value] = groups.get(value, Group()) + added
+        if sign < 0 and not groups[value].times:
+            del groups[value]
+    for seen, number in more.visitors.items():
+        visitors[seen] = visitors.get(seen, 0) + sign * number
+        if not visitors[seen]:
+            del visitors[seen]
+    return DayParts(groups, visitors)
+
+
+def narrowed(
+    day: DayParts, passes: Callable[[str], bool], shown: Callable[[str], str]
+) -> DayParts:
+    """The counts of the values that pass, by the value that is shown for each."""
+    shown_as = {value: shown(value) for value in day.groups if passes(value)}
+    groups: dict[str, Group] = {}
+    for value, short in shown_as.items():
+        groups[short] = groups.get(short, Group()) + day.groups[value]
+    visitors: dict[frozenset[str], int] = {}
+    for seen, number in day.visitors.items():
+        if left := frozenset(shown_as[v] for v in seen if v in shown_as):
+            visitors[left] = visitors.get(left, 0) + number
+    return DayParts(groups, visitors)
+
+
+class Cells(NamedTuple):
+    """Counts by cell. A (cell, day) may appear in several groups.
+
+    `visitors`: how many visitors were seen on a day with exactly these cells.
+    """
+
+    columns: tuple[str, ...]
+    groups: list[tuple[date, Cell, Group]]
+    visitors: list[tuple[date, list[Cell], int]]
+
+    def by_day(self, values: Mapping[Cell, str]) -> ByDay:
+        """The counts by day and value; `values`: the value of each cell."""
+        days: ByDay = {}
+        for day, cell, group in self.groups:
+            groups = days.setdefault(day, DayParts({}, {})).groups
+            value = values[cell]
+            groups[value] = groups.get(value, Group()) + group
+        for day, cells, number in self.visitors:
+            # A set: a visitor seen twice with one value counts once.
+            seen, visitors = frozenset(values[c] for c in cells), days[day].visitors
+            visitors[seen] = visitors.get(seen, 0) + number
+        return days
+
+
+def daily_by_label(
+    selection: Selection, labels: Iterable[str], *, with_amounts: bool = False
+) -> dict[str, ByDay]:
+    """Count each day by the values of each label, from the events that pass."""
+    facts = (Event, Adjustment) if with_amounts else (Event,)
+    return daily(selection, labels, facts, selection.attributed())
+
+
+def daily(
+    selection: Selection,
+    labels: Iterable[str],
+    facts: Sequence[type[Fact]],
+    attributed: Attributed,
+    changed: Changed | None = None,
+) -> dict[str, ByDay]:
+    """Count each day of the selection by the values of each label.
+
+    One statement reads the events once for all labels, so the counts are of one moment.
+    `facts`: events, refunds, or both. `changed`: count some visitors only.
+    """
+    column_of = {
+        label: [attributed.column(part) for part in labels_of(label)]
+        for label in labels
+    }
+    columns = tuple(dict.fromkeys(chain.from_iterable(column_of.values())))
+    found = Cells(columns, [], [])
+    with chunked_cursor() as cursor:
+        cursor.execute(*_statement(selection, attributed, columns, facts, changed))
+        for is_visitors, day, text, code, times, views, *halves in chunks(cursor):
+            day = as_day(day)
+            if is_visitors:
+                cells = [_cell(each) for each in text.split(",")]
+                found.visitors.append((day, cells, int(times)))
+                continue
+            amounts = {code: whole(*halves).total} if halves[2] else {}
+            group = Group(int(times), int(views), amounts)
+            found.groups.append((day, _cell(text), group))
+    return {
+        label: found.by_day(_values(found, label, of_label, attributed))
+        for label, of_label in column_of.items()
+    }
+
+
+def _values(
+    found: Cells, label: str, columns: Sequence[str], attributed: Attributed
+) -> dict[Cell, str]:
+    """The value of a label by cell."""
+    cells = {cell for _, cell, _ in found.groups}
+    places = [found.columns.index(column) for column in columns]
+    parts = [
+        (place, attributed.values(part, (cell[place] for cell in cells)))
+        for place, part in zip(places, labels_of(label), strict=True)
+    ]
+    return {
+        cell: joined(values[cell[place]] for place, values in parts) for cell in cells
+    }
+
+
+def _statement(
+    selection: Selection,
+    attributed: Attributed,
+    columns: Sequence[str],
+    facts: Sequence[type[Fact]],
+    changed: Changed | None,
+) -> tuple[str, list[Any]]:
+    text = " || ' ' || ".join(f"CAST({column} AS text)" for column in columns)
+    join = "STRING_AGG" if connection.vendor == "postgresql" else "GROUP_CONCAT"
+    money = "currency, SUM(times), SUM(views), SUM(high), SUM(low), SUM(priced)"
+    grouped = f"GROUP BY day, currency, {', '.join(columns)}"
+    seen, selects, params = [], [], list[Any]()
+    for number, kind in enumerate(facts):
+        sql, more = _seen(selection, attributed, columns, kind, changed)
+        seen.append(f"seen_{number} AS ({sql})")
+        params += more
+        selects.append(f"SELECT 0, day, {text}, {money} FROM seen_{number} {grouped}")  # noqa: S608 - constants
+        if kind is Event:
+            selects.append(
+                f"""
+                SELECT 1, day, cells, NULL, COUNT(*), 0, 0, 0, 0
+                FROM (
+                    SELECT day, {join}({text}, ',') AS cells
+                    FROM seen_{number} GROUP BY day, visitor
+                ) AS visitors
+                GROUP BY day, cells
+                """  # noqa: S608 - constants
+            )
+    return f"WITH {', '.join(seen)} {' UNION ALL '.join(selects)}", params
+
+
+def _cell(text: str) -> Cell:
+    return tuple(map(int, text.split(" ")))
+
+
+def _seen(
+    selection: Selection,
+    attributed: Attributed,
+    columns: Sequence[str],
+    facts: type[Fact],
+    changed: Changed | None,
+) -> tuple[str, list[Any]]:
+    """SQL for the counts of each visitor and day by cell and currency."""
+    is_each = connection.vendor == "postgresql"
+    selected, params = attributed.select(
+        facts,
+        Span(selection.days, is_each, changed),
+        columns=columns,
+        carried=("day", "visitor", "name_id", "amount", "currency"),
+        name_ids=selection.names,
+    )
+    times, views = "0", "0"
+    if facts is Event:
+        times = "COUNT(*)"
+        if selection.names is None:
+            views = "COUNT(CASE WHEN names.type = %s THEN 1 END)"
+    by = ", ".join(columns)
+    sql = f"""
+        SELECT made.day, visitor, currency, {by}, {times} AS times, {views} AS views,
+            SUM(amount / {HALF}) AS high, SUM(amount %% {HALF}) AS low,
+            COUNT(amount) AS priced
+        FROM ({selected}) AS made
+    """  # noqa: S608 - constants
+    if facts is Event and selection.names is None:
+        sql += f" JOIN {_NAMES} AS names ON names.id = name_id AND names.site_id = %s"
+        params = [EventType.PAGEVIEW.value, *params, selection.site_id]
+    sql += f" GROUP BY made.day, visitor, currency, {by}"
+    if is_each:
+        days = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (day)"
+        sql = f"SELECT of_day.* FROM {days}, LATERAL ({sql}) AS of_day"  # noqa: S608 - constants
+        params = [selection.first, selection.last, *params]
+    return sql, params

@@ -1,0 +1,151 @@
+"""The contexts of a site: what each of their labels is called, and which pass filters.
+
+Labels are looked at in the few distinct contexts, never in events. Contexts are only
+ever added, with ascending ids, so that a process remembers those it has read.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+from sys import intern
+from typing import Any, NamedTuple
+
+from analytics.models import Context
+from analytics.questions.labels import ENTRY_PATH, OWN, Labels, Where
+from analytics.recent import Recent
+from analytics.sources import DIRECT as NO_SOURCE
+from analytics.sources import Rules
+
+# The number of no context: who came without an arrival is direct.
+DIRECT = 0
+# Contexts remembered for all sites together, about 500 bytes each.
+_MAX_CONTEXTS = 100_000
+
+
+class Named(NamedTuple):
+    """What the labels of a context are called, `""` where there is none."""
+
+    referrer: str
+    channel: str
+    utm_source: str
+    utm_medium: str
+    utm_campaign: str
+    utm_term: str
+    utm_content: str
+    country: str
+    device: str
+    browser: str
+    os: str
+
+
+# Compared and grouped without case, in the spelling that was seen first.
+_WITHOUT_CASE = tuple(n for n, field in enumerate(Named._fields) if field not in OWN)
+_DIRECT = Named(*NO_SOURCE, *[""] * len(OWN))
+
+
+class _Read:
+    """The contexts of a site by their ids, ascending, as far as they were read.
+
+    `named` is made by the rules of the site that were asked with last.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.labels: dict[int, Labels] = {}
+        self.named: dict[int, Named] = {}
+        self.digest = b""
+        self._spellings: dict[tuple[int, str], str] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def add(self, rows: Iterable[tuple[Any, ...]], rules: Rules) -> None:
+        """Rows in the order of their ids, all that come after those that are known."""
+        with self.lock:
+            for pk, *texts in rows:
+                # Another thread may have read it meanwhile.
+                self.labels.setdefault(pk, Labels(*map(intern, texts)))
+            if self.digest != rules.digest:
+                self.named, self._spellings = {}, {}
+                self.digest = rules.digest
+            for pk, labels in list(self.labels.items())[len(self.named) :]:
+                self.named[pk] = self._name(labels, rules)
+
+    def _name(self, labels: Labels, rules: Rules) -> Named:
+        texts = [*rules.source(labels), *(getattr(labels, label) for label in OWN)]
+        for place in _WITHOUT_CASE:
+            key = place, texts[place].casefold()
+            texts[place] = self._spellings.setdefault(key, texts[place])
+        return Named(*map(intern, texts))
+
+
+_read: Recent[int, _Read] = Recent(_MAX_CONTEXTS, lambda site_id: _Read())
+
+
+class Contexts:
+    """All contexts of a site by their numbers, and DIRECT, which has no labels."""
+
+    def __init__(self, site_id: int, rules: Rules) -> None:
+        self.site_id, self.rules = site_id, rules
+        read = _read.recall([site_id])[site_id]
+        known = next(reversed(read.labels), 0)
+        found = Context.objects.filter(site_id=site_id, pk__gt=known).order_by("pk")
+        read.add(list(found.values_list("pk", *Labels._fields)), rules)
+        self._labels, self._named = read.labels, read.named
+        _read.settle([site_id])
+
+    def named(self, pk: int) -> Named:
+        """What the labels of a context are called for its site."""
+        if pk == DIRECT:
+            return _DIRECT
+        if pk not in self._named:
+            # It came with an event that was stored since the contexts were read.
+            later = Contexts(self.site_id, self.rules)
+            self._labels, self._named = later._labels, later._named
+        return self._named[pk]
+
+    def value(self, label: str, pk: int) -> str:
+        value: str = getattr(self.named(pk), label)
+        return value
+
+    def click_id(self, pk: int) -> str:
+        self.named(pk)
+        return "" if pk == DIRECT else self._labels[pk].click_id
+
+    def lacks(self, label: str) -> bool:
+        """Whether some context of the site does not have it."""
+        return any(not getattr(named, label) for named in list(self._named.values()))
+
+    def passing(self, where: Collection[Where]) -> list[int]:
+        """The contexts that pass all of the filters."""
+        contexts = [(DIRECT, _DIRECT), *list(self._named.items())]
+        for each in where:
+            fold, place = _folded(each.label), Named._fields.index(each.label)
+            wanted = each.folded(fold)
+            # There are few distinct values, and each is compared once.
+            values = {named[place] for _, named in contexts}
+            passing = {value for value in values if wanted.passes(fold(value))}
+            contexts = [
+                (pk, named) for pk, named in contexts if named[place] in passing
+            ]
+        return [pk for pk, _ in contexts]
+
+    @staticmethod
+    def passer(where: Where) -> Callable[[str], bool]:
+        """Whether a value passes a filter by its label."""
+        fold = _folded(where.label)
+        wanted = where.folded(fold)
+        return lambda value: wanted.passes(fold(value))
+
+    def inside(self) -> list[str]:
+        """The referrers of the site's contexts that bring nobody from elsewhere."""
+        referrers = {labels.referrer for labels in list(self._labels.values())}
+        return sorted(host for host in referrers if not self.rules.outside(host))
+
+
+def _folded(label: str) -> Callable[[str], str]:
+    return str if label in (*OWN, ENTRY_PATH) else str.casefold
+
+
+def forget() -> None:
+    """Drop what this process remembers."""
+    _read.forget()

@@ -1,0 +1,304 @@
+"""The names that a site sent: how often, by how many visitors, and when."""
+
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Count, Max, Min
+
+from analytics.events import seals
+from analytics.events.by_question import daily
+from analytics.events.counts import Counts
+from analytics.events.lookups import one_of
+from analytics.events.selection import Selection
+from analytics.events.statements import Compiled, around, as_day, day_by_day, union
+from analytics.models import Event, EventName, NameDay
+from analytics.questions.periods import Days, each_day
+
+# By what a list is sorted. Equal ones are in the order in which they were first sent.
+ORDERS = ("-events", "-visitors", "name")
+
+_NAMES, _KEPT, _EVENTS = (model._meta.db_table for model in (EventName, NameDay, Event))
+
+
+class SentName(NamedTuple):
+    """A name with its numbers; `digest` is that of its type and name."""
+
+    pk: int
+    digest: bytes
+    type: str
+    name: str
+    events: int
+    visitors: int
+
+
+def keep_name_days(site_id: int, days: Days) -> None:
+    """Count the names of these days into NameDay, in place of what is there.
+
+    Call it in the transaction that notes the days as counted.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {_KEPT} WHERE site_id = %s AND day BETWEEN %s AND %s",  # noqa: S608 - a constant
+            [site_id, *_texts(days)],
+        )
+        sql, params = _counted(Selection(site_id, *days), "day, name")
+        cursor.execute(
+            f"INSERT INTO {_KEPT} (site_id, day, name_id, events, visitors)"  # noqa: S608 - constants
+            f" SELECT {int(site_id)}, counted.* FROM ({sql}) AS counted",
+            params,
+        )
+
+
+def wrong_name_days(site_id: int, days: Days) -> dict[date, int]:
+    """Of each day how many of its names, as they are kept, are not what is counted."""
+    counted, params = _counted(Selection(site_id, *days), "day, name")
+    kept = (
+        f"SELECT day, name_id, events, visitors FROM {_KEPT}"  # noqa: S608 - a constant
+        " WHERE site_id = %s AND day BETWEEN %s AND %s"
+    )
+    of_kept: list[Any] = [site_id, *_texts(days)]
+    counted = f"SELECT * FROM ({counted}) AS counted"  # noqa: S608 - compiled
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT day, COUNT(DISTINCT name_id) FROM (
+                SELECT * FROM ({kept} EXCEPT {counted}) AS gone
+                UNION ALL
+                SELECT * FROM ({counted} EXCEPT {kept}) AS come
+            ) AS wrong GROUP BY day
+            """,  # noqa: S608 - constants
+            [*of_kept, *params, *params, *of_kept],
+        )
+        return {as_day(day): number for day, number in cursor}
+
+
+def names_sent(
+    site_id: int,
+    days: Days,
+    *,
+    unkept: Iterable[Days],
+    type: str | None = None,
+    search: str | None = None,
+    without: Collection[int] = (),
+    order: str,
+    after: tuple[int, int] | None = None,
+    limit: int,
+) -> list[SentName]:
+    """The names that had events on these days, in an order of ORDERS.
+
+    `unkept`: those of the days that are not in NameDay; their names are counted.
+    `search`: a part of the name, ASCII letters in either case. `without`: ids of
+    names that are left out. `after`: the last one's `name_place`.
+    """
+    statement = around(
+        name_numbers(Selection(site_id, *days), unkept),
+        ("name_id", "events", "visitors"),
+        *_listed(site_id, type, search, without, order, after, limit),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        return [
+            SentName(pk, bytes(digest), type, name, events, visitors)
+            for pk, digest, type, name, events, visitors in cursor
+        ]
+
+
+def name_numbers(selection: Selection, unkept: Iterable[Days]) -> Compiled:
+    """The columns name, events, visitors: rows that are still to be summed by name.
+
+    Of a selection with filters all days must be unkept, and a last day that ends
+    early always.
+    """
+    kept = "site_id = %s AND day BETWEEN %s AND %s"
+    kept_values: list[Any] = [selection.site_id, *_texts(selection.days)]
+    counted = []
+    for stretch in unkept:
+        # What may be there of these days is not valid any more.
+        kept += " AND NOT day BETWEEN %s AND %s"
+        kept_values += _texts(stretch)
+        sql, params = _counted(selection.within(stretch), "name")
+        counted.append((f"SELECT * FROM ({sql}) AS counted", params))  # noqa: S608 - compiled
+    return union(
+        (
+            f"SELECT name_id, events, visitors FROM {_KEPT} WHERE {kept}",  # noqa: S608 - constants
+            kept_values,
+        ),
+        *counted,
+    )
+
+
+def name_place(name: SentName, order: str) -> tuple[int, int]:
+    """Where a name stands in a list: the number by which it is sorted, and its id."""
+    number = {"-events": name.events, "-visitors": name.visitors}.get(order, 0)
+    return number, name.pk
+
+
+def _listed(
+    site_id: int,
+    type: str | None,
+    search: str | None,
+    without: Collection[int],
+    order: str,
+    after: tuple[int, int] | None,
+    limit: int,
+) -> Compiled:
+    is_postgresql = connection.vendor == "postgresql"
+    # Both databases by code point, and both know ASCII letters only.
+    collation = '"C"' if is_postgresql else "BINARY"
+    conditions = ["names.site_id = %s"]
+    values: list[Any] = [site_id]
+    if type is not None:
+        conditions.append("type = %s")
+        values.append(type)
+    if search is not None:
+        find = "STRPOS" if is_postgresql else "INSTR"
+        conditions.append(f"{find}(LOWER(name COLLATE {collation}), %s) > 0")
+        values.append(_lower(search))
+    numbers = "TRUE"
+    of_numbers: list[Any] = []
+    if order == "name":
+        ordered = f"name COLLATE {collation}, names.id"
+        if after is not None:
+            last = f"(SELECT name FROM {_NAMES} WHERE site_id = %s AND id = %s)"  # noqa: S608 - a constant
+            conditions.append(f"(name COLLATE {collation}, names.id) > ({last}, %s)")
+            values += [site_id, after[1], after[1]]
+    else:
+        number = order.removeprefix("-")
+        ordered = f"{number} DESC, name_id"
+        if after is not None:
+            numbers = f"({number} < %s OR {number} = %s AND name_id > %s)"
+            of_numbers = [after[0], *after]
+    if without:
+        sql, ids = one_of("name_id", without)
+        numbers += f" AND NOT ({sql})"
+        of_numbers.append(ids)
+    first = ""
+    if len(conditions) == 1 and order != "name":
+        # Only of the first so many the names are looked up.
+        first = f"ORDER BY {ordered} LIMIT {int(limit)}"
+    return (
+        f"""
+        SELECT name_id, digest, type, name, events, visitors
+        FROM (
+            SELECT * FROM (
+                SELECT name_id, CAST(SUM(events) AS bigint) AS events,
+                    CAST(SUM(visitors) AS bigint) AS visitors
+                FROM selected GROUP BY name_id
+            ) AS summed
+            WHERE {numbers} {first}
+        ) AS listed
+        JOIN {_NAMES} AS names ON names.id = name_id
+        WHERE {" AND ".join(conditions)}
+        ORDER BY {ordered}
+        LIMIT %s
+        """,  # noqa: S608 - constants
+        [*of_numbers, *values, limit],
+    )
+
+
+def _counted(selection: Selection, by: str) -> Compiled:
+    """The columns `by`, events, visitors; `by` is the name, or the day and the name."""
+    of_visitors = day_by_day(
+        selection,
+        # In the order of the covering index, which answers it by itself.
+        lambda events: (
+            events.values("day", "name", "visitor")
+            .annotate(times=Count("*"))
+            .values_list("day", "name", "times")
+        ),
+    )
+    return around(
+        of_visitors,
+        ("day", "name", "times"),
+        f"SELECT {by}, CAST(SUM(times) AS bigint) AS events, COUNT(*) AS visitors"  # noqa: S608 - constants
+        f" FROM selected GROUP BY {by}",
+    )
+
+
+def name_daily(site_id: int, name_id: int, days: Days) -> dict[date, Counts]:
+    """What a name had on each day that had any; of sealed ones what is kept."""
+    found: dict[date, Counts] = {}
+    border = seals.border(site_id)
+    first = days.first if border is None else max(days.first, border.before)
+    if first > days.first:
+        sealed = Days(days.first, min(days.last, first - timedelta(days=1)))
+        rows = NameDay.objects.filter(
+            # Each by the index, which has the day before the name.
+            site_id=site_id,
+            day__in=list(each_day(sealed)),
+            name_id=name_id,
+        )
+        for day, events, visitors in rows.values_list("day", "events", "visitors"):
+            found[day] = Counts(events, visitors)
+    if first <= days.last:
+        found |= daily(Selection(site_id, first, days.last), [name_id])
+    return found
+
+
+class Seen(NamedTuple):
+    first: date
+    last: date
+
+
+def seen(site_id: int, name_ids: Collection[int]) -> dict[int, Seen]:
+    """The first and the last day on which each of these names had an event.
+
+    A name without events is left out. One look into the covering index for each
+    name and day: a name of millions of events costs no more than a rare one.
+    """
+    ends = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
+    first, last = ends["day__min"], ends["day__max"]
+    border = seals.border(site_id)
+    sealed, sealed_values = "", list[Any]()
+    if border is not None:
+        first, last = border.first, last or border.before
+        sealed = f", (SELECT 1 FROM {_KEPT} WHERE site_id = %s AND day = {{day}}"  # noqa: S608 - a constant
+        sealed += " AND day < %s AND name_id = wanted.id LIMIT 1)"
+        sealed_values = [site_id, border.before.isoformat()]
+    if first is None:
+        return {}
+    if connection.vendor == "postgresql":
+        days = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (moment)"
+        day, ids = "each.moment::date", "UNNEST(%s::bigint[])"
+        wanted = f"{{{','.join(map(str, name_ids))}}}"
+    else:
+        days = """(
+            WITH RECURSIVE each (day, last) AS (
+                SELECT %s, %s UNION ALL
+                SELECT DATE(day, '+1 day'), last FROM each WHERE day < last
+            ) SELECT day FROM each
+        ) AS each"""
+        day, ids = "each.day", "(SELECT value AS id FROM JSON_EACH(%s))"
+        wanted = f"[{','.join(map(str, name_ids))}]"
+    with connection.cursor() as cursor:
+        # A subquery for a value: PostgreSQL would make EXISTS a join of everything.
+        cursor.execute(
+            f"""
+            SELECT wanted.id, MIN({day}), MAX({day})
+            FROM {ids} AS wanted {"(id)" if "UNNEST" in ids else ""} CROSS JOIN {days}
+            WHERE COALESCE((
+                SELECT 1 FROM {_EVENTS}
+                WHERE site_id = %s AND day = {day} AND name_id = wanted.id LIMIT 1
+            ){sealed.format(day=day)}, 0) = 1
+            GROUP BY wanted.id
+            """,  # noqa: S608 - constants
+            [wanted, *_texts(Days(first, last)), site_id, *sealed_values],
+        )
+        return {pk: Seen(as_day(first), as_day(last)) for pk, first, last in cursor}
+
+
+def name_of_digest(site_id: int, digest: bytes) -> tuple[int, str, str] | None:
+    """The (id, type, name) that a digest is of."""
+    names = EventName.objects.filter(site_id=site_id, digest=digest)
+    return names.values_list("pk", "type", "name").first()
+
+
+def _lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+def _texts(days: Days) -> list[str]:
+    """As SQLite keeps days, and as PostgreSQL reads them."""
+    return [day.isoformat() for day in days]

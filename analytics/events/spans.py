@@ -1,0 +1,56 @@
+"""The days, and the visitors, that a statement looks at."""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from analytics.events.event_filters import Compiled
+from analytics.models import Event
+from analytics.questions.periods import Days
+
+_EVENTS = Event._meta.db_table
+
+
+class Changed(NamedTuple):
+    """Visitors of a day who have events after an id, up to the id `end`.
+
+    They are looked at as far as the id `up_to`.
+    """
+
+    site_id: int
+    day: date
+    after: int
+    end: int
+    up_to: int
+
+    def of(self, alias: str) -> Compiled:
+        """A condition on the events of a table."""
+        day = self.day.isoformat()
+        if self.after == 0:
+            return f"{alias}.id <= %s", [self.up_to]
+        return (
+            f"{alias}.id <= %s AND {alias}.visitor IN (SELECT visitor FROM {_EVENTS}"  # noqa: S608 - constants
+            " WHERE site_id = %s AND day = %s AND id > %s AND id <= %s)",
+            [self.up_to, self.site_id, day, self.after, self.end],
+        )
+
+
+class Span(NamedTuple):
+    """The days of a statement; `is_each`: the one that `each_day` stands at.
+
+    `changed`: of a single day only some visitors.
+    """
+
+    days: Days
+    is_each: bool = False
+    changed: Changed | None = None
+
+    def of(self, alias: str) -> Compiled:
+        """A condition on the days of a table."""
+        sql, params = f"{alias}.day = each.day::date", list[Any]()
+        if not self.is_each:
+            sql = f"{alias}.day BETWEEN %s AND %s"
+            params = [day.isoformat() for day in self.days]
+        if self.changed is not None:
+            more, of_changed = self.changed.of(alias)
+            sql, params = f"{sql} AND {more}", [*params, *of_changed]
+        return sql, params

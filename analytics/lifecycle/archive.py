@@ -1,0 +1,362 @@
+"""Events in Parquet files, a site's month each, before retention deletes them.
+
+A row has everything: names and labels as texts, and the id that it had, so that
+`restore` brings it back as it was. `manifest.json` has the number of rows and the hash
+of each file. What a file has is never written again: if more of its month comes later,
+this is another file.
+"""
+
+import hashlib
+import json
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from itertools import chain, groupby, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.db import IntegrityError, transaction
+
+from analytics.access import audit
+from analytics.events import copies, months, removal, seals
+from analytics.events.copies import Row
+from analytics.events.months import Versions, month_of
+from analytics.events.planner import look_at_tables
+from analytics.events.writing import lock_sites
+from analytics.lifecycle.parts import Wrong
+from analytics.models import Adjustment, Event, Fact, Site, SiteMonth
+from analytics.questions.labels import Labels
+
+FORMAT = "krafter-archive"
+VERSION = 1
+_MANIFEST = "manifest.json"
+_ROWS = 20_000  # of a row group, and of one look at the database
+_BATCH = 2_000
+
+_text = pa.dictionary(pa.int32(), pa.string())
+SCHEMA = pa.schema(
+    [
+        ("kind", _text),
+        ("id", pa.int64()),
+        ("day", pa.date32()),
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("type", _text),
+        ("name", _text),
+        ("page", _text),
+        ("visitor", pa.int64()),
+        ("amount", pa.int64()),
+        ("currency", _text),
+        ("props", pa.string()),
+        ("event_id", pa.string()),
+        ("refund_of", pa.string()),
+        *((label, _text) for label in Labels._fields),
+    ]
+)
+_KINDS: dict[str, type[Fact]] = {"event": Event, "refund": Adjustment}
+
+Progress = Callable[[int], object]
+
+
+class File(NamedTuple):
+    """A file of the manifest. `path` is below the folder."""
+
+    path: str
+    site: str
+    month: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Archive:
+    """A folder of files and their manifest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: list[File] = []
+        path = folder / _MANIFEST
+        if path.exists():
+            try:
+                found = json.loads(path.read_text())
+                if (found["format"], found["version"]) != (FORMAT, VERSION):
+                    raise Wrong(f"{path} is not of this version.")
+                self.files = [File(**file) for file in found["files"]]
+            except (ValueError, KeyError, TypeError) as error:
+                raise Wrong(f"{path} is no manifest: {error}") from None
+
+    def of(self, site: Site) -> list[File]:
+        return [file for file in self.files if file.site == site.site_key]
+
+    def add(self, site: Site, before: date, *, progress: Progress) -> None:
+        """Write what the site has before that day and no file has yet."""
+        days = {day for _, day in removal.days_before(site.pk, before)}
+        for month, of_month in groupby(sorted(days), month_of):
+            self._add_month(site, month, list(of_month), progress)
+
+    def _add_month(
+        self, site: Site, month: date, days: list[date], progress: Progress
+    ) -> None:
+        known = self._ids(site, month)
+        rows = (
+            (kind, pk, row)
+            for day in days
+            for kind, facts in _KINDS.items()
+            for pk, row in copies.rows(facts, site.pk, day, last=_ALL)
+            if not known[kind].has(pk)
+        )
+        first = next(rows, None)
+        if first is None:
+            return
+        number = sum(file.month == f"{month:%Y-%m}" for file in self.of(site))
+        again = f".{number + 1}" if number else ""
+        name = f"{month:%Y-%m}{again}.parquet"
+        path = self.folder / site.site_key / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{name}.part")
+        count = 0
+        with pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
+            for batch in _batches(chain([first], rows), _ROWS):
+                writer.write_table(_table(site.pk, batch))
+                count += len(batch)
+                progress(len(batch))
+        part.replace(path)
+        self.files.append(
+            File(
+                path=f"{site.site_key}/{name}",
+                site=site.site_key,
+                month=f"{month:%Y-%m}",
+                rows=count,
+                bytes=path.stat().st_size,
+                sha256=_sha256(path),
+            )
+        )
+        self._save()
+
+    def restore(self, site: Site, *, progress: Progress) -> "Restored":
+        """Bring a site's events back, with their ids, and unseal their days.
+
+        Days are unsealed from the border back to the first month that had events and
+        is not in the archive. Can be repeated: what is there is left alone. Raises
+        Wrong.
+        """
+        files = self.of(site)
+        if not files:
+            raise Wrong(f"The archive has nothing of {site.site_key}.")
+        added = 0
+        for file in files:
+            for batch in self.read(file):
+                rows = batch.to_pylist()
+                added += _restore_rows(site.pk, rows)
+                progress(len(rows))
+        copies.skip_ids(site.pk)
+        look_at_tables()
+        before = site.sealed_before
+        restored = Restored(added, _unseal(site, {file.month for file in files}))
+        changes: audit.Changes = {
+            "facts": [0, added],
+            "sealed_before": [before, restored.before],
+        }
+        audit.record("site.archive_restored", site, changes=changes)
+        return restored
+
+    def _ids(self, site: Site, month: date) -> dict[str, "_Ids"]:
+        """What the files of a month have already."""
+        found = {kind: array("q") for kind in _KINDS}
+        for file in self.of(site):
+            if file.month == f"{month:%Y-%m}":
+                for batch in self.read(file, columns=["kind", "id"]):
+                    for kind, pk in zip(
+                        batch["kind"].to_pylist(), batch["id"].to_pylist(), strict=True
+                    ):
+                        found[kind].append(pk)
+        return {kind: _Ids(ids) for kind, ids in found.items()}
+
+    def read(self, file: File, columns: list[str] | None = None) -> Iterator[Any]:
+        """The file in parts. Raises Wrong if it is not as it was written."""
+        path = self.folder / file.path
+        if not path.exists():
+            raise Wrong(f"{path} is missing.")
+        if _sha256(path) != file.sha256:
+            raise Wrong(f"{path} is not what was written: its hash differs.")
+        with pq.ParquetFile(path) as opened:
+            yield from opened.iter_batches(_BATCH, columns=columns)
+
+    def _save(self) -> None:
+        path = self.folder / _MANIFEST
+        part = path.with_name(f"{_MANIFEST}.part")
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "files": [file._asdict() for file in self.files],
+        }
+        part.write_text(json.dumps(manifest, indent=1))
+        part.replace(path)
+
+
+# Above every id.
+_ALL = 2**63 - 1
+
+
+class _Ids:
+    def __init__(self, ids: Iterable[int]) -> None:
+        self._sorted = array("q", sorted(ids))
+
+    def has(self, pk: int) -> bool:
+        place = bisect_left(self._sorted, pk)
+        return place < len(self._sorted) and self._sorted[place] == pk
+
+
+_Fact = tuple[str, int, Row]
+
+
+def _batches(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def _table(site_id: int, batch: list[_Fact]) -> Any:
+    ids = {row.name_id for _, _, row in batch}
+    ids |= {row.page_id for _, _, row in batch if row.page_id is not None}
+    names = copies.texts_of_names(site_id, ids)
+    contexts = copies.labels_of(site_id, {row.context_id for _, _, row in batch})
+    return pa.Table.from_pylist(
+        [
+            {
+                "kind": kind,
+                "id": pk,
+                "day": row.day,
+                "at": row.at,
+                "type": names[row.name_id][0],
+                "name": names[row.name_id][1],
+                "page": None if row.page_id is None else names[row.page_id][1],
+                "visitor": row.visitor,
+                "amount": row.amount,
+                "currency": row.currency,
+                "props": None
+                if row.props is None
+                else msgspec.json.encode(row.props).decode(),
+                "event_id": row.event_id,
+                "refund_of": row.refund_of,
+                **contexts[row.context_id]._asdict(),
+            }
+            for kind, pk, row in batch
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Restored(NamedTuple):
+    """`before`: the site's border from now on; None: nothing is sealed."""
+
+    rows: int
+    before: date | None
+
+
+def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
+    keys = [(row["type"], row["name"]) for row in rows]
+    pages = [("pageview", row["page"]) for row in rows if row["page"] is not None]
+    names = dict(
+        zip(
+            [*keys, *pages],
+            copies.ids_of_names(site_id, [*keys, *pages]),
+            strict=True,
+        )
+    )
+    labels = [Labels(*(row[label] for label in Labels._fields)) for row in rows]
+    contexts = copies.ids_of_contexts(site_id, labels)
+    added = 0
+    with transaction.atomic():
+        lock_sites([site_id])
+        for kind, facts in _KINDS.items():
+            own = [
+                (row, context)
+                for row, context in zip(rows, contexts, strict=True)
+                if row["kind"] == kind
+            ]
+            there = copies.ids_there(
+                facts, site_id, [(row["day"], row["id"]) for row, _ in own]
+            )
+            missing = [
+                (
+                    row["id"],
+                    Row(
+                        day=row["day"],
+                        at=row["at"],
+                        name_id=names[row["type"], row["name"]],
+                        visitor=row["visitor"],
+                        context_id=context,
+                        page_id=None
+                        if row["page"] is None
+                        else names["pageview", row["page"]],
+                        amount=row["amount"],
+                        currency=row["currency"],
+                        props=None
+                        if row["props"] is None
+                        else msgspec.json.decode(row["props"]),
+                        event_id=row["event_id"],
+                        refund_of=row["refund_of"],
+                    ),
+                )
+                for row, context in own
+                if row["id"] not in there
+            ]
+            try:
+                copies.store_with_ids(facts, site_id, missing)
+            except IntegrityError:
+                raise Wrong(
+                    "Other events have ids of the archive: it was not made from this"
+                    " database, or an event with the same `id` came since."
+                ) from None
+            added += len(missing)
+    return added
+
+
+def _unseal(site: Site, restored: set[str]) -> date | None:
+    with transaction.atomic():
+        lock_sites([site.pk])
+        seals.lock(site.pk)
+        border = seals.border(site.pk)
+        if border is None:
+            return None
+        first = month_of(border.first)
+        had_events = {
+            row.month
+            for row in SiteMonth.objects.filter(site_id=site.pk)
+            if _had_events(row)
+        }
+        before = border.before
+        while before > first:
+            month = _previous(before)
+            if month in had_events and f"{month:%Y-%m}" not in restored:
+                break
+            before = month
+        sealed_before = before if before > first else None
+        if sealed_before is None:
+            seals.remove(site.pk)
+        else:
+            seals.move(site.pk, first=border.first, before=sealed_before)
+        Site.objects.filter(pk=site.pk).update(sealed_before=sealed_before)
+    site.sealed_before = sealed_before
+    return sealed_before
+
+
+def _had_events(row: SiteMonth) -> bool:
+    # Under its own version every day of a row is valid.
+    versions = Versions({row.month: row.version})
+    _, days = months.unpack(
+        row.month, row.version, row.counted, bytes(row.days), versions
+    )
+    return any(any(numbers) for _, *numbers in days.values())
+
+
+def _previous(month: date) -> date:
+    return month_of(date.fromordinal(month.toordinal() - 1))

@@ -1,0 +1,91 @@
+"""The names of a site on days that are over, kept as NameDay.
+
+Which days are kept, and whether they still stand, is noted by the month, as for
+the traffic.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+
+from analytics import events
+from analytics.events import Selection, closed_days, seals
+from analytics.models import NameMonth
+from analytics.questions.periods import Days, each_day
+from analytics.traffic.site_months import SiteMonths
+from krafter import faults, metrics
+
+
+class NameMonths(SiteMonths):
+    """Which of a period's days are kept."""
+
+    model = NameMonth
+
+
+def count_missing(
+    site_id: int,
+    days: Days,
+    *,
+    budget: float | None = None,
+    progress: Callable[[int], object] = lambda counted: None,
+) -> set[date]:
+    """Count and keep what is missing of these days, which must be closed.
+
+    The days that could not be kept, since the database cannot be written. Raises
+    Unavailable when it takes longer than the budget in seconds; the next try goes
+    on from there. `progress` hears of each number of days counted.
+    """
+    past = NameMonths(site_id, days)
+    standing = events.standing(site_id, closed=days, kept=past.statement())
+    missing = past.read(standing, visits=True)
+    metrics.count_days(days.length, len(missing))
+    left = set(missing)
+    with closed_days.in_budget(budget):
+        for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
+            with faults.unwritten(), seals.keeping(site_id) as sealed_before:
+                if stretch.first < sealed_before:
+                    # Sealed meanwhile: what is kept of these days is final.
+                    continue
+                # First the note, whose lock has others wait for the rows.
+                rows = past.add(stretch, {})
+                past.keep(rows, sealed_before=sealed_before)
+                events.keep_name_days(site_id, stretch)
+                left -= set(each_day(stretch))
+    return left
+
+
+def lacks(site_id: int, days: Days) -> bool:
+    """Whether the names of one of these closed days are not kept."""
+    past = NameMonths(site_id, days)
+    standing = events.standing(site_id, closed=days, kept=past.statement())
+    return bool(past.read(standing, visits=True))
+
+
+def unkept(selection: Selection) -> list[Days]:
+    """The stretches of a selection's days whose names are not kept.
+
+    Closed ones are kept first. Raises Unavailable while that takes long.
+    """
+    left: set[date] = set()
+    for part in selection.parts():
+        if part.filters.narrows:
+            left.update(each_day(part.days))
+            continue
+        closed, current = closed_days.parted(part.days)
+        if closed is not None:
+            budget = closed_days.BUDGET_SECONDS
+            left |= count_missing(part.site_id, closed, budget=budget)
+        if current is not None:
+            left.update(each_day(current))
+    return list(_stretches(sorted(left)))
+
+
+def _stretches(days: Iterable[date]) -> Iterator[Days]:
+    first = last = None
+    for day in days:
+        if first is None or last is None or day - last > timedelta(days=1):
+            if first is not None and last is not None:
+                yield Days(first, last)
+            first = day
+        last = day
+    if first is not None and last is not None:
+        yield Days(first, last)

@@ -1,0 +1,71 @@
+"""Which properties the events of a site carry."""
+
+import msgspec
+
+from analytics import events
+from analytics.questions.period_query import DaysAnswer
+from analytics.questions.periods import Days
+from analytics.questions.time_limits import in_time
+
+# As many events are looked at. More would tell of no other keys, but of those
+# that nobody sends any more.
+NEWEST = 50_000
+VALUES = 10
+
+
+class ValueAnswer(msgspec.Struct):
+    # A text; also a number, a boolean or null.
+    value: str | int | float | bool | None
+    events: int
+
+
+class PropAnswer(msgspec.Struct):
+    """A key: how many events have it, with values of which JSON types.
+
+    Of its values the most frequent, and how many there are.
+    """
+
+    key: str
+    events: int
+    types: dict[str, int]
+    values: list[ValueAnswer]
+    total_values: int
+
+
+class SentPropsAnswer(msgspec.Struct):
+    """`looked_at`: how many events with properties this is about, the newest.
+
+    `is_complete`: whether these are all of the period.
+    """
+
+    period: DaysAnswer
+    looked_at: int
+    is_complete: bool
+    props: list[PropAnswer]
+    total_keys: int
+
+
+@in_time()
+def sent_props(
+    site_id: int, days: Days, *, name_id: int | None = None, keys: int
+) -> SentPropsAnswer:
+    """Of all events of the period, or of those with one name."""
+    found = events.props_sent(
+        site_id, days, name_id=name_id, newest=NEWEST + 1, keys=keys, values=VALUES
+    )
+    return SentPropsAnswer(
+        DaysAnswer(*days),
+        found.looked_at,
+        found.looked_at <= NEWEST,
+        [
+            PropAnswer(
+                prop.key,
+                prop.events,
+                prop.types,
+                [ValueAnswer(*value) for value in prop.values],
+                prop.total_values,
+            )
+            for prop in found.props
+        ],
+        found.total_keys,
+    )

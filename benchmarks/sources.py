@@ -1,0 +1,329 @@
+"""How long questions about where conversions come from take, and what is kept.
+
+    python -m benchmarks.sources [--events 1000000] [--requests 100]
+
+One site on PostgreSQL with a synthetic year: 20,000 names, visits of five page views,
+a third of which come from 40 sources; device, browser and country stay a visitor's own
+within a day. For an exact, a contains and a regex goal (5,000 names) and for the site:
+the first answer beside one hand-written SQL statement for the same rows; p95 over HTTP
+once kept, as a multiple of the service's own trivial endpoint, with new events in
+between; the ClickHouse engine in process with the same rows (pip install chdb); and the
+bytes that are kept. Each figure that was asked for stands beside its own.
+"""
+
+import argparse
+import importlib
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks.ingest import COLLECT, MAKE_SITE, manage
+from benchmarks.servers import serve_service
+from benchmarks.stats import (
+    DIGESTS,
+    NAMES,
+    QUESTIONS,
+    SITE,
+    Api,
+    Question,
+    best,
+    first_answer,
+    make_goal,
+)
+from tests.postgres import throwaway
+
+# Number 0 is no source. The digests are those of no label: ingest makes new ones.
+CONTEXTS = """
+INSERT INTO analytics_context (site_id, digest, referrer, utm_source, utm_medium,
+                               utm_campaign, country, device, browser, os)
+SELECT site.id, decode(md5(source || '-' || own), 'hex'),
+       CASE WHEN source > 0 THEN 'source' || source || '.example' ELSE '' END,
+       '', '', CASE WHEN source % 4 = 1 THEN 'campaign' || source ELSE '' END,
+       (ARRAY['DE', 'FR', 'US', 'GB', 'ES'])[own % 5 + 1],
+       (ARRAY['Desktop', 'Mobile', 'Tablet'])[own % 3 + 1],
+       (ARRAY['Chrome', 'Firefox', 'Safari', 'Edge'])[own % 4 + 1], 'Linux'
+FROM (SELECT min(id) AS id FROM analytics_site) AS site,
+     generate_series(0, 40) AS source, generate_series(0, 59) AS own
+ORDER BY source, own
+"""
+# Five page views a visit, two minutes apart. In the order of time, as they came.
+EVENTS = """
+INSERT INTO analytics_event (site_id, day, at, name_id, visitor, context_id)
+SELECT site.id, (at AT TIME ZONE 'UTC')::date, at,
+       names.low + (power(random(), 2) * 20000)::int %% 20000,
+       hashint8(visitor),
+       contexts.low + (CASE WHEN step = 0 THEN source ELSE 0 END) * 60
+           + abs(hashint8(visitor + 7)) %% 60
+FROM (SELECT min(id) AS id FROM analytics_site) AS site,
+     (SELECT min(id) AS low FROM analytics_eventname) AS names,
+     (SELECT min(id) AS low FROM analytics_context) AS contexts,
+     (SELECT number, (random() * %(visitors)s)::bigint AS visitor,
+             CASE WHEN random() < 0.333 THEN 1 + (power(random(), 2) * 40)::int %% 40
+                  ELSE 0 END AS source
+      FROM generate_series(1, %(visits)s) AS number) AS visit,
+     generate_series(0, 4) AS step,
+     LATERAL (SELECT now() - interval '10 minutes'
+                  - interval '366 days' * (1 - number / %(visits)s::float)
+                  + step * interval '2 minutes' AS at) AS time
+ORDER BY at
+"""
+# Of the visitors who converted: each event with its latest referrer up to then.
+SQL = """
+WITH goal AS MATERIALIZED (
+    SELECT id FROM analytics_eventname AS name
+    WHERE name.site_id = 1 AND name.type = 'pageview' AND {rule}
+), visitors AS (
+    SELECT DISTINCT day, visitor FROM analytics_event
+    WHERE site_id = 1 AND day BETWEEN {days} AND name_id IN (SELECT id FROM goal)
+), moves AS (
+    SELECT event.day, event.visitor, event.name_id, event.context_id,
+           row_number() OVER path AS n, referrer <> '' AS is_arrival, event.at, event.id
+    FROM analytics_event AS event JOIN visitors USING (day, visitor)
+    JOIN analytics_context AS own ON own.id = event.context_id
+    WHERE event.site_id = 1 AND day BETWEEN {days}
+    WINDOW path AS (PARTITION BY event.day, event.visitor ORDER BY event.at, event.id)
+), came AS (
+    SELECT moves.*, max(CASE WHEN is_arrival THEN (n << 36) | context_id END)
+        OVER (PARTITION BY day, visitor ORDER BY at, id) & ((1::bigint << 36) - 1)
+        AS arrival
+    FROM moves
+)
+SELECT coalesce(nullif(referrer, ''), ''), count(*), count(DISTINCT (day, visitor))
+FROM came LEFT JOIN analytics_context AS source ON source.id = arrival
+WHERE name_id IN (SELECT id FROM goal) GROUP BY 1
+"""
+SQL_DAYS = "(current_date - interval '1 year')::date AND current_date"
+CLICKHOUSE = """
+SELECT source.referrer, count(), uniqExact(day, visitor)
+FROM (SELECT * FROM events WHERE {rule} AND {days}) AS event
+ASOF LEFT JOIN (SELECT day, visitor, at, referrer FROM arrivals WHERE {days}) AS source
+ON event.day = source.day AND event.visitor = source.visitor AND event.at >= source.at
+GROUP BY 1
+"""
+CLICKHOUSE_DAYS = "day BETWEEN subtractYears(today(), 1) AND today()"
+BYTES = """
+SELECT sum(pg_column_size(days) + pg_column_size(total)) / count(DISTINCT month) / 30.4
+FROM analytics_labelmonth WHERE label = %s AND (rule = '') = %s
+"""
+
+Rows = dict[str, tuple[int, int]]
+
+# What is asked of each figure, by the end of its name: at most, or with ">" at least.
+ASKED = {
+    "site_path_p95_to_trivial": "<= 20",
+    "_p95_to_trivial": "<= 5",
+    "_first_to_sql": "<= 3",
+    "_clickhouse_to_ours": ">= 10",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--requests", type=int, default=100)
+    options = parser.parse_args()
+    with throwaway(settings=["shared_buffers=4GB", "max_wal_size=16GB"]) as url:
+        fill(url, options.events)
+        figures = measure(url, options.requests)
+    print(f"{options.events:,} events")
+    for name, value in figures.items():
+        asked = next((t for end, t in ASKED.items() if name.endswith(end)), "")
+        print(f"  {name:52} {value:12.3f}  {asked}")
+    print(json.dumps(figures))
+
+
+def fill(url: str, rows: int) -> None:
+    manage("migrate", "--verbosity", "0", database=url)
+    manage("shell", "-v0", "-c", MAKE_SITE, database=url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(NAMES)
+        connection.execute(CONTEXTS)
+        manage("shell", "-v0", "-c", DIGESTS, database=url)
+        visits = rows // 5
+        daily = max(visits // 366, 1)
+        connection.execute(EVENTS, {"visits": visits, "visitors": daily})
+        connection.execute("VACUUM ANALYZE")
+
+
+def measure(url: str, requests: int) -> dict[str, float]:
+    key = manage("create_token", "--name=bench", "--scopes=*", database=url)
+    figures: dict[str, float] = {}
+    with (
+        ExitStack() as stack,
+        serve_service(
+            threads=8,
+            DATABASE_URL=url,
+            RATE_LIMIT_COLLECT=str(10**9),
+            RATE_LIMIT_API=str(10**9),
+            COUNT_AHEAD="0",
+        ) as server,
+    ):
+        api = Api(server, key)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        clickhouse = load_clickhouse(url, folder)
+        connection = stack.enter_context(psycopg.connect(url, autocommit=True))
+        api.reconnect()
+        paths = {name: make_goal(api, name, q) for name, q in QUESTIONS.items()}
+        for name, path in paths.items():
+            own = compared(
+                api, path, QUESTIONS[name], partial(by_sql, connection), clickhouse
+            )
+            figures |= {f"{name}_{figure}": value for figure, value in own.items()}
+        figures |= latencies(api, paths, requests)
+        figures |= kept_bytes(connection)
+    return figures
+
+
+def compared(
+    api: Api,
+    path: str,
+    question: Question,
+    sql: Callable[[Question], Rows],
+    clickhouse: Callable[[Question], Rows],
+) -> dict[str, float]:
+    """The first answer of a breakdown and later ones, beside SQL and ClickHouse.
+
+    Raises RuntimeError where an answer differs.
+    """
+    asked = f"{path}/breakdown?period=12mo&dimension=referrer"
+    first, tries = first_answer(api, asked)
+    ours, answer = best(partial(api, "GET", asked))
+    expected = {
+        row["value"] or "": (row["conversions"], row["unique_conversions"])
+        for row in answer["breakdown"]
+    }
+    api.reconnect()
+    by_hand, found = best(partial(sql, question), times=2)
+    if found != expected:
+        raise RuntimeError(f"{path}: SQL {found}, ours {expected}")
+    other, found = best(partial(clickhouse, question))
+    if found != expected:
+        raise RuntimeError(f"{path}: ClickHouse {found}, ours {expected}")
+    return {
+        "first_answer_ms": first,
+        "first_answer_tries": tries,
+        "sql_ms": by_hand,
+        "first_to_sql": first / by_hand,
+        "kept_ms": ours,
+        "clickhouse_ms": other,
+        "clickhouse_to_ours": other / ours,
+    }
+
+
+def by_sql(connection: "psycopg.Connection[Any]", question: Question) -> Rows:
+    found = connection.execute(SQL.format(rule=question.sql, days=SQL_DAYS))
+    return {source: (times, uniques) for source, times, uniques in found}
+
+
+def load_clickhouse(url: str, folder: Path) -> Callable[[Question], Rows]:
+    """The same events in ClickHouse, and apart from them those that are arrivals."""
+    # By name: an engine to compare with, not a requirement of the project.
+    session = importlib.import_module("chdb.session")
+    file = folder / "events.csv"
+    with (
+        psycopg.connect(url) as connection,
+        connection.cursor().copy(
+            """
+            COPY (SELECT day, name.name, visitor, referrer,
+                         (extract(epoch FROM at) * 1000000)::bigint
+                  FROM analytics_event AS event
+                  JOIN analytics_eventname AS name ON name.id = event.name_id
+                  JOIN analytics_context AS own ON own.id = event.context_id)
+            TO STDOUT (FORMAT csv)
+            """
+        ) as copy,
+        file.open("wb") as csv,
+    ):
+        for block in copy:
+            csv.write(block)
+    engine = session.Session(str(folder / "clickhouse"))
+    columns = (
+        "day Date, name LowCardinality(String), visitor Int64,"
+        " referrer LowCardinality(String), at Int64"
+    )
+    engine.query(
+        f"CREATE TABLE events ({columns}) ENGINE = MergeTree"
+        " ORDER BY (name, day, visitor, at)"
+    )
+    engine.query(
+        f"CREATE TABLE arrivals ({columns}) ENGINE = MergeTree"
+        " ORDER BY (day, visitor, at)"
+    )
+    engine.query(f"INSERT INTO events FROM INFILE '{file}' FORMAT CSV")
+    engine.query("INSERT INTO arrivals SELECT * FROM events WHERE referrer <> ''")
+    for table in ("events", "arrivals"):
+        engine.query(f"OPTIMIZE TABLE {table} FINAL")
+    file.unlink()
+
+    def ask(question: Question) -> Rows:
+        sql = CLICKHOUSE.format(rule=question.clickhouse, days=CLICKHOUSE_DAYS)
+        rows = str(engine.query(sql, "TSV")).splitlines()
+        parts = (row.split("\t") for row in rows)
+        return {source: (int(times), int(uniques)) for source, times, uniques in parts}
+
+    return ask
+
+
+def latencies(api: Api, paths: dict[str, str], requests: int) -> dict[str, float]:
+    """p95 of each question, all in turns, with new events in between."""
+    asked = {
+        f"{name}_{what}": f"{path}/{question}period=12mo"
+        for name, path in paths.items()
+        for what, question in (
+            ("breakdown", "breakdown?dimension=referrer&"),
+            ("breakdown_country", "breakdown?dimension=country&"),
+            ("breakdown_channel", "breakdown?dimension=channel&"),
+            ("filtered_breakdown", "breakdown?dimension=country&channel=Direct&"),
+            ("filter", "stats?country=DE&"),
+            ("rate", "rate?referrer=source1.example&"),
+        )
+    } | {
+        f"site_{label}": f"{SITE}/stats?dimensions={label}&period=12mo"
+        for label in ("referrer", "country", "channel", "device", "path", "entry_path")
+    }
+    for path in asked.values():
+        first_answer(api, path)
+    times: dict[str, list[float]] = {"trivial": [], **{name: [] for name in asked}}
+    for number in range(requests):
+        page = {"site": "sk_abc123def456", "type": "pageview"}
+        where = f"https://example.com/products/{number % 5000}"
+        api("POST", COLLECT, {**page, "url": where})
+        for name, path in {"trivial": SITE, **asked}.items():
+            began = time.perf_counter()
+            api("GET", path)
+            times[name].append((time.perf_counter() - began) * 1e3)
+    p50 = {name: statistics.median(values) for name, values in times.items()}
+    p95 = {name: statistics.quantiles(v, n=20)[18] for name, v in times.items()}
+    figures = {"trivial_p50_ms": p50["trivial"], "trivial_p95_ms": p95["trivial"]}
+    for name in asked:
+        figures[f"{name}_p50_ms"] = p50[name]
+        figures[f"{name}_p95_ms"] = p95[name]
+        figures[f"{name}_p95_to_trivial"] = p95[name] / p95["trivial"]
+    return figures
+
+
+def kept_bytes(connection: "psycopg.Connection[Any]") -> dict[str, float]:
+    """What a closed day takes by a label, and a year of 100 goals by all of them."""
+    figures = {}
+    for label in ("referrer", "country", "channel"):
+        for whose, is_site in (("site", True), ("goals", False)):
+            found = connection.execute(BYTES, [label, is_site]).fetchone()
+            size = float(found[0] or 0) if found else 0.0
+            # There are three goals.
+            figures[f"kept_bytes_{whose}_{label}_day"] = size / (1 if is_site else 3)
+    figures["kept_mb_year_of_100_goals_by_referrer"] = (
+        figures["kept_bytes_goals_referrer_day"] * 365 * 100 / 1e6
+    )
+    return figures
+
+
+if __name__ == "__main__":
+    main()

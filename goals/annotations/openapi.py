@@ -1,0 +1,35 @@
+"""What the OpenAPI document says of annotations."""
+
+from analytics.access.openapi import IDEMPOTENCY_KEY
+from goals.annotations.serializers import AnnotationQuerySerializer
+from krafter.openapi.operations import Operation
+
+_ANNOTATION = {
+    "id": "b1f0c7de-54a8-4a52-8c2e-0d3f6f0a9b11",
+    "date": "2026-03-01",
+    "text": "The spring sale begins",
+    "created_at": "2026-03-01T09:30:00Z",
+}
+
+ANNOTATIONS = {
+    "list": Operation(
+        summary="List annotations",
+        description="What people noted of days of the site, in the order of the days.",
+        query=AnnotationQuerySerializer,
+        answered=_ANNOTATION,
+    ),
+    "create": Operation(
+        summary="Note something of a day",
+        parameters=(IDEMPOTENCY_KEY,),
+        sent={"date": _ANNOTATION["date"], "text": _ANNOTATION["text"]},
+        answered=_ANNOTATION,
+        headers=("Location",),
+    ),
+    "retrieve": Operation(summary="Get an annotation", answered=_ANNOTATION),
+    "partial_update": Operation(
+        summary="Change an annotation",
+        sent={"text": _ANNOTATION["text"]},
+        answered=_ANNOTATION,
+    ),
+    "destroy": Operation(summary="Delete an annotation"),
+}

@@ -1,0 +1,25 @@
+"""Annotations as the API takes and shows them."""
+
+from analytics.questions.period_query import FromQuerySerializer
+from goals.models import Annotation
+from krafter.fields import DayField, Fields, NameField, StrictModelSerializer
+
+
+class AnnotationSerializer(StrictModelSerializer):
+    text = NameField()
+
+    class Meta:
+        model = Annotation
+        fields = ("id", "text", "created_at")
+        read_only_fields = ("created_at",)
+
+    def get_fields(self) -> Fields:
+        # `date` would hide Python's in a class body, and the column has another name.
+        own = super().get_fields()
+        return {"id": own.pop("id"), "date": DayField(source="day"), **own}
+
+
+class AnnotationQuerySerializer(FromQuerySerializer):
+    """Only days from `from` to `to`, both included."""
+
+    to = DayField(required=False)

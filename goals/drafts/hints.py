@@ -1,0 +1,398 @@
+"""Why a rule cannot match, or hardly will, and how to say what was meant. Pure.
+
+What a hint supposes is checked by the caller against the names that the site sent.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from unicodedata import normalize
+from urllib.parse import quote, unquote
+
+from goals.matching import PatternError, Rule, check_pattern
+
+
+class Hint(NamedTuple):
+    """`is_certain`: it cannot match as it is; else another may match more.
+
+    `is_for_nothing_matched`: a rule that matches something is right as it is.
+    """
+
+    code: str
+    message: str
+    corrected: Rule | None
+    is_certain: bool = False
+    is_for_nothing_matched: bool = False
+
+
+def hints(rule: Rule) -> list[Hint]:
+    """What may be wrong with a rule that RE2 accepts, the certain first."""
+    found = [*_certain(rule), *_possible(rule)]
+    return [hint for hint in found if hint.corrected != rule]
+
+
+# What cannot match
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+# Without a scheme a host is taken for one by what comes after it, or by its www.
+_HOST = re.compile(
+    r"(?:(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}|localhost)(?::\d+(?=$|[/?#])|(?=[/?#]))"
+    r"|www\.[A-Za-z0-9.-]+$"
+)
+_HOST_OF_PATTERN = re.compile(
+    r"^(\^?)(?:https?\??:(?:\\?/){2}[^/^$|()]*?(?=\\?/|$)"
+    r"|(?:[A-Za-z0-9-]+\\?\.)+[A-Za-z]{2,}(?=\\?/))"
+)
+# What browsers percent-encode in a path, beside what is not ASCII.
+_ENCODED = ' "<>`{}'
+_LIKE_A_LINK = re.compile(r"//[^/]+\.[^/]+")
+_LOWER_HEX = re.compile(r"%(?=[0-9A-Fa-f]{2})(?![0-9A-F]{2})..")
+
+
+def _certain(rule: Rule) -> Iterator[Hint]:
+    mended = _mended(rule)
+    for code, message, applies in _MISTAKES:
+        if applies(rule):
+            yield Hint(code, message, mended, is_certain=True)
+
+
+def _is_plain(rule: Rule) -> bool:
+    return rule.match_type != "regex"
+
+
+def _trimmed(rule: Rule) -> str:
+    """Without spaces at the ends; in a pattern a ^ and a $ stand outside of them."""
+    if _is_plain(rule):
+        return rule.match_value.strip()
+    value = re.sub(r"^(\^?)\s+", r"\1", rule.match_value)
+    return re.sub(r"(?<!\\)\s+(\$?)$", r"\1", value)
+
+
+def _is_plain_path(rule: Rule) -> bool:
+    return rule.type == "pageview" and _is_plain(rule)
+
+
+def _has_host(rule: Rule) -> bool:
+    if rule.type != "pageview":
+        return False
+    value = _trimmed(rule)
+    if not _is_plain(rule):
+        return _HOST_OF_PATTERN.match(value) is not None
+    return any(known.match(value) for known in (_SCHEME, _HOST, _LIKE_A_LINK))
+
+
+def _lacks_slash(rule: Rule) -> bool:
+    if rule.type != "pageview":
+        return False
+    value = _trimmed(rule)
+    if rule.match_type == "regex":
+        return re.match(r"\^[A-Za-z0-9_-]", value) is not None and not _has_host(rule)
+    is_exact = rule.match_type == "exact"
+    return (
+        is_exact and not _has_host(rule) and value[:1] not in ("/", "*", "?", "#", "")
+    )
+
+
+_MISTAKES: list[tuple[str, str, Callable[[Rule], bool]]] = [
+    (
+        "spaces",
+        "There are spaces at an end of the value. They are compared as all characters.",
+        lambda rule: rule.match_value != _trimmed(rule),
+    ),
+    (
+        "full_url",
+        "A page view is compared by its path alone, without scheme and host.",
+        _has_host,
+    ),
+    (
+        "query",
+        "A page view is compared by its path, without the query that begins with ?.",
+        lambda rule: _is_plain_path(rule) and "?" in rule.match_value,
+    ),
+    (
+        "fragment",
+        "A page view is compared by its path, without the fragment that begins with #.",
+        lambda rule: _is_plain_path(rule) and "#" in rule.match_value,
+    ),
+    ("no_leading_slash", "Every path begins with a slash.", _lacks_slash),
+    (
+        "wildcard",
+        "In exact and contains a * is a star. For any text use regex and .* there.",
+        lambda rule: _is_plain(rule) and "*" in rule.match_value,
+    ),
+    (
+        "not_encoded",
+        "Browsers send what is not ASCII, and spaces, percent-encoded: é is %C3%A9.",
+        lambda rule: (
+            rule.type == "pageview"
+            and any(
+                not letter.isascii() or letter in (_ENCODED if _is_plain(rule) else " ")
+                for letter in _trimmed(rule)
+            )
+        ),
+    ),
+    (
+        "hex_in_small_letters",
+        "Browsers percent-encode in capitals: %C3%A9, not %c3%a9.",
+        lambda rule: (
+            rule.type == "pageview" and _LOWER_HEX.search(rule.match_value) is not None
+        ),
+    ),
+    (
+        "javascript_literal",
+        "The slashes around a pattern and the letters after it are JavaScript's."
+        " RE2 would look for the slashes; flags stand in front, as (?i).",
+        lambda rule: rule.match_type == "regex" and _literal(rule) is not None,
+    ),
+]
+
+
+def _literal(rule: Rule) -> "re.Match[str] | None":
+    return re.fullmatch(r"/(\^.*|.*\$)/([a-z]*)|/(.*)/([a-z]+)", rule.match_value)
+
+
+def _mended(rule: Rule) -> Rule | None:
+    """The rule without any of the mistakes; None where nothing is left of it."""
+    if rule.match_type == "regex":
+        return _checked(rule._replace(match_value=_mended_pattern(rule)))
+    value, match_type = _trimmed(rule), rule.match_type
+    if rule.type == "pageview":
+        if _LIKE_A_LINK.match(value):
+            value = f"http:{value}"
+        before = value
+        value = _HOST.sub("", _SCHEME.sub("", value, count=1), count=1)
+        value = re.split(r"[?#]", value, maxsplit=1)[0]
+        if match_type == "exact":
+            is_rootless = not value.startswith("/") and not value.startswith("*")
+            value = f"/{value}" if is_rootless else value
+        elif before and not value:
+            return None
+        value = _encoded(value, also=_ENCODED)
+    if "*" in value:
+        text = ".*".join(_quoted(part) for part in value.split("*"))
+        if match_type == "exact":
+            text = f"^{text}$".removesuffix(".*$")
+            text = text.removeprefix("^.*") if text.startswith("^.*") else text
+        return _checked(rule._replace(match_type="regex", match_value=text))
+    return rule._replace(match_value=value) if value else None
+
+
+def _mended_pattern(rule: Rule) -> str:
+    value = _trimmed(rule)
+    if literal := _literal(rule._replace(match_value=value)):
+        body = literal[1] or literal[3] or ""
+        flags = "".join(f for f in literal[2] or literal[4] or "" if f in "ims")
+        value = f"(?{flags}){body}" if flags else body
+        value = value.replace(r"\/", "/")
+    if rule.type != "pageview":
+        return value
+    if _has_host(rule):
+        value = _HOST_OF_PATTERN.sub(r"\1", value)
+    value = re.sub(r"^\^(?=[A-Za-z0-9_-])", "^/", value, count=1)
+    # Inside brackets a letter of two bytes is no two letters.
+    return value if re.search(r"\[[^\]]*[^!-\x7F]", value) else _encoded_pattern(value)
+
+
+def _encoded(value: str, *, also: str = "") -> str:
+    return "".join(
+        quote(letter, safe="") if not letter.isascii() or letter in also else letter
+        for letter in _as_browsers_write(value)
+    )
+
+
+def _encoded_pattern(value: str) -> str:
+    # A letter that is repeated is several ones then.
+    return re.sub(
+        r"([^\x00-\x7F]|(?<!\\) )([*+?{]?)",
+        lambda found: (
+            f"(?:{quote(found[1])}){found[2]}" if found[2] else quote(found[1])
+        ),
+        _as_browsers_write(value),
+    )
+
+
+def _as_browsers_write(value: str) -> str:
+    """With composed letters, é and not e with an accent after it, and %C3, not %c3."""
+    value = _LOWER_HEX.sub(lambda found: found[0].upper(), value)
+    return normalize("NFC", value)
+
+
+def _quoted(text: str) -> str:
+    return re.sub(r"[.+*?^$()\[\]{}|\\]", r"\\\g<0>", text)
+
+
+def _checked(rule: Rule) -> Rule | None:
+    try:
+        check_pattern(rule.pattern)
+    except PatternError:
+        return None
+    return rule if 0 < len(rule.match_value) <= 1_024 else None
+
+
+# What may be meant
+
+
+_OTHER_CALLS = {
+    "pageview": "page views",
+    "event": "events of ka.track",
+    "custom": "goals of ka.goal",
+}
+
+
+def _possible(rule: Rule) -> Iterator[Hint]:
+    mended = _mended(rule) or rule
+    pattern = mended.match_value
+    if mended.match_type == "exact":
+        pattern = f"^{_quoted(pattern)}$"
+    elif mended.match_type == "contains":
+        pattern = _quoted(pattern)
+    if not pattern.startswith("(?i)"):
+        yield Hint(
+            "case",
+            "Names differ from the rule in their case only. Case is compared.",
+            _checked(mended._replace(match_type="regex", match_value=f"(?i){pattern}")),
+        )
+    if mended.type == "pageview":
+        yield from _of_slash(mended)
+        yield from _of_pattern(mended)
+    if mended.match_type == "regex" and re.search(r"(?<![\])])/\*", mended.match_value):
+        value = re.sub(r"(?<![\])])/\*", "/.*", mended.match_value)
+        yield Hint(
+            "star_repeats",
+            "In a regex * repeats what is before it, here the slash. Any text is .*",
+            _checked(mended._replace(match_value=value)),
+        )
+    if mended.type != "pageview" and (plain := unquote(mended.match_value)):
+        yield Hint(
+            "encoded",
+            "Names of events and goals are not percent-encoded.",
+            mended._replace(match_value=plain),
+        )
+    for type, call in _OTHER_CALLS.items():
+        if type != rule.type:
+            of_type = rule._replace(type=type)
+            yield Hint(
+                "other_type",
+                f"The site sends such names as {call}, which a goal of the type {type}"
+                " counts.",
+                _mended(of_type) or of_type,
+                is_for_nothing_matched=True,
+            )
+
+
+def _of_slash(rule: Rule) -> Iterator[Hint]:
+    """Of the slash at the end of a path, which is a part of it."""
+    value = rule.match_value
+    bare = value.rstrip("/")
+    message = "A path with a slash at its end is another one than that without it."
+    if rule.match_type == "exact" and bare:
+        message = f"{bare} and {bare}/ are two paths, and the site sends the other one."
+        flipped = bare if value.endswith("/") else f"{bare}/"
+        yield Hint("trailing_slash", message, rule._replace(match_value=flipped))
+    elif rule.match_type == "contains" and value.endswith("/") and bare:
+        other = rule._replace(match_value=bare)
+        yield Hint("trailing_slash", message, other, is_for_nothing_matched=True)
+    elif rule.match_type == "regex" and re.search(r"[^\\?*]\$$", value):
+        either = f"{value[:-1].removesuffix('/')}/?$"
+        corrected = _checked(rule._replace(match_value=either))
+        yield Hint("trailing_slash", message, corrected)
+
+
+def _of_pattern(rule: Rule) -> Iterator[Hint]:
+    """Of a query or a fragment in a pattern, where ? and # may mean something else."""
+    if rule.match_type != "regex":
+        return
+    of_code = {code: message for code, message, _ in _MISTAKES}
+    for code, part in (
+        ("query", r"(?:\\\?|\?[\w.-]+=).*?(?=\$?$)"),
+        ("fragment", r"\\?#.*?(?=\$?$)"),
+    ):
+        if re.search(part, rule.match_value):
+            without = re.sub(part, "", rule.match_value, count=1)
+            corrected = _checked(rule._replace(match_value=without))
+            yield Hint(code, of_code[code], corrected, is_for_nothing_matched=True)
+
+
+# Patterns that RE2 refuses
+
+
+_NEGATIVE = (
+    "RE2 has no (?!...) and no (?<!...): write what shall match instead. To leave paths"
+    " out of an answer, ask it with a filter such as path=!/admin/*."
+)
+# A part of a pattern, what to say of it, and what says the same in RE2.
+_PERL: list[tuple[str, str, str | None]] = [
+    (r"\(\?#[^)]*\)", "RE2 has no comments: leave (?#...) out.", ""),
+    (
+        r"\(\?=(.*)\)(?:\.\*)?$",
+        "RE2 has no look-ahead (?=...). At the end it says the same without.",
+        r"\1",
+    ),
+    (
+        r"^\(\?<=((?:[^()\\]|\\.)*)\)",
+        "RE2 has no look-behind (?<=...). At the start it says the same without.",
+        r"\1",
+    ),
+    (r"\(\?<?!", _NEGATIVE, None),
+    (
+        r"\(\?<?=",
+        "RE2 has no look-around (?=...), (?<=...): write the text itself where it"
+        " stands.",
+        None,
+    ),
+    (r"\(\?>", "RE2 never tries again, so (?>...) is (?:...).", "(?:"),
+    (
+        r"(?<!\\)([*+?}])\+",
+        "RE2 has no possessive repetition such as a++: a+ matches the same names.",
+        r"\1",
+    ),
+    (
+        r"(?<!\\)((?:\\\\)*)\\[1-9]",
+        "RE2 has no back-references such as \\1: parts of a name are not compared.",
+        None,
+    ),
+    (r"\(\?P=\w+\)|\\k[<{']\w+[>}']", "RE2 has no back-references (?P=name).", None),
+    (r"\(\?'(\w+)'", "In RE2 a named group is (?P<name>...).", r"(?P<\1>"),
+    (r"\\Z", "In RE2 the end is \\z.", r"\\z"),
+    (r"\\h", "RE2 has no \\h: [ \\t].", r"[ \\t]"),
+    (r"\\R", "RE2 has no \\R: (?:\\r\\n|\\n|\\r).", r"(?:\\r\\n|\\n|\\r)"),
+    (r"\\u([0-9A-Fa-f]{4})", "In RE2 a code point is \\x{00E9}.", r"\\x{\1}"),
+    (r"\\K|\\G", "RE2 has no \\K and no \\G: a rule only asks whether it matches.", ""),
+    (
+        r"\(\?[a-z]*x[a-z]*\)",
+        "RE2 has no flag x: write the pattern in one piece.",
+        None,
+    ),
+    (r"\(\?\(|\(\?R\)|\(\?[0-9&]", "RE2 has no conditions and no recursion.", None),
+    (
+        r"\{(?:\d+,)?\d{4,}(?:,\d*)?\}",
+        "RE2 repeats at most 1,000 times; + is as often as there is.",
+        None,
+    ),
+    (r"^\*", "A pattern cannot begin with *: any text is .*", ".*"),
+]
+
+
+def perl_hints(pattern: str) -> list[str]:
+    """How to say in RE2 what it refuses in a pattern, each as a sentence.
+
+    The last names a pattern that RE2 accepts and that matches the same names, if
+    there is one.
+    """
+    said = []
+    mended: str | None = pattern
+    for part, sentence, instead in _PERL:
+        if re.search(part, pattern if mended is None else mended):
+            said.append(sentence)
+            if instead is None:
+                mended = None
+            elif mended is not None:
+                mended = re.sub(part, instead, mended)
+    if said and mended:
+        try:
+            check_pattern(mended)
+        except PatternError:
+            return said
+        said.append(f"Try: {mended}")
+    return said

@@ -1,0 +1,67 @@
+"""What the address of a page asks, in the API's own parameter names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, QueryDict
+from rest_framework import serializers
+
+from krafter.errors import Details, Invalid, flat_details
+from krafter.fields import StrictSerializer, shared
+
+
+def asked(serializer: type[StrictSerializer], request: HttpRequest) -> dict[str, Any]:
+    """The validated parameters of the address. Raises Invalid, as the API does.
+
+    A parameter without a value, which a form sends, is none.
+    """
+    details: Details = {}
+    given: dict[str, str] = {}
+    for name, values in request.GET.lists():
+        filled = [value for value in values if value]
+        if len(filled) > 1:
+            details[name] = ["Given more than once."]
+        elif filled:
+            given[name] = filled[0]
+    if details:
+        raise Invalid(details)
+    try:
+        return dict(shared(serializer).run_validation(given))
+    except serializers.ValidationError as error:
+        raise Invalid(flat_details(error.detail)) from None
+
+
+def with_changes(request: HttpRequest, changes: Mapping[str, str | None]) -> str:
+    """The address's query with these parameters; None takes one out."""
+    kept = QueryDict(mutable=True)
+    for name, values in request.GET.lists():
+        # A funnel has a step several times.
+        filled = [value for value in values if value]
+        if name not in changes and filled:
+            kept.setlist(name, filled)
+    for name, value in changes.items():
+        if value is not None:
+            kept[name] = value
+    # An address that is only "?" would be another one.
+    text = kept.urlencode(safe="/:,*")
+    return f"?{text}" if text else "."
+
+
+def details_of(error: Invalid | serializers.ValidationError) -> Details:
+    """What is wrong, by field, of what the API would answer."""
+    return error.details if isinstance(error, Invalid) else flat_details(error.detail)
+
+
+def sentences(error: Invalid | serializers.ValidationError) -> str:
+    """The same in a line, for a page that does not show the fields."""
+    return " ".join(text for texts in details_of(error).values() for text in texts)
+
+
+def refuse(form: forms.Form, error: Invalid | serializers.ValidationError) -> None:
+    """Show on the form what the API would answer."""
+    for path, texts in details_of(error).items():
+        name, _, entry = path.partition(".")
+        where = f"{int(entry.partition('.')[0]) + 1}. " if entry[:1].isdigit() else ""
+        for text in texts:
+            form.add_error(name if name in form.fields else None, f"{where}{text}")

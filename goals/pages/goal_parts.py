@@ -1,0 +1,149 @@
+"""The parts of a goal's page that read events, each a page of its own.
+
+What reads every event (a breakdown, names, conversions one by one) loads after the
+page where there are scripts.
+"""
+
+from functools import partial
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+from msgspec import UNSET
+
+from analytics import events
+from analytics.models import Site
+from analytics.questions import cursors
+from analytics.questions.filters import filters
+from analytics.questions.long_questions import long_question
+from analytics.questions.period_query import days
+from analytics.traffic.sent_props import sent_props
+from goals.drafts.preview import preview
+from goals.pages.access import site_page
+from goals.pages.as_csv import CsvQuerySerializer, csv_file
+from goals.pages.asked import asked
+from goals.pages.goal import goal_of
+from goals.pages.parts import part
+from goals.pages.toolbar import LABELS, UNKNOWN
+from goals.reports import breakdown_files, export
+from goals.reports.breakdown import breakdown, since_border
+from goals.reports.ledger import ledger
+from goals.reports.questions import (
+    BreakdownQuestionSerializer,
+    ConversionsQuestionSerializer,
+    QuestionSerializer,
+)
+
+_ROWS = 25
+_CONVERSIONS = 25
+_KEYS = 50
+
+
+class _BreakdownSerializer(CsvQuerySerializer, BreakdownQuestionSerializer):
+    """The API's, as a page or a file."""
+
+
+class _QuestionSerializer(CsvQuerySerializer, QuestionSerializer):
+    """The same of a question."""
+
+
+class _ConversionsSerializer(CsvQuerySerializer, ConversionsQuestionSerializer):
+    """And of a page of conversions."""
+
+
+@require_safe
+@site_page()
+@long_question()
+def goal_breakdown(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
+    found = goal_of(site, id)
+    query = asked(_BreakdownSerializer, request)
+    labels, dimension = filters(query, site), query["dimension"]
+    period = days(site, query, is_kept=events.is_kept(labels, [dimension]))
+    is_file = query["as"] == "csv"
+    ask = partial(
+        breakdown,
+        found,
+        dimension=dimension,
+        filters=labels,
+        sort=query["sort"],
+        limit=breakdown_files.MOST_ROWS if is_file else _ROWS,
+        with_all_visitors=query.get("include") == "visitors",
+    )
+    try:
+        rows = ask(period)
+    except events.Unkept as unkept:
+        rows = ask(since_border(period, unkept, labels))
+    if is_file:
+        return breakdown_files.file(rows, "csv")
+    return part(
+        request,
+        "pages/breakdown.html",
+        {
+            "tab": "goals",
+            "site": site,
+            "goal": found,
+            "rows": rows,
+            "most": max((row.conversions for row in rows.breakdown), default=0),
+            "has_rates": any(row.interval is not UNSET for row in rows.breakdown),
+            "highest": max(
+                (row.interval.high for row in rows.breakdown if row.interval), default=0
+            ),
+            "label": LABELS.get(query["dimension"], query["dimension"]),
+            "unknown": UNKNOWN.get(query["dimension"], UNKNOWN[""]),
+        },
+    )
+
+
+@require_safe
+@site_page()
+@long_question()
+def goal_names(request: HttpRequest, site: Site, id: str) -> HttpResponse:
+    found = goal_of(site, id)
+    query = asked(_QuestionSerializer, request)
+    period = days(site, query)
+    seen = preview(found, period)
+    if query["as"] == "csv":
+        cells = ((each.name, each.conversions) for each in seen.names)
+        return csv_file("names", period, ("name", "conversions"), cells)
+    context = {"tab": "goals", "site": site, "goal": found, "seen": seen}
+    context["most"] = max((name.conversions for name in seen.names), default=0)
+    return part(request, "pages/names.html", context)
+
+
+@require_safe
+@site_page()
+@long_question()
+def goal_conversions(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
+    found = goal_of(site, id)
+    query = asked(_ConversionsSerializer, request)
+    asked_for = ledger(found, query)
+    if query["as"] == "csv":
+        return export.file(asked_for, "csv")
+    before = cursors.read(query.get("cursor"))
+    rows = list(asked_for.rows(before=before, limit=_CONVERSIONS + 1))
+    shown = rows[:_CONVERSIONS]
+    more = len(rows) > len(shown)
+    context = {
+        "tab": "goals",
+        "site": site,
+        "goal": found,
+        "rows": [
+            (row, row.at.astimezone(site.zone), events.visitor_text(row.entry.visitor))
+            for row in shown
+        ],
+        "with_refunds": asked_for.with_refunds,
+        "next": cursors.write(shown[-1].at, shown[-1].pk) if more else None,
+    }
+    return part(request, "pages/conversions.html", context)
+
+
+@require_safe
+@site_page()
+@long_question()
+def goal_properties(request: HttpRequest, site: Site, id: str) -> HttpResponse:
+    """The keys of properties that the site's events have, each a breakdown."""
+    found = goal_of(site, id)
+    query = asked(QuestionSerializer, request)
+    sent = sent_props(site.pk, days(site, query), keys=_KEYS)
+    context = {"tab": "goals", "site": site, "goal": found, "sent": sent}
+    return part(request, "pages/properties.html", context)

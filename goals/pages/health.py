@@ -1,0 +1,37 @@
+"""Whether a goal still matches, judged by its own rhythm. Pure."""
+
+from collections.abc import Collection
+from datetime import date
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+# Fewer days with a match have no rhythm.
+FEWEST_DAYS = 4
+# How many of its usual pauses a goal may be quiet before it is called silent.
+_PAUSES = 4
+
+
+class Health(NamedTuple):
+    """`state`: never, none, silent or fine; `last`: the last day with a match."""
+
+    state: str
+    last: date | None = None
+    quiet_days: int = 0
+
+
+def health(days: Collection[date], today: date, *, has_names: bool) -> Health:
+    """Of a goal with matches on these days of a period that ends today or earlier.
+
+    `has_names`: whether any name that the site ever sent matches its rule. It is
+    silent when it has been quiet for four times its usual pause, and two days more.
+    """
+    if not has_names:
+        return Health("never")
+    if not days:
+        return Health("none")
+    ordered = sorted(days)
+    quiet = (today - ordered[-1]).days
+    pauses = [(later - day).days for day, later in pairwise(ordered)]
+    is_silent = len(ordered) >= FEWEST_DAYS and quiet > _PAUSES * median(pauses) + 2
+    return Health("silent" if is_silent else "fine", ordered[-1], quiet)

@@ -1,0 +1,229 @@
+"""Adding a site, its settings, and deleting it."""
+
+from collections.abc import Callable
+from copy import copy
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+from rest_framework import serializers
+
+from analytics import time_zones
+from analytics.access import roles
+from analytics.access.roles import Deed
+from analytics.events import removal
+from analytics.lifecycle import prune
+from analytics.models import Site
+from analytics.sites import changes
+from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
+from goals.pages.access import person, site_page
+from goals.pages.asked import refuse
+from krafter.errors import Invalid
+
+_LOCAL = ("localhost", "127.0.0.1")
+_SITE_FIELDS = ("domain", "name")
+_LISTS = ("allowed_hosts", "excluded_ips", "excluded_paths", "excluded_referrers")
+
+
+class _Lines(forms.CharField):
+    """A list of texts, one a line."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.Textarea({"rows": 3, "spellcheck": "false"})
+        super().__init__(required=False, strip=False, widget=widget, **options)
+
+
+class NewSiteForm(forms.Form):
+    domain = forms.CharField(
+        label=gettext_lazy("Domain"),
+        help_text=gettext_lazy("Such as example.com, without https:// and path."),
+        required=False,
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "off", "spellcheck": "false", "inputmode": "url"}
+        ),
+    )
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("As it is shown here; the domain without one."),
+        required=False,
+    )
+    team = forms.TypedChoiceField(label=gettext_lazy("Team"), coerce=int)
+    try_locally = forms.BooleanField(
+        label=gettext_lazy("Count pages on localhost too, to try it on this machine"),
+        required=False,
+        initial=True,
+    )
+
+    def __init__(self, user: roles.Person, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.teams = {team.pk: team for team in roles.teams(user, Deed.CHANGE_SITES)}
+        choices = [(pk, team.name) for pk, team in self.teams.items()]
+        self.fields["team"].choices = choices  # type: ignore[attr-defined]
+        if len(choices) == 1:
+            self.fields["team"].widget = forms.HiddenInput()
+            self.fields["team"].initial = choices[0][0]
+
+
+class SettingsForm(forms.Form):
+    """What the API takes of a site and its settings, lists one entry a line."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), required=False)
+    domain = forms.CharField(label=gettext_lazy("Domain"), required=False)
+    timezone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
+        help_text=gettext_lazy("Days begin at its midnight. It holds from now on."),
+        choices=lambda: [(name, name) for name in sorted(time_zones.names())],
+    )
+    allowed_hosts = _Lines(
+        label=gettext_lazy("Other hosts"),
+        help_text=gettext_lazy("Whose pages may send events here. One a line."),
+    )
+    excluded_ips = _Lines(
+        label=gettext_lazy("Addresses not counted"),
+        help_text=gettext_lazy("Or networks, such as 192.0.2.0/24. One a line."),
+    )
+    excluded_paths = _Lines(
+        label=gettext_lazy("Paths not counted"),
+        help_text=gettext_lazy("* stands for any text. One a line."),
+    )
+    excluded_referrers = _Lines(
+        label=gettext_lazy("Hosts that are no source"),
+        help_text=gettext_lazy("Such as a payment provider's. One a line."),
+    )
+    retention_months = forms.CharField(
+        label=gettext_lazy("Months that events are kept"),
+        help_text=gettext_lazy(
+            "Older ones are deleted, their reports stay. Empty: all."
+        ),
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+    honour_dnt = forms.BooleanField(
+        label=gettext_lazy("Count nobody who asks not to be tracked (DNT, GPC)"),
+        required=False,
+    )
+
+    def sent(self) -> dict[str, Any]:
+        """As the API takes it."""
+        sent = {name: self.data.get(name, "") for name in self.fields}
+        lists = {
+            name: [line for line in sent[name].splitlines() if line.strip()]
+            for name in _LISTS
+        }
+        return {
+            **sent,
+            **lists,
+            "retention_months": sent["retention_months"].strip() or None,
+            "honour_dnt": "honour_dnt" in self.data,
+        }
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_site(request: HttpRequest) -> HttpResponseBase:
+    if not roles.may_anywhere(person(request), Deed.CHANGE_SITES):
+        raise PermissionDenied
+    if request.method != "POST":
+        form = NewSiteForm(person(request))
+        return render(request, "pages/new_site.html", {"form": form})
+    form = NewSiteForm(person(request), request.POST)
+    if form.is_valid():
+        team = form.teams[form.cleaned_data["team"]]
+        domain = form.cleaned_data["domain"]
+        sent = {"domain": domain, "name": form.cleaned_data["name"] or domain}
+        checked = SiteSerializer(data=sent, context={"team": team})
+        try:
+            checked.is_valid(raise_exception=True)
+            site = changes.create(team, checked)
+            if form.cleaned_data["try_locally"]:
+                hosts = {"allowed_hosts": [*_LOCAL]}
+                local = SiteSettingsSerializer(site, data=hosts, partial=True)
+                local.is_valid(raise_exception=True)
+                changes.change(local)
+            return redirect("install", key=site.site_key)
+        except (serializers.ValidationError, Invalid) as error:
+            refuse(form, error)
+    return render(request, "pages/new_site.html", {"form": form}, status=422)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@site_page(Deed.CHANGE_SITES)
+def site_settings(request: HttpRequest, site: Site) -> HttpResponseBase:
+    context: dict[str, Any] = {"tab": "settings", "site": site}
+    if request.method != "POST":
+        context["form"] = SettingsForm(initial=_initial(site))
+        return render(request, "pages/settings.html", context)
+    form = SettingsForm(request.POST)
+    try:
+        sent = form.sent()
+        checked = [
+            _checked(SiteSerializer, site, sent, lambda name: name in _SITE_FIELDS),
+            _checked(
+                SiteSettingsSerializer,
+                site,
+                sent,
+                lambda name: name not in _SITE_FIELDS,
+            ),
+        ]
+        months = checked[1].validated_data["retention_months"]
+        border = _to_be_deleted_before(site, months)
+        if border and request.POST.get("deletes_before") != border.isoformat():
+            context |= {"form": form, "sealed_before": border}
+            return render(request, "pages/settings.html", context, status=422)
+        changes.change(*checked)
+    except (serializers.ValidationError, Invalid) as error:
+        refuse(form, error)
+        site.refresh_from_db()
+        return render(
+            request, "pages/settings.html", {**context, "form": form}, status=422
+        )
+    messages.success(request, _("The settings were saved."))
+    return redirect("site_settings", key=site.site_key)
+
+
+def _to_be_deleted_before(site: Site, months: int | None) -> date | None:
+    """The day before which this retention deletes events that there are."""
+    wanted = copy(site)
+    wanted.retention_months = months
+    border = prune.border_of(wanted)
+    if border is None or border == prune.border_of(site):
+        return None
+    return border if any(removal.days_before(site.pk, border)) else None
+
+
+def _initial(site: Site) -> dict[str, Any]:
+    values = {name: getattr(site, name) for name in SettingsForm.base_fields}
+    return {**values, **{name: "\n".join(values[name]) for name in _LISTS}}
+
+
+def _checked(
+    serializer: Any, site: Site, sent: dict[str, Any], takes: Callable[[str], bool]
+) -> Any:
+    own = {name: value for name, value in sent.items() if takes(name)}
+    checked = serializer(site, data=own, partial=True, context={"team": site.team})
+    checked.is_valid(raise_exception=True)
+    return checked
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@site_page(Deed.DELETE_SITES)
+def delete_site(request: HttpRequest, site: Site) -> HttpResponseBase:
+    """Asks for the domain: a site is deleted by nobody's slip."""
+    context: dict[str, Any] = {"tab": "settings", "site": site}
+    if request.method == "POST":
+        if request.POST.get("domain", "").strip().lower() == site.domain:
+            changes.delete(site)
+            messages.success(request, _("The site %s was deleted.") % site.domain)
+            return redirect("sites")
+        context["wrong"] = True
+    status = 422 if "wrong" in context else 200
+    return render(request, "pages/site_delete.html", context, status=status)

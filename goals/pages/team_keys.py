@@ -1,0 +1,170 @@
+"""The API keys of a team: issuing, rotating and revoking them, by its owners."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+from rest_framework import serializers
+
+from analytics.access import keys, tokens
+from analytics.access.roles import Deed
+from analytics.access.serializers import TokenSerializer, acting_for
+from analytics.models import ApiToken, Team
+from analytics.people.views import team_page
+from goals.pages.asked import refuse
+
+_SHOWN = 50
+# For how many hours the old secret works too.
+_OVERLAPS = {
+    24: gettext_lazy("After a day, so that its users can be told"),
+    7 * 24: gettext_lazy("After a week"),
+    0: gettext_lazy("At once: it has leaked"),
+}
+
+
+class KeyForm(forms.Form):
+    """What is wrong with the values is said by the API's serializer."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("What uses it, such as “weekly report”."),
+        required=False,
+    )
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("What it may do"),
+        help_text=gettext_lazy("Each stands for itself: write does not include read."),
+        choices=[(name, f"{name}: {text}") for name, text in tokens.SCOPES.items()],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+    sites = forms.MultipleChoiceField(
+        label=gettext_lazy("Only these sites"),
+        help_text=gettext_lazy("None: all of the team, those to come included."),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+    last_day = forms.DateField(
+        label=gettext_lazy("Last day (UTC)"),
+        help_text=gettext_lazy("Empty: it works until it is revoked."),
+        widget=forms.DateInput(attrs={"type": "date"}),
+        required=False,
+    )
+
+    def __init__(self, team: Team, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        sites = team.sites.undeleted().order_by("domain")
+        self.fields["sites"].choices = [  # type: ignore[attr-defined]
+            (site.site_key, site.domain) for site in sites
+        ]
+        self._team = team
+
+    def clean_scopes(self) -> list[str]:
+        chosen: list[str] = self.cleaned_data["scopes"]
+        if refusal := tokens.refusal_of(chosen):
+            raise forms.ValidationError(refusal)
+        return chosen
+
+    def issued(self) -> tuple[ApiToken, str] | None:
+        """A new key and its secret; None where the form says what is wrong."""
+        if not self.is_valid():
+            return None
+        checked = TokenSerializer(data=self._sent(), context=acting_for(self._team))
+        try:
+            checked.is_valid(raise_exception=True)
+            return keys.issue(team=self._team, **checked.validated_data)
+        except serializers.ValidationError as error:
+            refuse(self, error)
+        except keys.TooManyKeys as error:
+            self.add_error(None, str(error))
+        return None
+
+    def _sent(self) -> dict[str, Any]:
+        """As the API takes it."""
+        last: date | None = self.cleaned_data["last_day"]
+        end = last and datetime.combine(last + timedelta(days=1), time(), UTC)
+        return {
+            "name": self.cleaned_data["name"],
+            "scopes": self.cleaned_data["scopes"],
+            "sites": self.cleaned_data["sites"] or None,
+            "expires_at": end and end.isoformat(),
+        }
+
+
+@team_page(Deed.MANAGE_KEYS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def team_keys(request: HttpRequest, team: Team) -> HttpResponse:
+    """All keys, and the form for a new one, whose secret the answer shows once."""
+    if request.method == "POST":
+        form = KeyForm(team, request.POST)
+        issued = form.issued()
+        if issued is not None:
+            return _secret(request, team, *issued)
+    else:
+        end = keys.default_end()
+        form = KeyForm(team, initial={"last_day": end and end.date()})
+    rows = team.tokens.order_by("-pk").prefetch_related("sites")
+    page = Paginator(rows, _SHOWN).get_page(request.GET.get("page"))
+    context = {
+        "tab": "keys",
+        "team": team,
+        "form": form,
+        "page": page,
+        "keys": [(key, keys.state(key)) for key in page],
+    }
+    status = 422 if form.errors else 200
+    return render(request, "people/keys.html", context, status=status)
+
+
+@team_page(Deed.MANAGE_KEYS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def rotate_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
+    """Asks when the old secret ends, then shows a new one."""
+    with transaction.atomic():
+        key = _usable(team, uuid)
+        hours = request.POST.get("overlap_hours", "")
+        if hours in map(str, _OVERLAPS):
+            try:
+                issued = keys.rotate(key, overlap=timedelta(hours=int(hours)))
+                return _secret(request, team, *issued)
+            except keys.TooManyKeys as error:
+                messages.error(request, str(error))
+    context = {"tab": "keys", "team": team, "key": key, "overlaps": _OVERLAPS.items()}
+    return render(request, "people/key_rotate.html", context)
+
+
+@team_page(Deed.MANAGE_KEYS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def revoke_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
+    with transaction.atomic():
+        key = _usable(team, uuid)
+        if request.method == "POST":
+            keys.revoke(key, with_made="made" in request.POST)
+            messages.success(request, _("The key %s was revoked.") % key.name)
+            return redirect("team_keys", team=team.pk)
+    context = {"tab": "keys", "team": team, "key": key, "made": key.made.exists()}
+    return render(request, "people/key_revoke.html", context)
+
+
+def _usable(team: Team, uuid: str) -> ApiToken:
+    """A key of the team that is not revoked. Raises Http404."""
+    own = team.tokens.select_for_update().filter(revoked_at=None)
+    found: ApiToken | None = own.filter(uuid=uuid).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _secret(
+    request: HttpRequest, team: Team, key: ApiToken, secret: str
+) -> HttpResponse:
+    # No redirect: the secret would have to be kept until the next request.
+    context = {"tab": "keys", "team": team, "key": key, "secret": secret}
+    return render(request, "people/secret.html", context)

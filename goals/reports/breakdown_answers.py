@@ -1,0 +1,82 @@
+"""What a breakdown answers."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from analytics.questions.differences import Confidence, Verdict
+from analytics.questions.labels import Attribution
+from analytics.questions.period_query import DaysAnswer, EarlierAnswer
+from goals.counting.answers import ComparedCounts, Revenue
+
+# A text; of a property also a number, a boolean or null.
+Value = str | int | float | bool | None
+
+
+class ComparedRow(ComparedCounts):
+    """What the value had before. `verdict` is of unique conversions.
+
+    Of a label also `visitors`, `rate`, and what the two rates tell.
+    """
+
+    visitors: Annotated[int | UnsetType, Meta(description="Of a label.")] = UNSET
+    rate: Annotated[float | UnsetType | None, Meta(description="Of a label.")] = UNSET
+    rate_difference: Annotated[
+        Confidence | UnsetType | None,
+        Meta(description="Of a label: the interval of the rate less the earlier one."),
+    ] = UNSET
+    rate_verdict: Annotated[
+        Verdict | UnsetType, Meta(description="Of a label: what the two rates tell.")
+    ] = UNSET
+
+
+class BreakdownRow(msgspec.Struct):
+    value: Value
+    conversions: int
+    unique_conversions: int
+    revenue: Revenue
+    visitors: Annotated[
+        int | UnsetType, Meta(description="Unique visitors with the label's value.")
+    ] = UNSET
+    rate: Annotated[float | UnsetType | None, Meta(description="Of a label.")] = UNSET
+    interval: Annotated[
+        Confidence | UnsetType | None, Meta(description="Of a label.")
+    ] = UNSET
+    too_few_to_compare: Annotated[bool | UnsetType, Meta(description="Of a label.")] = (
+        UNSET
+    )
+    comparison: Annotated[
+        ComparedRow | UnsetType, Meta(description="With `compare`.")
+    ] = UNSET
+
+
+class Sums(msgspec.Struct):
+    conversions: int
+    revenue: Revenue
+
+
+class OtherValues(msgspec.Struct):
+    values: int
+    conversions: int
+    revenue: Revenue
+    comparison: Annotated[Sums | UnsetType, Meta(description="With `compare`.")] = UNSET
+
+
+class Breakdown(msgspec.Struct):
+    period: DaysAnswer
+    attribution: Attribution
+    dimension: str
+    breakdown: list[BreakdownRow]
+    total_values: int
+    other: Annotated[
+        OtherValues | None,
+        Meta(description="What is not among the rows; null where all are."),
+    ]
+    next_cursor: Annotated[
+        str | None,
+        Meta(description="The `cursor` of the rows after these; null on the last."),
+    ]
+    comparison: Annotated[
+        EarlierAnswer | UnsetType, Meta(description="With `compare`.")
+    ] = UNSET

@@ -1,0 +1,69 @@
+"""A breakdown as a file: CSV and NDJSON."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Unpack
+
+import msgspec
+from django.http import StreamingHttpResponse
+from msgspec import UNSET
+
+from analytics.questions.filters import LABELS, UNKNOWN
+from goals.reports import files
+from goals.reports.breakdown_answers import Breakdown, BreakdownRow, OtherValues
+from goals.reports.files import CsvForm
+from krafter.rendering import encode
+
+# More would not fit into memory while they are sorted; the others are one row.
+MOST_ROWS = 100_000
+_OTHER = "(other)"
+_COUNTS = ("conversions", "unique_conversions", "revenue")
+_RATES = ("visitors", "rate", "rate_low", "rate_high", "too_few_to_compare")
+
+
+class OtherLine(msgspec.Struct):
+    other: OtherValues
+
+
+def file(
+    rows: Breakdown, kind: files.Kind, **form: Unpack[CsvForm]
+) -> StreamingHttpResponse:
+    """With what the rows lack to all values as the last one.
+
+    In CSV that is `(other)`, and no value `(none)`, as filters have it.
+    """
+    period = rows.period
+    # The key of a property may have what no file name can.
+    dimension, _, _ = rows.dimension.partition(".")
+    name = f"breakdown-{dimension}-{period.first}-{period.last}"
+    if kind == "csv":
+        has_rates = rows.dimension in LABELS
+        columns = (rows.dimension, *_COUNTS, *(_RATES if has_rates else ()))
+        return files.attachment(
+            name, kind, files.as_csv(columns, _cells(rows, has_rates), **form)
+        )
+    last = [OtherLine(rows.other)] if rows.other else []
+    return files.attachment(name, kind, files.ndjson(chain(rows.breakdown, last)))
+
+
+def _cells(rows: Breakdown, has_rates: bool) -> Iterator[tuple[Any, ...]]:
+    for row in rows.breakdown:
+        own = (_value(row), row.conversions, row.unique_conversions, row.revenue)
+        yield (*own, *_rates(row)) if has_rates else own
+    if rows.other:
+        left = (_OTHER, rows.other.conversions, None, rows.other.revenue)
+        yield (*left, *[None] * len(_RATES)) if has_rates else left
+
+
+def _value(row: BreakdownRow) -> str | int | float:
+    if row.value is None:
+        return UNKNOWN
+    return encode(row.value).decode() if isinstance(row.value, bool) else row.value
+
+
+def _rates(row: BreakdownRow) -> tuple[Any, ...]:
+    too_few = row.too_few_to_compare
+    told = None if too_few is UNSET else encode(too_few).decode()
+    if not row.interval:
+        return row.visitors or 0, None, None, None, told
+    return row.visitors, row.rate, row.interval.low, row.interval.high, told

@@ -1,0 +1,136 @@
+"""The values of one dimension in one period, with their counts."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+
+from analytics import events
+from analytics.events import BreakdownRow as Part
+from analytics.events import Counts
+from goals.models import Goal
+from goals.money import conversion, rates
+from goals.reports import rate
+from goals.reports.breakdown_answers import BreakdownRow, Sums, Value
+
+# Distinguishes 1, "1" and true, and sorts them.
+Key = tuple[int, Any]
+
+
+class Found(NamedTuple):
+    """The counts of each value. `amounts`: the sums of all values.
+
+    `visitors`: for a label, the site's visitors by its values, else None.
+    """
+
+    parts: Iterable[Part]
+    amounts: Callable[[], conversion.Sums]
+    visitors: dict[str | None, int] | None = None
+
+    @classmethod
+    def of_label(cls, own: events.ByDay, everybody: events.ByDay) -> "Found":
+        parts = events.label_rows(own)
+        visitors = events.visitors_by_value(everybody)
+        return cls(parts, partial(_summed, parts), visitors)
+
+
+class Values:
+    """The rows of the values found, and their sums once all rows were read."""
+
+    def __init__(self, goal: Goal, found: Found) -> None:
+        self._currency = goal.currency
+        self._found = found
+        self.number = 0
+        self.sums = Sums(0, None)
+
+    def rows(
+        self, also: Iterable[Value] = (), *, with_all_visitors: bool = False
+    ) -> Iterator[BreakdownRow]:
+        """A row for every value, and a row of zeros for other values of `also`.
+
+        `with_all_visitors`: for a label also values with visitors but no conversion.
+        """
+        parts, _, visitors = self._found
+        if with_all_visitors and visitors is not None:
+            also = [*also, *visitors]
+        self.sums.revenue, priced = self._priced(_completed(parts, also))
+        for part, worth in priced:
+            self.number += 1
+            self.sums.conversions += part.counts.conversions
+            yield _row(part, worth, visitors)
+
+    @property
+    def nothing(self) -> BreakdownRow:
+        """The row of a value without any counts."""
+        worth = Decimal() if self._currency else None
+        visitors: dict[str | None, int] | None = None
+        if self._found.visitors is not None:
+            visitors = {}
+        return _row(Part(None, Counts(0, 0), {}), worth, visitors)
+
+    def _priced(
+        self, parts: Iterable[Part]
+    ) -> tuple[Decimal | None, Iterator[tuple[Part, Decimal | None]]]:
+        """The total revenue, and each part with its revenue: they add up exactly."""
+        currency = self._currency
+        if currency is None:
+            return None, ((part, None) for part in parts)
+        everything = self._found.amounts()
+        per_euro = rates.needed(everything, currency).per_euro
+        total = conversion.total(everything, currency, per_euro)
+        if {code for _, code in everything} <= {None, currency}:
+            # Nothing is rounded, so the parts can be priced one by one.
+            worth = partial(conversion.total, currency=currency, per_euro=per_euro)
+            return total, ((part, worth(part.sums)) for part in parts)
+        held = sorted(parts, key=by_value)
+        shares = conversion.shares([p.sums for p in held], currency, per_euro)
+        return total, zip(held, shares, strict=True)
+
+
+def _summed(parts: Iterable[Part]) -> conversion.Sums:
+    amounts: defaultdict[tuple[date, str | None], Decimal] = defaultdict(Decimal)
+    for part in parts:
+        for at, amount in part.sums.items():
+            amounts[at] += amount
+    return amounts
+
+
+def _completed(parts: Iterable[Part], also: Iterable[Value]) -> Iterator[Part]:
+    left = {_key(value): value for value in also}
+    for part in parts:
+        left.pop(by_value(part), None)
+        yield part
+    for value in left.values():
+        yield Part(value, Counts(0, 0), {})
+
+
+def _row(
+    part: Part, worth: Decimal | None, visitors: Mapping[str | None, int] | None
+) -> BreakdownRow:
+    row = BreakdownRow(part.value, *part.counts, worth)
+    if visitors is not None and not isinstance(part.value, int | float):
+        row.visitors = visitors.get(part.value, 0)
+        found = rate.rate(part.counts.uniques, row.visitors)
+        row.rate = found and found.rate
+        row.interval = found and found.interval
+        row.too_few_to_compare = rate.is_too_few_to_compare(row.visitors)
+    return row
+
+
+def by_value(row: BreakdownRow | Part) -> Key:
+    """A sort key: texts, then numbers, false, true, and the unknown value."""
+    return _key(row.value)
+
+
+def _key(value: Value) -> Key:
+    match value:
+        case None:
+            return 3, 0
+        case bool():
+            return 2, value
+        case str():
+            return 0, value
+        case _:
+            return 1, value

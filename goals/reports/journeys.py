@@ -1,0 +1,110 @@
+"""How visitors come to convert: how long it takes, and over which pages."""
+
+from collections import Counter
+from math import ceil
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from analytics import events
+from analytics.questions.labels import EVERYTHING, Attribution
+from analytics.questions.period_query import DaysAnswer
+from analytics.questions.periods import Days
+from analytics.questions.time_limits import in_time
+from goals.counting.matched_names import matching_names
+from goals.models import Goal
+
+SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+
+
+class Quantile(msgspec.Struct):
+    share: Annotated[float, Meta(description="Of the journeys, that took no longer.")]
+    seconds: int
+
+
+class TimeToConvert(msgspec.Struct):
+    median: Annotated[int, Meta(description="In seconds.")]
+    quantiles: list[Quantile]
+
+
+class JourneyPage(msgspec.Struct):
+    path: Annotated[str | None, Meta(description="Null: there was no such page.")]
+    journeys: int
+
+
+class PagesBefore(msgspec.Struct):
+    before: Annotated[
+        int,
+        Meta(description="1: the last page before the conversion, 2 the one before."),
+    ]
+    pages: list[JourneyPage]
+
+
+class Way(msgspec.Struct):
+    pages: Annotated[
+        list[str], Meta(description="The last three before the conversion, in order.")
+    ]
+    journeys: int
+
+
+class Journeys(msgspec.Struct):
+    """Of visitors to their first conversion of a day."""
+
+    period: DaysAnswer
+    attribution: Attribution
+    journeys: Annotated[int, Meta(description="The unique conversions.")]
+    time_to_convert: Annotated[
+        TimeToConvert | None,
+        Meta(description="From arrival to conversion; null without journeys."),
+    ]
+    entries: Annotated[
+        list[JourneyPage],
+        Meta(description="The pages on which the visits began, most frequent first."),
+    ]
+    pages_before: list[PagesBefore]
+    ways: Annotated[list[Way], Meta(description="The most frequent, first.")]
+
+
+@in_time()
+def journeys(
+    goal: Goal, days: Days, filters: events.Filters = EVERYTHING, *, limit: int
+) -> Journeys:
+    """`limit`: of the pages and ways of each list."""
+    selection = events.Selection(goal.site_id, *days, filters)
+    found = events.ways(selection, matching_names(goal.site_id, goal.rule), limit=limit)
+    return Journeys(
+        period=DaysAnswer(*days),
+        attribution=filters.attribution,
+        journeys=found.seconds.total(),
+        time_to_convert=time_to_convert(found.seconds),
+        entries=_most(found.entries, limit),
+        pages_before=[
+            PagesBefore(place, _most(pages, limit))
+            for place, pages in enumerate(found.before, start=1)
+        ],
+        ways=[Way(list(way), times) for way, times in found.ways.items()],
+    )
+
+
+def time_to_convert(seconds: Counter[int]) -> TimeToConvert | None:
+    """Nearest ranks: the least number that so many took no longer than. Pure."""
+    if not seconds:
+        return None
+    quantiles: list[Quantile] = []
+    passed = 0
+    for number, times in sorted(seconds.items()):
+        passed += times
+        while len(quantiles) < len(SHARES):
+            share = SHARES[len(quantiles)]
+            if ceil(share * seconds.total()) > passed:
+                break
+            quantiles.append(Quantile(share, number))
+    return TimeToConvert(quantiles[SHARES.index(0.5)].seconds, quantiles)
+
+
+def _most(pages: Counter[str | None], limit: int) -> list[JourneyPage]:
+    """Equal ones in the order of their paths, no page last."""
+    rows = [JourneyPage(path, times) for path, times in pages.items()]
+    rows.sort(key=lambda row: (-row.journeys, row.path is None, row.path or ""))
+    return rows[:limit]

@@ -1,0 +1,40 @@
+"""A goal's conversions one by one, with the refunds of them if they are asked for."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from analytics import events
+from analytics.questions.filters import filters
+from analytics.questions.period_query import days
+from analytics.sources import rules_of
+from goals.counting.matched_names import Names, matching_names
+from goals.models import Goal
+
+
+class Ledger(NamedTuple):
+    goal: Goal
+    selection: events.Selection
+    names: Names
+    with_refunds: bool
+
+    def rows(
+        self, *, before: tuple[datetime, int] | None = None, limit: int | None = None
+    ) -> Iterator[events.LedgerEntry]:
+        """The newest first; `before`: the time and place of the last one seen."""
+        return events.ledger(
+            self.selection,
+            self.names,
+            with_refunds=self.with_refunds,
+            before=before,
+            limit=limit,
+        )
+
+
+def ledger(goal: Goal, asked: Mapping[str, Any]) -> Ledger:
+    """As a LedgerQuestionSerializer has validated it. Raises Invalid."""
+    site = goal.site
+    period, labels = days(site, asked), filters(asked, site)
+    selection = events.Selection(site.pk, *period, labels, sources=rules_of(site))
+    with_refunds = asked.get("include") == "refunds"
+    return Ledger(goal, selection, matching_names(site.pk, goal.rule), with_refunds)

@@ -1,0 +1,32 @@
+"""When the rule of a goal was changed, and from what to what: read from the trail."""
+
+import msgspec
+
+from analytics.access import trail
+from goals.matching import Rule
+from goals.models import Goal
+from goals.serializers import GoalRule
+from krafter.answers import Moment
+
+# The newest that an answer shows: a set that is applied daily may change many.
+MAX_SHOWN = 100
+
+
+class RuleChange(msgspec.Struct):
+    at: Moment
+    before: GoalRule
+    after: GoalRule
+
+
+def rule_changes(goal: Goal) -> list[RuleChange]:
+    """The last first, as far back as the audit trail is kept."""
+    after = goal.rule
+    found = []
+    for at, changes in trail.changes_of("goal.changed", goal):
+        own = {name: pair[0] for name, pair in changes.items() if name in Rule._fields}
+        if not own:
+            continue
+        before = after._replace(**own)
+        found.append(RuleChange(at, GoalRule(*before), GoalRule(*after)))
+        after = before
+    return found[:MAX_SHOWN]

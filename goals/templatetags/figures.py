@@ -1,0 +1,180 @@
+"""How pages write numbers, and links that keep what the address asks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.utils import formats
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from analytics.access import roles
+from analytics.currencies import EXPONENTS
+from analytics.events import from_amount
+from analytics.models import Site
+from analytics.questions.differences import Confidence
+from goals.models import Goal
+from goals.pages import drawings
+from goals.pages.asked import with_changes
+from goals.reports.rate import Rate
+
+register = template.Library()
+
+_NONE = "\N{EN DASH}"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """`12,345`; a dash for none."""
+    if number is None:
+        return _NONE
+    return formats.number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def money(amount: Decimal | None, currency: str | None) -> str:
+    """`1,234.50 USD` with the decimal places of the currency; a dash for none."""
+    if amount is None or currency is None:
+        return _NONE
+    places = EXPONENTS.get(currency, 2)
+    rounded = Decimal(amount).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    text = formats.number_format(rounded, places, use_l10n=True, force_grouping=True)
+    return f"{text}\N{NO-BREAK SPACE}{currency}"
+
+
+@register.filter
+def amount(stored: int | None, currency: str | None) -> str:
+    """An event's own amount, exactly, with its currency if it has one."""
+    if stored is None:
+        return _NONE
+    value = from_amount(stored)
+    places = -int(value.as_tuple().exponent)
+    text = formats.number_format(value, places, use_l10n=True, force_grouping=True)
+    return f"{text}\N{NO-BREAK SPACE}{currency}" if currency else text
+
+
+@register.filter
+def at_site(at: datetime, site: Site) -> datetime:
+    return at.astimezone(site.zone)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """`2.4 %` of 0.0243; two digits where one would hide it. A dash for none."""
+    if share is None:
+        return _NONE
+    hundredths = share * 100
+    places = 1 if hundredths >= 1 or hundredths == 0 else 2
+    text = formats.number_format(f"{hundredths:.{places}f}", places, use_l10n=True)
+    return f"{text}\N{NO-BREAK SPACE}%"
+
+
+_RULES = {
+    ("pageview", "exact"): _("a view of the page {value}"),
+    ("pageview", "contains"): _("a view of a page with {value} in its path"),
+    ("pageview", "regex"): _("a view of a page whose path matches {value}"),
+    ("event", "exact"): _("the event {value}"),
+    ("event", "contains"): _("an event with {value} in its name"),
+    ("event", "regex"): _("an event whose name matches {value}"),
+    ("custom", "exact"): _("the goal call {value}"),
+    ("custom", "contains"): _("a goal call with {value} in its name"),
+    ("custom", "regex"): _("a goal call whose name matches {value}"),
+}
+
+
+@register.filter
+def in_words(goal: Goal) -> str:
+    """The rule of a goal as a part of a sentence, its value marked as code."""
+    value = format_html("<code>{}</code>", goal.match_value)
+    return format_html(str(_RULES[goal.type, goal.match_type]), value=value)
+
+
+@register.simple_tag
+def curve(values: Sequence[float], before: Sequence[float]) -> str:
+    return mark_safe(drawings.curve(values, before))  # noqa: S308 - of numbers
+
+
+@register.simple_tag
+def span(rate: Rate, most: float) -> str:
+    drawn = drawings.span(rate.low, rate.rate, rate.high, most)
+    return mark_safe(drawn)  # noqa: S308 - of numbers
+
+
+@register.simple_tag
+def interval(rate: float, of: Confidence, most: float) -> str:
+    drawn = drawings.span(of.low, rate, of.high, most)
+    return mark_safe(drawn)  # noqa: S308 - of numbers
+
+
+@register.simple_tag
+def bar(part: float | None, whole: float | None) -> str:
+    drawn = drawings.bar((part or 0) / whole if whole else 0)
+    return mark_safe(drawn)  # noqa: S308 - of numbers
+
+
+@register.simple_tag
+def change(now: int, before: int | None) -> str:
+    """`+12 %` against before; nothing where there is nothing to compare with."""
+    if not before:
+        return ""
+    hundredths = round((now - before) / before * 100)
+    sign = "+" if hundredths > 0 else "\N{MINUS SIGN}" if hundredths < 0 else "±"
+    number = formats.number_format(abs(hundredths), force_grouping=True)
+    return f"{sign}{number}\N{NO-BREAK SPACE}%"
+
+
+@register.simple_tag(takes_context=True)
+def curl(context: RequestContext, call: str) -> str:
+    """The call of the API that answers what a page shows, without a key."""
+    request = context["request"]
+    query = with_changes(request, {"page": None, "compare": None})
+    query = query if query.startswith("?") else ""
+    url = request.build_absolute_uri(f"/api/v1/analytics/{call}{query}")
+    return f'curl "{url}" -H "Authorization: Bearer YOUR_API_TOKEN"'
+
+
+@register.simple_tag(takes_context=True)
+def query_with(context: RequestContext, **changes: Any) -> str:
+    """The address of this page with other parameters; None takes one out.
+
+    A trailing underscore is left out of a name: `from_`.
+    """
+    texts = {
+        name.rstrip("_"): None if value is None or value == "" else str(value)
+        for name, value in changes.items()
+    }
+    return with_changes(context["request"], texts)
+
+
+@register.simple_tag(takes_context=True)
+def query_with_out(context: RequestContext, name: str) -> str:
+    """The address of this page without a parameter."""
+    return with_changes(context["request"], {name: None})
+
+
+@register.simple_tag(takes_context=True)
+def query_for(context: RequestContext, *left_out: str, **changes: str) -> str:
+    """The query of this page, for another page that takes the same parameters."""
+    changed = {**dict.fromkeys(("page", *left_out)), **changes}
+    text = with_changes(context["request"], changed)
+    return text if text.startswith("?") else ""
+
+
+@register.simple_tag(takes_context=True)
+def query_only(context: RequestContext, *kept: str, **changes: str) -> str:
+    """These parameters of the page's query alone, for a page that takes no others."""
+    request = context["request"]
+    left_out = dict.fromkeys(name for name in request.GET if name not in kept)
+    text = with_changes(request, {**left_out, **changes})
+    return text if text.startswith("?") else ""
+
+
+@register.simple_tag(takes_context=True)
+def may(context: RequestContext, deed: str) -> bool:
+    """Whether the person may do this with the page's site or team: a name of Deed."""
+    team = context["team"] if "team" in context else context["site"].team_id
+    return roles.may(context["request"].user, roles.Deed[deed], team)

@@ -1,0 +1,36 @@
+"""The documentation at /docs, as `make docs` or the wheel's build has made it."""
+
+import mimetypes
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from krafter import installation
+from krafter.caching import revalidated
+from krafter.static_files import FOR_A_YEAR
+
+
+@require_safe
+def documentation(request: HttpRequest, name: str) -> HttpResponseBase:
+    """One of its files. 404 for any other, and for all where none were made."""
+    folder = installation.DOCUMENTATION
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    path = files.get(name)
+    if path is None:
+        raise Http404
+    content_type = mimetypes.guess_type(path.name)[0] or "text/plain"
+    if content_type.startswith("text/"):
+        content_type += "; charset=utf-8"
+    response = HttpResponse(path.read_bytes(), content_type=content_type)
+    if content_type.startswith("text/html"):
+        # `krafter.pages` does the rest for all pages.
+        return response
+    # Sphinx names styles and scripts with a checksum of their content.
+    is_kept = "v" in request.GET
+    response.headers["Cache-Control"] = FOR_A_YEAR if is_kept else "no-cache"
+    return revalidated(request, response)

@@ -1,0 +1,24 @@
+"""Names that people give to things, and how a terminal may show them. Pure.
+
+A control character can rewrite what a terminal shows, a mark of direction can make one
+name look like another, and a line break can make one line look like two.
+"""
+
+import re
+
+_CONTROLS = r"\x00-\x1f\x7f"
+# More of them, line and paragraph separators, marks of direction.
+_OTHERS = r"\x80-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_each = re.compile(f"[{_CONTROLS}{_OTHERS}]")
+# What of it every language's engine can check: they write the others differently.
+PATTERN = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*$"
+MESSAGE = "Control characters, line breaks and marks of direction are not allowed."
+
+
+def is_name(text: str) -> bool:
+    return _each.search(text) is None and not text.isspace() and text != ""
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of what a name may not have."""
+    return _each.sub(lambda found: ascii(found[0])[1:-1], text)

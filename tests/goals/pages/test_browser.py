@@ -1,0 +1,368 @@
+"""The pages as a person has them: real Chromium on the served service.
+
+On a desktop in light and on a phone in dark; by mouse, by keyboard alone, and without
+scripts. Whatever the browser complains of, the policy's violations above all, fails.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.analytics.ingest import browsers
+from tests.halves import on_postgresql
+from tests.running import Service, running
+
+pytestmark = on_postgresql
+
+SITE = "sk_abc123def456"
+PASSWORD = "a long password of the tests"
+DESKTOP = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+PHONE = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+# Headless browsers say so in theirs, and are not counted.
+AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/140.0.0.0 Safari/537.36"
+)
+NARROWEST, WIDEST = 320, 3840
+# {goal} is one of the demo's.
+PATHS = (
+    "/",
+    "/sites/new",
+    f"/sites/{SITE}?compare=previous&device=Desktop",
+    f"/sites/{SITE}/goals/{{goal}}?compare=previous",
+    f"/sites/{SITE}/goals/{{goal}}/breakdown?dimension=country",
+    f"/sites/{SITE}/goals/{{goal}}/names",
+    f"/sites/{SITE}/goals/{{goal}}/conversions",
+    f"/sites/{SITE}/goals/{{goal}}/edit",
+    f"/sites/{SITE}/goals/{{goal}}/delete",
+    f"/sites/{SITE}/goals/new",
+    f"/sites/{SITE}/deleted-goals",
+    f"/sites/{SITE}/names",
+    f"/sites/{SITE}/funnels",
+    f"/sites/{SITE}/funnels?step=pageview:exact:/cart&step=pageview:exact:/checkout",
+    f"/sites/{SITE}/live",
+    f"/sites/{SITE}/install",
+    f"/sites/{SITE}/settings",
+    f"/sites/{SITE}/delete",
+    f"/sites/{SITE}/erase",
+    "/teams/1",
+    "/teams/1/keys",
+    "/teams/1/data",
+    "/teams/1/erase",
+    "/account",
+    "/account/second-factor",
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service with the demo shop, and an operator."""
+    with running(
+        tmp_path_factory.mktemp("pages"), workers=1, RATE_LIMIT_SIGN_IN="0"
+    ) as service:
+        service.manage("demo", "--days", "7")
+        service.manage(
+            *("createsuperuser", "--noinput", "--username", "ada", "--email", ""),
+            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+        )
+        yield service
+
+
+@pytest.fixture(scope="module")
+def goal(shop: Service) -> str:
+    return str(shop("GET", f"/sites/{SITE}/goals").json()["data"][0]["id"])
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # As in the tests of the tracker: Playwright keeps an event loop here.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        folder = tmp_path_factory.mktemp("browser")
+        browser = browsers.launch(playwright, "chromium", folder)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def signed_in(shop: Service, chromium: Browser) -> Any:
+    """The cookies of a browser in which Ada has signed in."""
+    context = browsers.new_context(chromium, base_url=shop.server.url)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name="Krafter", exact=True)).to_be_visible()
+    expect(page).not_to_have_url(re.compile("/login"))
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def look(
+    shop: Service, chromium: Browser, signed_in: Any
+) -> Iterator[Callable[..., Page]]:
+    """Opens a page of a browser in which Ada has signed in."""
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def look(path: str = "/", **options: Any) -> Page:
+        options = {
+            "base_url": shop.server.url,
+            "user_agent": AGENT,
+            "storage_state": signed_in,
+            **DESKTOP,
+        } | options
+        context = browsers.new_context(chromium, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(request.url)
+                if not request.url.startswith((shop.server.url, "data:"))
+                else None
+            ),
+        )
+        page.goto(path)
+        expect(page).not_to_have_url(re.compile("/login"))
+        return page
+
+    yield look
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def settled(page: Page) -> None:
+    """Wait until the parts of the page are there."""
+    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=20_000)
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_page_is_accessible_and_fits(look, goal, device, path):
+    page = look(path.format(goal=goal), **device)
+    settled(page)
+    assert violations(page) == []
+    for width in (NARROWEST, device["viewport"]["width"], WIDEST):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(100)
+        shown = page.evaluate("document.documentElement.scrollWidth")
+        assert shown <= width, f"at {width}"
+
+
+def test_sign_in_and_error_pages_are_accessible(shop, chromium):
+    page = chromium.new_page(base_url=shop.server.url)
+    for path in ("/login", "/nowhere", "/login?next=/sites"):
+        page.goto(path)
+        assert violations(page) == []
+    page.close()
+
+
+def test_goal_is_drawn_broken_down_and_listed(look, goal):
+    page = look(f"/sites/{SITE}")
+    page.get_by_role("link", name="Purchase").click()
+    expect(page.locator(".chart canvas")).to_be_visible()
+    settled(page)
+    expect(page.get_by_role("cell", name="purchase").first).to_be_visible()
+    page.get_by_role("link", name="Country").click()
+    settled(page)
+    expect(page.get_by_role("rowheader", name="US")).to_be_visible()
+    assert "dimension=country" in page.url
+    page.get_by_role("link", name="7 days").click()
+    # The address keeps what was chosen before.
+    assert "dimension=country" in page.url
+    expect(page.get_by_text("visitor-days of the site")).to_be_visible()
+
+
+def test_preview_follows_what_is_typed(look):
+    page = look(f"/sites/{SITE}/goals/new")
+    place = page.locator("[data-preview-place]")
+    page.get_by_label("Value").press_sequentially("/products", delay=30)
+    expect(place.get_by_text("/products", exact=True)).to_be_visible()
+    page.get_by_label("Its path or name").select_option("regex")
+    page.get_by_label("Value").fill("(?=x)")
+    expect(place).to_contain_text("invalid perl operator")
+
+
+def test_theme_is_kept(look):
+    page = look()
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.get_by_role("button", name="Theme").click()
+    page.get_by_role("button", name="Theme").click()
+    expect(page.get_by_role("button", name="Dark")).to_be_visible()
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(background) == dark
+
+
+def test_keyboard_alone_makes_a_goal(look):
+    page = look(f"/sites/{SITE}")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+    def tab_to(name: str) -> None:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            focused = page.evaluate(
+                "document.activeElement.innerText"
+                " || document.activeElement.labels?.[0]?.innerText || ''"
+            )
+            if focused.strip() == name:
+                return
+        pytest.fail(f"Tab does not reach {name}")
+
+    tab_to("New goal")
+    # What has the focus is seen to have it.
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(outline) == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="New goal")).to_be_visible()
+    tab_to("Name")
+    page.keyboard.type("By keyboard")
+    tab_to("A page is viewed")
+    page.keyboard.press("ArrowDown")
+    tab_to("Value")
+    page.keyboard.type("add_to_cart")
+    tab_to("Make the goal")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="By keyboard")).to_be_visible()
+    tab_to("Delete")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Delete “By keyboard”?")).to_be_visible()
+    tab_to("Delete the goal")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("It can be restored")
+
+
+def test_steps_of_a_funnel_change_places_by_keyboard(look):
+    page = look(f"/sites/{SITE}/funnels")
+    page.get_by_label("Step 1").select_option("/checkout")
+    page.get_by_label("Step 2").select_option("/cart")
+    page.get_by_role("button", name="Later").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Step 1")).to_have_value("pageview:exact:/cart")
+    page.get_by_role("button", name="Show the funnel").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("went all the way")).to_be_visible()
+    assert "step=pageview:exact:/cart&step=pageview:exact:/chec" in page.url
+
+
+def test_everything_but_the_chart_works_without_scripts(look):
+    page = look(f"/sites/{SITE}", java_script_enabled=False)
+    page.get_by_role("link", name="Newsletter Signup").click()
+    expect(page.locator("#course tbody tr")).to_have_count(31)
+    page.get_by_role("link", name="Country").click()
+    page.get_by_role("link", name="Show by Country").click()
+    expect(page.get_by_role("rowheader", name="DE")).to_be_visible()
+    page.goto(f"/sites/{SITE}/goals/new")
+    page.get_by_label("Value").fill("/cart")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("One name that the site ever sent matches")).to_be_visible()
+
+
+@contextmanager
+def own_page(folder: Path, snippet: str) -> Iterator[str]:
+    """A person's own page, served from a port of its own."""
+    (folder / "index.html").write_text(
+        f"<!doctype html><title>Mine</title>{snippet}<button"
+        " onclick=\"ka.goal('bought', 9.5)\">Buy</button>"
+    )
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=str(folder))
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_from_nothing_to_a_conversion_of_ones_own(look, chromium, tmp_path):
+    page = look()
+    page.get_by_role("link", name="Add a site").click()
+    page.get_by_label("Domain").fill("mine.example")
+    page.get_by_role("button", name="Add the site").click()
+    expect(page.get_by_text("Waiting for the first event")).to_be_visible()
+    page.get_by_role("button", name="Copy the snippet").click()
+    expect(page.locator(".messages[role=status]")).to_have_text("Copied.")
+    snippet = page.locator("[data-copy]").inner_text()
+    with own_page(tmp_path, snippet) as address:
+        visitor = browsers.new_context(chromium, user_agent=AGENT)
+        mine = visitor.new_page()
+        mine.goto(address)
+        mine.get_by_role("button", name="Buy").click()
+        # Without loading the page anew.
+        page.get_by_role("link", name="bought").click(timeout=15_000)
+        visitor.close()
+    page.get_by_label("Currency").select_option("EUR")
+    page.get_by_role("button", name="Make the goal").click()
+    expect(page.get_by_role("main")).to_contain_text("1 conversion from")
+    expect(page.get_by_role("main")).to_contain_text("9.50\N{NO-BREAK SPACE}EUR")
+    page.get_by_role("link", name="Live").click()
+    expect(page.get_by_role("cell", name="bought", exact=True)).to_be_visible()
+
+
+def test_test_event_says_what_became_of_it(look):
+    page = look(f"/sites/{SITE}/install")
+    page.get_by_role("button", name="Send a test event").click()
+    expect(page.get_by_text("It was counted.")).to_be_visible()
+
+
+def test_pages_are_light(look, goal):
+    """At most 100 KB on first load and 20 KB after, as sent."""
+    page = look()
+
+    def weight(path: str) -> int:
+        sent: list[int] = []
+
+        def add(request: Any) -> None:
+            sizes = request.sizes()
+            sent.append(sizes["responseBodySize"] + sizes["responseHeadersSize"])
+
+        page.on("requestfinished", add)
+        page.goto(path)
+        settled(page)
+        page.remove_listener("requestfinished", add)
+        return sum(sent)
+
+    heaviest = f"/sites/{SITE}/goals/{goal}"
+    first = weight(heaviest)
+    again = weight(heaviest)
+    assert 1_000 < again <= 20 * 1_024
+    assert again < first <= 100 * 1_024

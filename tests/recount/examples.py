@@ -1,0 +1,51 @@
+"""How a recount is tried: with which worlds, and each in a database of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from analytics import events
+from goals.counting import stats
+from tests.recount.histories import WORLDS
+
+
+def in_each_world(examples: int) -> Callable[[Any], Any]:
+    """A test of `ask`, `kinds`, `rules` and `data`, with so many examples a world."""
+
+    def decorate(test: Any) -> Any:
+        # One test of each world, so that two processes share the work.
+        worlds = pytest.mark.parametrize(
+            ("kinds", "rules"), WORLDS, ids=["pages", "names"]
+        )
+        bounds = settings(
+            max_examples=examples,
+            deadline=None,
+            # Shrinking would take minutes, after which the whole run is ended.
+            phases=(Phase.explicit, Phase.reuse, Phase.generate),
+            report_multiple_bugs=False,
+            # Each example is rolled back.
+            suppress_health_check=[
+                HealthCheck.function_scoped_fixture,
+                HealthCheck.too_slow,
+            ],
+        )
+        return worlds(bounds(given(data=st.data())(test)))
+
+    return decorate
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    try:
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+    finally:
+        # The next site may get the same number.
+        events.forget()
+        stats.forget()
