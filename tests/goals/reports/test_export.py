@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics import events
-from analytics.events import Labels
+from analytics.events import Labels, look_at_tables
 from goals.reports import export
 from tests.factories import GoalFactory, store
 
@@ -269,3 +269,4 @@ def fill(site, number):
         for second in range(number)
     ]
     events.append(batch)
+    look_at_tables()  # as whatever stores many events at once does
