@@ -20,7 +20,7 @@ from analytics.models import ApiToken, AuditEntry, EventName, Site, Team
 from analytics.questions import long_questions
 from goals.counting import stats
 from krafter import clock, faults
-from tests import partitions
+from tests import halves, partitions
 from tests.contract.responses import CheckedClient
 from tests.factories import GoalFactory, SiteFactory, store
 from tests.queries import assert_queries
@@ -37,6 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="on PostgreSQL: keep facts in partitions by site (tests/partitions.py)",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    halves.leave_to_the_other(items)
 
 
 WATCH = partitions.Watch()

@@ -9,10 +9,11 @@ from analytics import events
 from analytics.models import Event
 from analytics.questions.periods import Days
 from tests import partitions
+from tests.halves import on_postgresql
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="no partitions"),
+    on_postgresql,
 ]
 OF_SITE = "SELECT * FROM analytics_event AS event WHERE event.site_id = 1"
 JOIN = "JOIN analytics_eventname AS name ON name.id = event.name_id"

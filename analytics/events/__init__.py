@@ -4,7 +4,7 @@ A different storage engine would replace this package. Sites are ids here. Which
 events are accepted, and which are conversions, is decided elsewhere.
 """
 
-from analytics.events import contexts, dictionaries, open_labels
+from analytics.events import contexts, dictionaries, open_labels, planner
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import (
@@ -161,3 +161,4 @@ def forget() -> None:
     dictionaries.forget()
     contexts.forget()
     open_labels.forget()
+    planner.forget()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import OperationalError, connection, transaction
 
-from analytics.events import day_versions, dictionaries, growth, seals
+from analytics.events import day_versions, dictionaries, growth, planner, seals
 from analytics.events.dictionaries import CONTEXTS, NAMES, Key
 from analytics.models import Event, EventType
 from analytics.questions.labels import Labels
@@ -76,6 +76,7 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
             insert(_rows(fresh, names, contexts))
         else:
             insert(compress(rows, is_new))
+        planner.note_stored(len(fresh))
     return is_new
 
 

@@ -13,11 +13,9 @@ from django.db import IntegrityError, NotSupportedError, connection, transaction
 from analytics import distribution, primary_keys
 from analytics.models import EventName, OfOneSite
 from tests import partitions
+from tests.halves import on_postgresql
 
 pytestmark = pytest.mark.django_db
-on_postgresql = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="keys of PostgreSQL"
-)
 OF_ONE_SITE = [m for m in apps.get_models() if issubclass(m, OfOneSite)]
 
 STAND_INS = """

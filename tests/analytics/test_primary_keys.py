@@ -7,10 +7,11 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from analytics import primary_keys
+from tests.halves import on_postgresql
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="keys of PostgreSQL"),
+    on_postgresql,
 ]
 TABLE, INDEX = "keyed", "keyed_site_id_id_key"
 

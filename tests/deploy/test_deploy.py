@@ -12,7 +12,10 @@ import pytest
 from benchmarks.proxies import DEPLOY, HOST, PROXIES
 from benchmarks.servers import ROOT
 from tests.conftest import BROWSER
+from tests.halves import on_sqlite
 from tests.running import BASE, running
+
+pytestmark = on_sqlite
 
 
 def needs(program):

@@ -7,11 +7,9 @@ from django.db import connection
 from psycopg_pool import ConnectionPool
 
 from krafter.postgresql import Connection
+from tests.halves import on_postgresql
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("DATABASE_URL", "").startswith("postgres"),
-    reason="PostgreSQL's",
-)
+pytestmark = on_postgresql
 
 
 @pytest.fixture

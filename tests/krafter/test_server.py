@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.halves import on_sqlite
 from tests.running import running
+
+pytestmark = on_sqlite
 
 
 @pytest.fixture

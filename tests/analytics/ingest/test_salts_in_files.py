@@ -25,6 +25,7 @@ from django.db import connection
 from analytics.ingest import salts, visitors
 from analytics.models import RateWindow, SiteSalt
 from tests.factories import SiteFactory
+from tests.halves import on_postgresql
 
 ROOT = Path(__file__).resolve().parents[3]
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -122,7 +123,7 @@ def test_sqlite_keeps_no_salt_that_was_destroyed(tmp_path):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="another database")
+@on_postgresql
 def test_postgresql_keeps_no_salt_that_was_destroyed(tmp_path, monkeypatch):
     # Salts that begin alike: the server has many files, and 200 searches take minutes.
     beginnings = old, living = [token_bytes(8)], [token_bytes(8)]
@@ -182,7 +183,7 @@ def data_directory():
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="another database")
+@on_postgresql
 def test_table_of_salts_is_in_no_log_and_no_replica():
     with connection.cursor() as cursor:
         cursor.execute(
@@ -196,7 +197,7 @@ MIGRATION = import_module("analytics.migrations.0023_no_statistics_of_salts")
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="another database")
+@on_postgresql
 @pytest.mark.parametrize(
     ("model", "column"), [(SiteSalt, "value"), (RateWindow, "caller")]
 )

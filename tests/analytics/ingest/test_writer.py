@@ -22,11 +22,9 @@ from analytics.models import Event, RateWindow
 from krafter import faults, request_ids
 from tests.conftest import BROWSER
 from tests.factories import SiteFactory
+from tests.halves import on_postgresql
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-only_postgresql = pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="SQLite has one lock for all"
-)
 
 
 def write(works):
@@ -77,7 +75,7 @@ def hold(transactional_db):
         thread.join()
 
 
-@only_postgresql
+@on_postgresql
 def test_held_lock_delays_no_other_site(commits, hold):
     busy, other = SiteFactory.create(), SiteFactory.create()
     commits.submit(writer.Work((event(other),)))
@@ -100,7 +98,7 @@ def test_held_lock_delays_no_other_site(commits, hold):
     assert Event.objects.filter(site_id=busy.pk).count() == 3
 
 
-@only_postgresql
+@on_postgresql
 def test_lock_that_is_held_for_long_is_busy(commits, hold, monkeypatch):
     monkeypatch.setattr(commits, "_max_wait", 0.5)
     site = SiteFactory.create()
@@ -110,7 +108,7 @@ def test_lock_that_is_held_for_long_is_busy(commits, hold, monkeypatch):
     assert not Event.objects.exists()
 
 
-@only_postgresql
+@on_postgresql
 def test_two_busy_sites_do_not_wait_for_each_other(commits, hold):
     long, short = SiteFactory.create(), SiteFactory.create()
     hold(long, 1.5)
@@ -124,7 +122,7 @@ def test_two_busy_sites_do_not_wait_for_each_other(commits, hold):
         first.result()
 
 
-@only_postgresql
+@on_postgresql
 def test_error_of_a_site_concerns_its_own_items_alone(commits, monkeypatch):
     good, bad = SiteFactory.create(), SiteFactory.create()
     append = events.append

@@ -12,6 +12,7 @@ from analytics.questions import long_questions
 from analytics.questions.long_questions import is_long
 from tests.conftest import BASE, BROWSER
 from tests.factories import GoalFactory, store
+from tests.halves import on_both
 from tests.running import Service, running
 
 SITE = f"{BASE}/sites/sk_abc123def456"
@@ -146,6 +147,7 @@ def leave(service, path, secret):
     return client
 
 
+@on_both
 def test_unread_exports_stop_nobody_else(busy):
     goal = filled(busy)
     questions = [f"{goal}/breakdown?dimension=country", f"{goal}/rate"]

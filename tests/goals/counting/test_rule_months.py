@@ -22,6 +22,7 @@ from goals.matching import Rule
 from goals.models import GoalMonth
 from krafter.errors import Unavailable
 from tests.factories import GoalFactory, SiteFactory, store
+from tests.halves import on_postgresql
 from tests.queries import assert_queries
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -214,7 +215,7 @@ def test_rollup_command_drops_days_that_no_goal_asks_for(site):
     assert not GoalMonth.objects.exists()
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_late_event_is_never_missed_by_a_count_that_runs_meanwhile():
     """Writers and counters of the same closed days, at once, many times."""
@@ -256,7 +257,7 @@ def test_late_event_is_never_missed_by_a_count_that_runs_meanwhile():
     assert sum(c.conversions for c in direct.values()) == Event.objects.count() == 120
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_live_day_misses_no_event_that_commits_while_it_is_read():
     site = SiteFactory.create()

@@ -9,7 +9,10 @@ from contextlib import ExitStack, closing
 import pytest
 
 from tests.conftest import BASE, BROWSER
+from tests.halves import on_sqlite
 from tests.running import running
+
+pytestmark = on_sqlite
 
 SECONDS = 2
 PER_CLIENT = 5
