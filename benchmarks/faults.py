@@ -16,6 +16,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,8 @@ CLOCKS = {
 SQLITE: dict[str, Fault] = {"sqlite full": full_disk, "sqlite locked": locked}
 # A kind each: gone, silent, refusing, unsteady, a wrong clock.
 _SHORT = ("stopped", "frozen", "read only", "flapping", "clock 70 minutes behind")
+# Programs, called as Debian's packages are.
+_NEEDS = {"redis frozen": "redis-server", **dict.fromkeys(CLOCKS, "faketime")}
 # Whoever is killed answers nobody until there is another.
 _OF_WORKERS = ("worker killed",)
 
@@ -101,6 +104,9 @@ def main() -> None:
     wanted = options.only.split(",") if options.only else None
     if options.short and wanted is None:
         wanted = list(_SHORT)
+    needed = set(_named(_NEEDS, wanted).values())
+    if missing := sorted(each for each in needed if shutil.which(each) is None):
+        parser.error(f"install {' and '.join(missing)}, or name other faults by --only")
     began = time.monotonic()
     told: dict[str, Row] = {}
     print(_line(_COLUMNS))
