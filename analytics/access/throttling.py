@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from analytics import rewriting
+from analytics import rewriting, write_turns
 from analytics.models import ApiToken, RateWindow
 from krafter import clock, faults, metrics
 from krafter.rendering import API_PREFIX
@@ -137,7 +137,7 @@ def _spend_in_table(
     """By one statement for all callers: what each has used of the minute."""
     rows = ", ".join(["(%s, %s, %s)"] * len(uses))
     values = [value for caller, amount in uses for value in (caller, minute, amount)]
-    with connection.cursor() as cursor:
+    with write_turns.turn(), connection.cursor() as cursor:
         cursor.execute(SPEND_SQL.format(f"VALUES {rows}"), values)
         return list(cursor.fetchall())
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from django.conf import settings
 from django.db import close_old_connections, transaction
 
-from analytics import events
+from analytics import events, write_turns
 from analytics.access import throttling
 from analytics.ingest import drops
 from analytics.ingest.group_commit import LATER, Busy, Full, GroupCommit, Later
@@ -105,7 +105,7 @@ def _store(
     try:
         works = [submission.work() for submission in submissions]
         site_ids = sorted({e.site_id for work in works for e in work.events})
-        with transaction.atomic():
+        with write_turns.turn(), transaction.atomic():
             free = events.take_locks(
                 site_ids,
                 wait_seconds=wait_seconds,
