@@ -21,6 +21,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from analytics import write_turns
 from analytics.access.authentication import request_token, site_for
 from analytics.models import IdempotencyKey
 from krafter.errors import Invalid
@@ -64,7 +65,7 @@ def replayable(action: Action) -> Callable[..., HttpResponse]:
 def _once(request: Request, name: str, act: Callable[[], Response]) -> HttpResponse:
     sent = _digest(msgspec.json.encode(request.data, order="deterministic"))
     place = _digest(f"{request_token(request).team_id} {request.path} {name}".encode())
-    with transaction.atomic():
+    with write_turns.turn(), transaction.atomic():
         _wait_briefly()
         _expired().filter(pk=place).delete()
         kept, is_first = IdempotencyKey.objects.get_or_create(

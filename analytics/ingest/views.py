@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import events
+from analytics import events, write_turns
 from analytics.access.authentication import site_for
 from analytics.access.idempotency import HEADER, replayable
 from analytics.ingest import (
@@ -70,15 +70,16 @@ class EventViewSet(ContractViewSet[Event]):
             raise malformed(str(error)) from None
         except payloads.Rejected as rejected:
             raise Invalid(rejected.details) from None
+        read = _read(items, site)
         # The response stored for an Idempotency-Key is part of that transaction.
         if is_batch or HEADER in request.headers:
-            with transaction.atomic():
-                outcomes = _store(items, site, events.append)
+            with write_turns.turn(), transaction.atomic():
+                outcomes = _store(read, site, events.append)
             told = Counter(outcome.status for outcome in outcomes)
             metrics.ACCEPTED.inc(told["accepted"])
             metrics.DUPLICATES.inc(told["duplicate"])
         else:
-            outcomes = _store(items, site, _append_with_others)
+            outcomes = _store(read, site, _append_with_others)
         if not is_batch and outcomes[0].details:
             raise Invalid(outcomes[0].details)
         return Response(outcomes)
@@ -93,13 +94,17 @@ def _append_with_others(batch: Sequence[events.NewEvent]) -> list[bool]:
         raise Unavailable("The event was not stored; retry") from None
 
 
-def _store(
-    items: Sequence[bytes],
-    site: Site,
-    append: Callable[[Sequence[events.NewEvent]], Sequence[bool]],
-) -> list[EventOutcome]:
-    """Store the valid items; return the outcome of each."""
-    outcomes, accepted, refunds = [], [], []
+class _Read(NamedTuple):
+    """Items, each with its outcome: all of them, and what of them is to be stored."""
+
+    outcomes: list[EventOutcome]
+    accepted: list[tuple[EventOutcome, events.NewEvent]]
+    refunds: list[tuple[EventOutcome, events.NewRefund]]
+
+
+def _read(items: Sequence[bytes], site: Site) -> _Read:
+    """Read the items before the transaction, which others wait for."""
+    read = _Read([], [], [])
     now = clock.now()
     with salts.borrowing():
         for item in items:
@@ -107,18 +112,27 @@ def _store(
             try:
                 match pipeline.read(item, site, now=now):
                     case events.NewEvent() as event:
-                        accepted.append((outcome, event))
+                        read.accepted.append((outcome, event))
                     case refund:
-                        refunds.append((outcome, refund))
+                        read.refunds.append((outcome, refund))
             except payloads.Rejected as rejected:
                 outcome.details = rejected.details
-            outcomes.append(outcome)
-    stored = append([event for _, event in accepted])
-    for (outcome, _), is_new in zip(accepted, stored, strict=True):
+            read.outcomes.append(outcome)
+    return read
+
+
+def _store(
+    read: _Read,
+    site: Site,
+    append: Callable[[Sequence[events.NewEvent]], Sequence[bool]],
+) -> list[EventOutcome]:
+    """Store the valid items; return the outcome of each."""
+    stored = append([event for _, event in read.accepted])
+    for (outcome, _), is_new in zip(read.accepted, stored, strict=True):
         outcome.status = "accepted" if is_new else "duplicate"
     # After the events: a batch may hold a purchase and its refund.
-    _store_refunds(site, refunds)
-    return outcomes
+    _store_refunds(site, read.refunds)
+    return read.outcomes
 
 
 def _store_refunds(
