@@ -175,7 +175,7 @@ _WHOLE = re.compile(r"Seq Scan on analytics_event\b")
 
 
 def _reads_events(sql: str) -> bool:
-    # DECLARE is a cursor's: what is streamed is planned for a quick first row.
+    # DECLARE is a cursor's: all its rows are read.
     reads = sql.startswith(("SELECT", "WITH", "(SELECT", "DECLARE"))
     return reads and '"analytics_event"' in sql
 

@@ -54,3 +54,9 @@ class Span(NamedTuple):
             more, of_changed = self.changed.of(alias)
             sql, params = f"{sql} AND {more}", [*params, *of_changed]
         return sql, params
+
+    def of_everybody(self) -> "Span":
+        """With the same last id, but not of some visitors alone."""
+        if self.changed is None:
+            return self
+        return self._replace(changed=self.changed._replace(after=0))

@@ -75,10 +75,7 @@ def as_day(column: date | str) -> date:
 
 @contextmanager
 def chunked_cursor() -> Iterator[CursorWrapper]:
-    """A cursor that reads rows in parts, so that never all are in memory.
-
-    For many rows: PostgreSQL plans what is streamed for a quick first row.
-    """
+    """A cursor that reads rows in parts, so that never all are in memory."""
     # PostgreSQL streams only within a transaction, where the time limit also applies;
     # on SQLite a transaction would block writers.
     is_postgresql = connection.vendor == "postgresql"

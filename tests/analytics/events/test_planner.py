@@ -69,3 +69,9 @@ def test_a_failure_loses_nothing_and_is_logged(site, monkeypatch, caplog):
         append(site, 1_000)
     assert Event.objects.count() == 1_000
     assert "Error calling" in caplog.text
+
+
+def test_statements_are_planned_for_all_rows_of_a_cursor():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW cursor_tuple_fraction")
+        assert cursor.fetchone() == ("1",)
