@@ -37,8 +37,8 @@ from analytics.models import Site
 for site in Site.objects.all():
     pages = {("pageview", f"/products/{number}") for number in range(2000)}
     others = {("event", "signup"), ("goal", "purchase")}
-    NAMES.ids({(site.pk, name) for name in pages | others})
-    CONTEXTS.ids({
+    NAMES.made({(site.pk, name) for name in pages | others})
+    CONTEXTS.made({
         (site.pk, Labels(country=country, browser=f"Browser {number}"))
         for country in ("DE", "FR", "GB", "US") for number in range(25)
     })

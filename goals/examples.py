@@ -357,6 +357,7 @@ EXAMPLES: dict[str, Any] = {
     "funnels_query": {
         "data": {
             "period": {"from": "2026-02-11", "to": "2026-02-18"},
+            "attribution": "last",
             "window_minutes": 30,
             "steps": [
                 {
@@ -366,8 +367,9 @@ EXAMPLES: dict[str, Any] = {
                     "match_value": "signup",
                     "visitors": 500,
                     "dropped": 0,
-                    "share_of_previous": None,
+                    "share_of_previous": 1.0,
                     "share_of_first": 1.0,
+                    "median_seconds": None,
                 },
                 {
                     "goal": "550e8400-e29b-41d4-a716-446655440000",
@@ -378,8 +380,16 @@ EXAMPLES: dict[str, Any] = {
                     "dropped": 380,
                     "share_of_previous": 0.24,
                     "share_of_first": 0.24,
+                    "median_seconds": 245,
                 },
             ],
+            "dimension": "country",
+            "breakdown": [
+                {"value": "DE", "visitors": [300, 90], "share_of_first": 0.3},
+                {"value": None, "visitors": [200, 30], "share_of_first": 0.15},
+            ],
+            "total_values": 2,
+            "other": None,
         }
     },
     "audit_list": {"data": [], "next_cursor": None},

@@ -10,10 +10,6 @@ from typing import Any
 from goals.examples import EXAMPLES
 from krafter.openapi.operations import Schema
 
-_FILTER = (
-    "Only visitors with one of these values, separated by commas; `!` in front: with"
-    " none of them; `(none)`: where it is unknown."
-)
 WORDS = {
     "action": "What was done, such as `goal.changed`.",
     "actor": "Who did it.",
@@ -145,14 +141,6 @@ WORDS = {
     "?period": "The days to count; `custom` takes `from` and `to`.",
     "?site": "Only entries about this site, by its key.",
     "?type": "Only those of this type.",
-    **{
-        f"?{label}": _FILTER
-        for label in (
-            *("referrer", "channel", "country", "device", "browser", "os"),
-            *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
-            *("entry_path", "path"),
-        )
-    },
     "utm_source": "The campaign's source.",
     "utm_medium": "The campaign's medium.",
     "utm_campaign": "The campaign's name.",

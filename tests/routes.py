@@ -86,7 +86,6 @@ ANNOTATION = {"date": "2026-01-15", "text": "The winter sale begins"}
 PERIOD = {"period": "custom", "from": "2026-01-01", "to": "2026-01-31"}
 DRAFT = {**GOAL, **PERIOD}
 RULE = {"type": "event", "match_type": "exact", "match_value": "signup"}
-FUNNEL = {**PERIOD, "steps": [RULE, RULE], "window_minutes": 30}
 SAVED_FUNNEL = {"name": "Way", "steps": [RULE, RULE], "window_minutes": 30}
 QUESTION = {
     **PERIOD,
@@ -106,6 +105,8 @@ QUESTION = {
     "path": "/blog/*",
     "name": "!signup",
 }
+FUNNEL_QUESTION = {**QUESTION, "dimension": "country"}
+FUNNEL = {**FUNNEL_QUESTION, "steps": [RULE, RULE], "window_minutes": 30}
 
 # An export of a team without sites.
 _MANIFEST = {
@@ -229,7 +230,7 @@ ROUTES = [
     Route("GET", _FUNNEL, READ),
     Route("PATCH", _FUNNEL, WRITE, body=SAVED_FUNNEL),
     Route("DELETE", _FUNNEL, WRITE),
-    Route("GET", f"{_FUNNEL}/stats", READ, params=PERIOD),
+    Route("GET", f"{_FUNNEL}/stats", READ, params=FUNNEL_QUESTION),
     Route("POST", f"{_SITE}/annotations", WRITE, 201, ANNOTATION),
     Route("GET", _ANNOTATION, READ),
     Route("PATCH", _ANNOTATION, WRITE, body=ANNOTATION),

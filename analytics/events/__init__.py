@@ -29,7 +29,7 @@ from analytics.events.counts import (
 from analytics.events.day_versions import last_closed
 from analytics.events.dictionaries import last_name_id, named, names, reserve
 from analytics.events.event_lists import Entry, listing, visitor_text
-from analytics.events.funnels import funnel_visitors
+from analytics.events.funnels import Funnel, FunnelRow, funnel
 from analytics.events.growth import KINDS as GROWTH_KINDS
 from analytics.events.growth import folded
 from analytics.events.journeys import Ways, ways
@@ -82,6 +82,8 @@ __all__ = [
     "Counts",
     "Entry",
     "Filters",
+    "Funnel",
+    "FunnelRow",
     "Labels",
     "LedgerEntry",
     "NewEvent",
@@ -114,7 +116,7 @@ __all__ = [
     "folded",
     "forget",
     "from_amount",
-    "funnel_visitors",
+    "funnel",
     "hourly",
     "hourly_amounts",
     "is_kept",

@@ -116,25 +116,34 @@ class Attributed:
             [*made_params, *params, *own_params],
         )
 
-    def walks(self, span: Span, name_ids: Collection[int]) -> Compiled:
+    def walks(
+        self,
+        span: Span,
+        name_ids: Collection[int],
+        *,
+        columns: Iterable[str] = (),
+        carried: Sequence[str],
+    ) -> Compiled:
         """All events of the visitors who have one of these names, in whole days.
 
-        `n` numbers those of a visitor and day, `visit` is the same in one visit,
-        `arrival` is not NULL of an arrival, and `converts` is 1 where an event has
-        one of the names and passes the filters.
+        With the chosen columns, and with `passes`, 1 where an event has one of the
+        names and passes the filters. Among those that may be carried, `n` numbers the
+        events of a visitor and day, `visit` is the same in one visit, and `arrival` is
+        not NULL of an arrival.
         """
         condition, params = self._condition()
         named, ids = one_of("made.name_id", name_ids)
+        columns = list(dict.fromkeys(columns))
         made, made_params = self._made(
             _visitors_of(self.site_id, span, name_ids),
-            self._filtered() - {"context_id"},
-            event_filters.columns(self._of_events()),
+            {*columns, *self._filtered()} - {"context_id"},
+            {*carried, *event_filters.columns(self._of_events())},
         )
+        chosen = ", ".join(f"made.{name}" for name in (*carried, *columns))
         return (
             f"""
-            SELECT made.day, made.visitor, made.n, made.at, made.name_id, made.visit,
-                made.arrival,
-                CASE WHEN {named} AND {condition} THEN 1 ELSE 0 END AS converts
+            SELECT {chosen},
+                CASE WHEN {named} AND {condition} THEN 1 ELSE 0 END AS passes
             FROM ({made}) AS made
             """,  # noqa: S608 - constants
             [ids, *params, *made_params],
@@ -368,7 +377,7 @@ def of_gone(column: str, alias: str) -> str:
 
 
 # Columns that each step has anyway.
-_STEP = ("id", "day", "visitor", "at", "context_id")
+_STEP = ("id", "day", "visitor", "at", "context_id", "n", "visit", "arrival")
 
 
 def _of(

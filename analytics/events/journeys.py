@@ -63,7 +63,11 @@ def _statement(
     selection: Selection, name_ids: Collection[int], limit: int
 ) -> tuple[str, list[Any]]:
     attributed = selection.attributed()
-    walks, params = attributed.walks(Span(selection.days), name_ids)
+    walks, params = attributed.walks(
+        Span(selection.days),
+        name_ids,
+        carried=("day", "visitor", "n", "at", "name_id", "visit", "arrival"),
+    )
     pick = _PICKS.get(selection.filters.attribution)
     arrived = f"{pick}(CASE WHEN arrival IS NOT NULL THEN moment END) OVER path"
     places = range(PAGES)
@@ -110,7 +114,7 @@ def _statement(
             FROM (
                 SELECT placed.*,
                     ROW_NUMBER() OVER (PARTITION BY day, visitor ORDER BY n) AS turn
-                FROM placed WHERE converts = 1
+                FROM placed WHERE passes = 1
             ) AS turns WHERE turn = 1
         ), told AS (SELECT seconds, entry, {pages} FROM firsts {joins})
         SELECT * FROM (

@@ -10,7 +10,7 @@ from django.db.models import BigAutoField, DateField, Lookup
 from django.db.models.fields.related import ForeignKey
 from django.db.models.sql.compiler import SQLCompiler
 
-from analytics.questions.periods import each_day
+from analytics.questions.periods import Days, each_day
 
 # As many ids as PostgreSQL may look up one by one.
 _FEW = 1_000
@@ -63,27 +63,26 @@ def one_of_texts(column: str, texts: Collection[str]) -> tuple[str, Any]:
     return f"{column} = ANY(%s::text[])", list(texts)
 
 
-@DateField.register_lookup
-class Within(Lookup):
-    """`column__within=Days`: from the first to the last, both included.
+def within(column: str, days: Days) -> tuple[str, list[Any]]:
+    """`column` is one of the days, the first and the last included, as SQL.
 
     For PostgreSQL as a list, so that it looks up the names of each day in the
     covering index. Before version 18 it cannot skip there: for a range it would
     read all names of all the days, or the table from end to end.
     """
+    if connection.vendor == "postgresql":
+        return f"{column} = ANY(%s)", [list(each_day(days))]
+    return f"{column} BETWEEN %s AND %s", [day.isoformat() for day in days]
+
+
+@DateField.register_lookup
+class Within(Lookup):
+    """`column__within=Days`."""
 
     lookup_name = "within"
     prepare_rhs = False
 
-    def as_postgresql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
-    ) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", [*params, list(each_day(self.rhs))]
-
-    def as_sqlite(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
-    ) -> tuple[str, list[Any]]:
-        column, params = self.process_lhs(compiler, connection)
-        ends = [day.isoformat() for day in self.rhs]
-        return f"{column} BETWEEN %s AND %s", [*params, *ends]
+        sql, days = within(column, self.rhs)
+        return sql, [*params, *days]

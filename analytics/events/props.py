@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, TextField, Value
 from django.db.models.sql.compiler import SQLCompiler
@@ -87,6 +88,13 @@ class Prop(Func):
             arg_joiner=") WHERE (key = ",
             **context,
         )
+
+
+def prop(column: str) -> str:
+    """The same of a column with properties, as SQL with the key as a parameter."""
+    if connection.vendor == "postgresql":
+        return _ON_POSTGRESQL % {"expressions": f"{column} -> %s"}
+    return _ON_SQLITE % {"expressions": f"{column}) WHERE (key = %s"}
 
 
 def decode(raw: str | float | None) -> str | int | float | bool | None:

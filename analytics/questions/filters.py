@@ -36,6 +36,10 @@ LABELS = (
 )
 UNKNOWN = "(none)"
 
+_MEANING = (
+    "Only visitors with one of these values, separated by commas; `!` in front: with"
+    " none of them; `(none)`: where it is unknown."
+)
 _MAX_LENGTH = 4_096
 _MAX_KEY = 1_024
 _ESCAPE = r"\\[^\x00]"
@@ -115,7 +119,10 @@ class FilterQuerySerializer(StrictSerializer):
     def get_fields(self) -> Fields:
         labels = {
             label: LabelField(
-                required=False, trim_whitespace=False, max_length=_MAX_LENGTH
+                required=False,
+                trim_whitespace=False,
+                max_length=_MAX_LENGTH,
+                help_text=_MEANING,
             )
             for label in (*LABELS, *OF_EVENTS)
         }

@@ -1,7 +1,7 @@
 """What the OpenAPI document says of saved funnels."""
 
 from analytics.access.openapi import IDEMPOTENCY_KEY
-from analytics.questions.period_query import PeriodQuerySerializer
+from goals.reports.funnel_serializers import SavedFunnelQuestionSerializer
 from goals.reports.funnels import Funnel
 from krafter.openapi.operations import Operation
 
@@ -37,10 +37,11 @@ SAVED_FUNNELS = {
         summary="How many visitors went through a saved funnel",
         description="As `POST /sites/:key/funnels/query` answers its steps. 422 where a"
         " goal among them was deleted.",
-        query=PeriodQuerySerializer,
+        query=SavedFunnelQuestionSerializer,
         answer=Funnel,
         answered={
             "period": {"from": "2026-03-03", "to": "2026-03-10"},
+            "attribution": "last",
             "window_minutes": 60,
             "steps": [
                 {
@@ -50,6 +51,7 @@ SAVED_FUNNELS = {
                     "dropped": 0,
                     "share_of_previous": 1.0,
                     "share_of_first": 1.0,
+                    "median_seconds": None,
                 },
                 {
                     "goal": "550e8400-e29b-41d4-a716-446655440000",
@@ -60,6 +62,7 @@ SAVED_FUNNELS = {
                     "dropped": 250,
                     "share_of_previous": 0.166667,
                     "share_of_first": 0.166667,
+                    "median_seconds": 410,
                 },
             ],
         },

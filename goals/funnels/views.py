@@ -6,16 +6,18 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics import events
 from analytics.access.authentication import site_for
 from analytics.access.idempotency import replayable
 from analytics.models import Site
 from analytics.questions.long_questions import long_question
-from analytics.questions.period_query import PeriodQuerySerializer, days
 from goals.funnels import changes, openapi
 from goals.funnels.serializers import SavedFunnelSerializer
 from goals.models import SavedFunnel
-from goals.reports.funnel_serializers import FunnelQuestionSerializer
+from goals.reports.funnel_serializers import (
+    FunnelQuestionSerializer,
+    SavedFunnelQuestionSerializer,
+    selection,
+)
 from goals.reports.funnels import funnel
 from krafter.answers import Deletion
 from krafter.parsing import uuid_or_404
@@ -64,16 +66,17 @@ class SavedFunnelViewSet(ContractViewSet[SavedFunnel]):
     @long_question()
     def stats(self, request: Request, key: str, id: str) -> Response:
         found = _funnel(request, key, id)
-        period = days(found.site, query(PeriodQuerySerializer, request))
+        asked = query(SavedFunnelQuestionSerializer, request)
         question = FunnelQuestionSerializer(
             data={"steps": found.steps}, context={"site": found.site}
         )
         question.is_valid(raise_exception=True)
         return Response(
             funnel(
-                events.Selection(found.site_id, *period),
+                selection(found.site, asked),
                 question.validated_data["steps"],
                 found.window_minutes,
+                asked.get("dimension"),
             )
         )
 

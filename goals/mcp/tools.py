@@ -377,9 +377,10 @@ TOOLS = {
         Tool(
             "funnel",
             "Funnel",
-            "How many visitors went through 2 to 8 steps in order, within a day. A"
-            " step is a goal (`goal`: id or name) or a rule (`type`, `match_type`,"
-            " `match_value`).",
+            "How many visitors went through 2 to 8 steps in order, within a day, and"
+            " the median time from step to step. A step is a goal (`goal`: id or name)"
+            " or a rule (`type`, `match_type`, `match_value`). Filters are of the"
+            " visitor's first step, and so are the values of a `dimension`.",
             "funnels_query",
             FunnelViewSet,
             "query",

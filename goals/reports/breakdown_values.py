@@ -98,7 +98,7 @@ def _summed(parts: Iterable[Part]) -> conversion.Sums:
 
 
 def _completed(parts: Iterable[Part], also: Iterable[Value]) -> Iterator[Part]:
-    left = {_key(value): value for value in also}
+    left = {order_of(value): value for value in also}
     for part in parts:
         left.pop(by_value(part), None)
         yield part
@@ -120,11 +120,11 @@ def _row(
 
 
 def by_value(row: BreakdownRow | Part) -> Key:
+    return order_of(row.value)
+
+
+def order_of(value: Value) -> Key:
     """A sort key: texts, then numbers, false, true, and the unknown value."""
-    return _key(row.value)
-
-
-def _key(value: Value) -> Key:
     match value:
         case None:
             return 3, 0

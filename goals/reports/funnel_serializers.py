@@ -1,5 +1,6 @@
 """Funnels as the wire asks for them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import (
@@ -9,10 +10,15 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from analytics.questions.period_query import PeriodQuerySerializer
+from analytics import events
+from analytics.models import Site
+from analytics.questions.filters import filters
+from analytics.questions.period_query import days
+from analytics.sources import rules_of
 from goals.lookup import named_goal
 from goals.matching import Rule
 from goals.reports.funnels import Step
+from goals.reports.questions import DimensionField, QuestionSerializer
 from goals.serializers import GoalSerializer
 from krafter.fields import NumberField
 
@@ -58,11 +64,29 @@ class StepField(serializers.Field[Step, Any, Any, Any]):
         return Step(goal.rule, goal.pk)
 
 
+class SavedFunnelQuestionSerializer(QuestionSerializer):
+    """What is asked of steps: days, filters, and what visitors are told apart by."""
+
+    dimension = DimensionField(
+        required=False,
+        trim_whitespace=False,
+        max_length=1_100,
+        help_text="Count visitors also by the values of their first step, such as"
+        " `country` or `props.plan`.",
+    )
+
+
 @extend_schema_serializer(component_name="FunnelBody")
-class FunnelQuestionSerializer(PeriodQuerySerializer):
+class FunnelQuestionSerializer(SavedFunnelQuestionSerializer):
     steps = serializers.ListField(
         child=StepField(), min_length=MIN_STEPS, max_length=MAX_STEPS
     )
     window_minutes = NumberField(
         required=False, allow_null=True, min_value=1, max_value=MINUTES_A_DAY
     )
+
+
+def selection(site: Site, asked: Mapping[str, Any]) -> events.Selection:
+    """The days and filters of a validated question. Raises Invalid."""
+    labels = filters(asked, site)
+    return events.Selection(site.pk, *days(site, asked), labels, sources=rules_of(site))

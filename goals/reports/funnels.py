@@ -4,20 +4,28 @@ Visitors change their ids at midnight, so that a funnel is gone through within
 one day, and one person on two days counts as two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from heapq import nsmallest
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from analytics import events
+from analytics.events import FunnelRow
+from analytics.questions.labels import Attribution
 from analytics.questions.period_query import DaysAnswer
 from analytics.questions.time_limits import in_time
 from goals.counting.matched_names import matching_names
 from goals.matching import Rule
+from goals.reports.breakdown_answers import Value
+from goals.reports.breakdown_values import order_of
 from goals.serializers import GoalTypeText, MatchTypeText
+
+# Values that are shown one by one.
+MOST_VALUES = 100
 
 
 class Step(NamedTuple):
@@ -34,17 +42,86 @@ class ReachedStep(msgspec.Struct):
     dropped: int
     share_of_previous: float | None
     share_of_first: float | None
+    median_seconds: Annotated[
+        int | None,
+        Meta(
+            description="Since the step before; null of the first step, and where"
+            " nobody came."
+        ),
+    ]
+
+
+VisitorsOfSteps = Annotated[
+    list[int], Meta(description="How many visitors came to each step.")
+]
+
+
+class FunnelValue(msgspec.Struct):
+    """The visitors whose first step has a value of the dimension."""
+
+    value: Value
+    visitors: VisitorsOfSteps
+    share_of_first: Annotated[
+        float | None,
+        Meta(description="Visitors of the last step divided by those of the first."),
+    ]
+
+
+class OtherFunnelValues(msgspec.Struct):
+    values: Annotated[int, Meta(description="How many values are not among the rows.")]
+    visitors: VisitorsOfSteps
+    share_of_first: Annotated[
+        float | None,
+        Meta(description="Visitors of the last step divided by those of the first."),
+    ]
+
+
+_OF_DIMENSION = Meta(description="With `dimension`.")
 
 
 class Funnel(msgspec.Struct):
     period: DaysAnswer
+    attribution: Attribution
     window_minutes: int | None
     steps: list[ReachedStep]
+    dimension: Annotated[str | UnsetType, _OF_DIMENSION] = UNSET
+    breakdown: Annotated[
+        list[FunnelValue] | UnsetType,
+        Meta(
+            description="With `dimension`: the values of visitors' first steps, at most"
+            f" {MOST_VALUES}, those of the most visitors first."
+        ),
+    ] = UNSET
+    total_values: Annotated[int | UnsetType, _OF_DIMENSION] = UNSET
+    other: Annotated[
+        OtherFunnelValues | UnsetType | None,
+        Meta(
+            description="With `dimension`: what is not among the rows; null where all"
+            " are."
+        ),
+    ] = UNSET
+
+
+class _Sums:
+    """Rows that pass are counted and added up."""
+
+    def __init__(self, length: int) -> None:
+        self.values = 0
+        self.visitors = [0] * length
+
+    def passing(self, rows: Iterable[FunnelRow]) -> Iterator[FunnelRow]:
+        for row in rows:
+            self.values += 1
+            self.visitors = _added(self.visitors, row.visitors)
+            yield row
 
 
 @in_time()
 def funnel(
-    selection: events.Selection, steps: Sequence[Step], window_minutes: int | None
+    selection: events.Selection,
+    steps: Sequence[Step],
+    window_minutes: int | None,
+    dimension: str | None = None,
 ) -> Funnel:
     """For each step its visitors, and how many of those before it were lost.
 
@@ -52,20 +129,53 @@ def funnel(
     """
     names = [matching_names(selection.site_id, step.rule) for step in steps]
     window = timedelta(minutes=window_minutes) if window_minutes else None
-    visitors = events.funnel_visitors(selection, names, window)
-    return Funnel(
+    sums = _Sums(len(steps))
+    with events.funnel(selection, names, window, dimension=dimension) as found:
+        # No more than these are held, however many values there are.
+        shown = nsmallest(MOST_VALUES, sums.passing(found.rows), key=_order)
+    answer = Funnel(
         period=DaysAnswer(selection.first, selection.last),
+        attribution=selection.filters.attribution,
         window_minutes=window_minutes,
         steps=[
-            _shown(step, number, before, visitors[0])
-            for step, number, before in zip(
-                steps, visitors, [visitors[0], *visitors], strict=False
+            _reached(step, number, before, sums.visitors[0], median)
+            for step, number, before, median in zip(
+                steps,
+                sums.visitors,
+                [sums.visitors[0], *sums.visitors[:-1]],
+                found.medians,
+                strict=True,
             )
         ],
     )
+    if dimension is not None:
+        answer.dimension = dimension
+        answer.breakdown = [FunnelValue(*row, _through(row.visitors)) for row in shown]
+        answer.total_values = sums.values
+        answer.other = _other(sums, shown)
+    return answer
 
 
-def _shown(step: Step, visitors: int, before: int, first: int) -> ReachedStep:
+def _order(row: FunnelRow) -> tuple[int, tuple[int, object]]:
+    return -row.visitors[0], order_of(row.value)
+
+
+def _other(sums: _Sums, shown: Sequence[FunnelRow]) -> OtherFunnelValues | None:
+    if sums.values == len(shown):
+        return None
+    left = sums.visitors
+    for row in shown:
+        left = _added(left, [-number for number in row.visitors])
+    return OtherFunnelValues(sums.values - len(shown), left, _through(left))
+
+
+def _added(some: Sequence[int], others: Sequence[int]) -> list[int]:
+    return [one + other for one, other in zip(some, others, strict=True)]
+
+
+def _reached(
+    step: Step, visitors: int, before: int, first: int, median: int | None
+) -> ReachedStep:
     return ReachedStep(
         step.goal_id,
         *step.rule,
@@ -73,7 +183,12 @@ def _shown(step: Step, visitors: int, before: int, first: int) -> ReachedStep:
         dropped=before - visitors,
         share_of_previous=_share(visitors, before),
         share_of_first=_share(visitors, first),
+        median_seconds=median,
     )
+
+
+def _through(visitors: Sequence[int]) -> float | None:
+    return _share(visitors[-1], visitors[0])
 
 
 def _share(part: int, whole: int) -> float | None:

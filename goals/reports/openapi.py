@@ -82,7 +82,8 @@ FUNNELS = {
     "query": Operation(
         summary="How many visitors went through steps in order",
         description="A step is a goal of the site, or a rule like a goal's. Visitors"
-        " change their ids at midnight, so that a way ends with its day.",
+        " change their ids at midnight, so that a way ends with its day. Filters and"
+        " `dimension` are of the event that a visitor began with.",
         body=FunnelQuestionSerializer,
         answer=Funnel,
     )

@@ -32,7 +32,7 @@ from goals.reports import breakdown_files, export, openapi
 from goals.reports.breakdown import breakdown, since_border
 from goals.reports.breakdown_answers import Breakdown
 from goals.reports.conversion_rate import compared_rate, conversion_rate
-from goals.reports.funnel_serializers import FunnelQuestionSerializer
+from goals.reports.funnel_serializers import FunnelQuestionSerializer, selection
 from goals.reports.funnels import funnel
 from goals.reports.journeys import journeys
 from goals.reports.ledger import ledger
@@ -252,7 +252,11 @@ class FunnelViewSet(ContractViewSet[Goal]):
         asked = self.get_serializer(data=request.data, context={"site": site})
         asked.is_valid(raise_exception=True)
         fields = asked.validated_data
-        selection = events.Selection(site.pk, *days(site, fields))
         return Response(
-            funnel(selection, fields["steps"], fields.get("window_minutes"))
+            funnel(
+                selection(site, fields),
+                fields["steps"],
+                fields.get("window_minutes"),
+                fields.get("dimension"),
+            )
         )

@@ -4,6 +4,7 @@ Envelope, errors, names and scopes come from here, so that none of them can be
 forgotten or differ from one operation to the next.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, get_origin
 
@@ -289,6 +290,11 @@ class EnvelopeSchema(AutoSchema):
             schema.pop("description", None)
         if direction == "request":
             schema["additionalProperties"] = False
+            if families := getattr(serializer, "families", ()):
+                text = {"type": "string"}
+                schema["patternProperties"] = {
+                    f"^{re.escape(family)}.": text for family in families
+                }
             schema |= getattr(serializer, "of_several_fields", {})
         else:
             schema["required"] = [

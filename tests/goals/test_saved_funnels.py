@@ -1,7 +1,10 @@
 """Funnels that are saved with a name, over the API."""
 
+from urllib.parse import urlencode
+
 import pytest
 
+from analytics.events import Labels
 from analytics.models import AuditEntry
 from goals import copies
 from goals.funnels import changes
@@ -55,16 +58,39 @@ def test_funnel_is_saved_read_changed_and_deleted(writer, reader, address, body)
     assert list(actions) == ["funnel.created", "funnel.changed", "funnel.deleted"]
 
 
-def test_answer_is_that_of_the_question(site, reader, saved, address, body):
-    for visitor in (1, 2, 3):
-        store(site, "pageview", "/", visitor=visitor)
+@pytest.mark.parametrize(
+    ("question", "visitors"),
+    [
+        ({"period": "7d"}, [3, 1]),
+        ({"country": "DE", "attribution": "event", "dimension": "country"}, [2, 1]),
+        ({"dimension": "props.plan", "props.plan": "pro"}, [2, 0]),
+    ],
+)
+def test_answer_is_that_of_the_question(
+    site, reader, saved, address, body, question, visitors
+):
+    for visitor, country, plan in ((1, "DE", "pro"), (2, "DE", ""), (3, "", "pro")):
+        labels = Labels(country=country)
+        props = {"plan": plan} if plan else None
+        store(site, "pageview", "/", visitor=visitor, labels=labels, props=props)
     store(site, "event", "signup", visitor=2)
-    told = reader("GET", f"{saved}/stats?period=7d").json()["data"]
-    question = {**body, "period": "7d"}
-    del question["name"]
-    asked = reader("POST", f"{address}/query", question).json()["data"]
+    told = reader("GET", f"{saved}/stats?{urlencode(question)}").json()["data"]
+    steps = {"steps": body["steps"], "window_minutes": body["window_minutes"]}
+    asked = reader("POST", f"{address}/query", question | steps).json()["data"]
     assert told == asked
-    assert [step["visitors"] for step in told["steps"]] == [3, 1]
+    assert [step["visitors"] for step in told["steps"]] == visitors
+
+
+def test_saved_funnel_names_a_wrong_parameter(reader, saved):
+    for query, name in (
+        ("dimension=shoe", "dimension"),
+        ("country=Germany", "country"),
+        ("window_minutes=5", "window_minutes"),
+        ("props.=x", "props."),
+    ):
+        refused = reader("GET", f"{saved}/stats?{query}")
+        assert refused.status_code == 422
+        assert list(refused.json()["details"]) == [name]
 
 
 def test_goal_that_changes_changes_the_funnel(site, goal, reader, writer, saved):

@@ -5,11 +5,20 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import combinations
+from statistics import median_low
 from typing import Any
 
 from goals.matching import Rule
 from goals.models import Goal
-from tests.recount.goals import Raw, Recount, happened, matches
+from tests.recount.goals import (
+    DIMENSIONS,
+    Raw,
+    Recount,
+    happened,
+    matches,
+    rank,
+    shown,
+)
 
 Name = tuple[str, str]
 
@@ -81,49 +90,95 @@ def share(names: list[Name], times: Counter[Name]) -> dict[str, Any]:
     }
 
 
+# The events of a visitor that were the steps, as far as they went.
+Attempt = tuple[Raw, ...]
+
+
 def funnel(
-    raws: list[Raw], steps: Sequence[Goal | Rule], window: timedelta
-) -> list[dict[str, Any]]:
-    """The numbers of each step, out of the events of some days."""
-    visitors = funnel_visitors(raws, steps, window)
-    return [
+    attempts: list[Attempt], length: int, dimension: str | None = None, most: int = 100
+) -> dict[str, Any]:
+    """The numbers of each step, and of each value of the first."""
+    visitors = at_each(attempts, length)
+    steps = [
         {
             "visitors": number,
             "dropped": before - number,
             "share_of_previous": part(number, before),
             "share_of_first": part(number, visitors[0]),
+            "median_seconds": median(attempts, step),
         }
-        for before, number in zip([visitors[0], *visitors], visitors, strict=False)
+        for step, (before, number) in enumerate(
+            zip([visitors[0], *visitors], visitors, strict=False)
+        )
     ]
+    if dimension is None:
+        return {"steps": steps}
+    groups: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        value = shown(DIMENSIONS[dimension](attempt[0]))
+        groups.setdefault(value, []).append(attempt)
+    order = sorted(groups, key=lambda value: (-len(groups[value]), rank(value)))
+    others = [attempt for value in order[most:] for attempt in groups[value]]
+    return {
+        "steps": steps,
+        "dimension": dimension,
+        "breakdown": [
+            {"value": value, **through(groups[value], length)} for value in order[:most]
+        ],
+        "total_values": len(order),
+        "other": {"values": len(order) - most, **through(others, length)}
+        if others
+        else None,
+    }
+
+
+def through(attempts: list[Attempt], length: int) -> dict[str, Any]:
+    visitors = at_each(attempts, length)
+    return {"visitors": visitors, "share_of_first": part(visitors[-1], visitors[0])}
+
+
+def at_each(attempts: list[Attempt], length: int) -> list[int]:
+    return [sum(len(attempt) > step for attempt in attempts) for step in range(length)]
+
+
+def median(attempts: list[Attempt], step: int) -> int | None:
+    """Of the whole seconds from the step before; of two in the middle the lower."""
+    took = [
+        (attempt[step].at - attempt[step - 1].at) // timedelta(seconds=1)
+        for attempt in attempts
+        if step and len(attempt) > step
+    ]
+    return median_low(took) if took else None
 
 
 def part(number: int, whole: int) -> Decimal | None:
     return round(Decimal(number) / whole, 6) if whole else None
 
 
-def funnel_visitors(
+def attempts(
     raws: list[Raw], steps: Sequence[Goal | Rule], window: timedelta
-) -> list[int]:
-    """Visitors by step, from every way that each of them could have gone."""
+) -> list[Attempt]:
+    """Of each visitor and day the one that gets furthest, out of every way there is."""
     paths: dict[Any, list[Raw]] = {}
     for raw in raws:
         paths.setdefault((raw.day, raw.visitor), []).append(raw)
+    found = []
     for path in paths.values():
         # Sorting keeps the order of what happened at the same moment.
         path.sort(key=lambda raw: raw.at)
-    return [
-        sum(goes(path, steps[:length], window) for path in paths.values())
-        for length in range(1, len(steps) + 1)
-    ]
+        for length in range(len(steps), 0, -1):
+            # They come in order of their first events, then of their second ones.
+            ways = (
+                way for way in combinations(path, length) if goes(way, steps, window)
+            )
+            if way := next(ways, None):
+                found.append(way)
+                break
+    return found
 
 
-def goes(path: list[Raw], steps: Sequence[Goal | Rule], window: timedelta) -> bool:
-    """Whether some events of a visitor, in order, are these steps. Slow."""
-    return any(
-        chosen[-1].at - chosen[0].at <= window
-        and all(
-            matches(step, raw.type, raw.name)
-            for step, raw in zip(steps, chosen, strict=True)
-        )
-        for chosen in combinations(path, len(steps))
+def goes(way: Sequence[Raw], steps: Sequence[Goal | Rule], window: timedelta) -> bool:
+    """Whether these events of a visitor, in order, are the first of the steps."""
+    return way[-1].at - way[0].at <= window and all(
+        matches(step, raw.type, raw.name) for step, raw in zip(steps, way, strict=False)
     )

@@ -116,3 +116,8 @@ def as_json(value: Any) -> str:
 
 def exact(response: Any) -> Any:
     return json.loads(response.content, parse_float=Decimal)
+
+
+def rule_of(goal: Goal) -> dict[str, str]:
+    fields = ("type", "match_type", "match_value")
+    return {field: getattr(goal, field) for field in fields}

@@ -5,7 +5,7 @@ late events.
 """
 
 import json
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -16,7 +16,7 @@ from analytics.events import Labels
 from analytics.models import ApiToken
 from goals.models import Goal
 from tests.factories import GoalFactory, SiteFactory
-from tests.recount.drafts_and_funnels import funnel, overlaps, preview
+from tests.recount.drafts_and_funnels import overlaps, preview
 from tests.recount.examples import in_each_world, rolled_back
 from tests.recount.goals import (
     DAY,
@@ -25,7 +25,6 @@ from tests.recount.goals import (
     Raw,
     Recount,
     channel,
-    happened,
     whom,
 )
 from tests.recount.histories import (
@@ -36,7 +35,14 @@ from tests.recount.histories import (
     keep,
 )
 from tests.recount.money import money
-from tests.recount.questions import FILTERS, RATES, Asked, as_json, recount
+from tests.recount.questions import (
+    FILTERS,
+    RATES,
+    Asked,
+    as_json,
+    recount,
+    rule_of,
+)
 from tests.recount.sources import SITE, attributed
 from tests.recount.traffic import SPLITS, realtime, site_stats
 from tests.routes import ROUTES
@@ -90,8 +96,6 @@ def check_history(ask, draw, kinds, rules):
             assert asked.send("GET", "/realtime") == realtime(history, now)
             check_preview(draw, asked, history, None, rules)
             check_preview(draw, asked, history, goals[0], rules)
-            for _ in range(6):
-                check_funnel(draw, asked, history, goals, rules)
             check_goal(draw, asked, history, *goals)
             asked = asked._replace(
                 filters=draw(st.sampled_from(["", *FILTERS])),
@@ -127,11 +131,6 @@ def replace(draw, asked, history, goals, rules):
     assert answer == recount(asked, history, new).stats(asked.first, asked.last)
     check_all(asked, history, [other, new])
     return [new, other]
-
-
-def rule_of(goal):
-    fields = ("type", "match_type", "match_value")
-    return {field: getattr(goal, field) for field in fields}
 
 
 CURRENCIES = st.sampled_from([None, "EUR", "USD", "JPY"])
@@ -178,31 +177,6 @@ def check_preview(draw, asked, history, before, rules):
             asked.last,
             asked.site.goals.undeleted().exclude(pk=before and before.pk),
         ),
-    }
-
-
-def check_funnel(draw, asked, history, goals, rules):
-    """Of rules and goals; the same one may be several steps."""
-    choices = [*(Goal(**rule) for rule in rules), *goals]
-    steps = draw(st.lists(st.sampled_from(choices), min_size=2, max_size=3))
-    ids = [f"{step.pk}" if step in goals else None for step in steps]
-    minutes = draw(st.sampled_from([None, 5, 30, 30]))
-    window = timedelta.max if minutes is None else timedelta(minutes=minutes)
-    body = {
-        "steps": [
-            {"goal": id} if id else rule_of(step)
-            for id, step in zip(ids, steps, strict=True)
-        ],
-        "window_minutes": minutes,
-    }
-    rows = funnel(happened(history, asked.first, asked.last), steps, window)
-    assert asked.post("/funnels/query", body) == {
-        "period": asked.period,
-        "window_minutes": minutes,
-        "steps": [
-            {"goal": id, **rule_of(step), **row}
-            for id, step, row in zip(ids, steps, rows, strict=True)
-        ],
     }
 
 

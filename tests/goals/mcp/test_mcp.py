@@ -325,6 +325,7 @@ def test_each_tool_answers_what_the_api_answers(call, reader, site, goal, time_m
         assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
     draft = {**GOAL, "period": "7d"}
     steps: dict[str, Any] = {"steps": [{"goal": str(goal.id)}] * 2}
+    steps |= {"dimension": "country", "attribution": "first", "props.plan": "!pro"}
     event: dict[str, Any] = {"type": "event", "name": "signup"}
     for name, body, address in [
         ("preview_goal", draft, f"{path}/goals/preview"),

@@ -140,6 +140,7 @@ Ask = Callable[[str], tuple[int, Any]]
 def ask_each(owner, site) -> dict[str, Ask]:
     """Each question about the day: its status, and how many it tells or its body."""
     goal = GoalFactory.create(site=site, type="custom", match_value="buy")
+    saved = site.funnels.create(name="Twice", steps=[{"goal": str(goal.pk)}] * 2)
     for visitor, (arrival, bought) in enumerate(VISITORS, start=1):
         if arrival:
             path, labels = arrival
@@ -184,6 +185,14 @@ def ask_each(owner, site) -> dict[str, Ask]:
         "conversions": of(f"{own}/conversions", len),
         "all goals": of("/goals/stats", summed("goals")),
         "mcp": by_mcp,
+        "funnel": of(
+            f"/funnels/{saved.pk}/stats", lambda data: data["steps"][0]["visitors"]
+        ),
+        "funnel by label": of(
+            f"/funnels/{saved.pk}/stats",
+            lambda data: sum(row["visitors"][0] for row in data["breakdown"]),
+            "&dimension=os",
+        ),
         "site": of("/stats", lambda data: data["totals"]["visitors"]),
         "site by label": of(
             "/stats",
@@ -195,7 +204,7 @@ def ask_each(owner, site) -> dict[str, Ask]:
 
 QUESTIONS = (
     *("stats", "timeseries", "hours", "by label", "by path", "rate", "conversions"),
-    *("all goals", "mcp", "site", "site by label"),
+    *("all goals", "mcp", "funnel", "funnel by label", "site", "site by label"),
 )
 
 
