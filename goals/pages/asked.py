@@ -12,24 +12,30 @@ from krafter.fields import StrictSerializer, shared
 
 
 def asked(serializer: type[StrictSerializer], request: HttpRequest) -> dict[str, Any]:
-    """The validated parameters of the address. Raises Invalid, as the API does.
-
-    A parameter without a value, which a form sends, is none.
-    """
-    details: Details = {}
-    given: dict[str, str] = {}
-    for name, values in request.GET.lists():
-        filled = [value for value in values if value]
-        if len(filled) > 1:
-            details[name] = ["Given more than once."]
-        elif filled:
-            given[name] = filled[0]
-    if details:
-        raise Invalid(details)
+    """The validated parameters of the address. Raises Invalid, as the API does."""
     try:
-        return dict(shared(serializer).run_validation(given))
+        return dict(shared(serializer).run_validation(given(request)))
     except serializers.ValidationError as error:
         raise Invalid(flat_details(error.detail)) from None
+
+
+def given(request: HttpRequest, *, but: str | None = None) -> dict[str, str]:
+    """The parameters of the address, `but` one that may be there several times.
+
+    One without a value, which a form sends, is none. Raises Invalid.
+    """
+    details: Details = {}
+    found: dict[str, str] = {}
+    for name, values in request.GET.lists():
+        filled = [value for value in values if value]
+        if name == but or not filled:
+            continue
+        if len(filled) > 1:
+            details[name] = ["Given more than once."]
+        found[name] = filled[0]
+    if details:
+        raise Invalid(details)
+    return found
 
 
 def with_changes(request: HttpRequest, changes: Mapping[str, str | None]) -> str:

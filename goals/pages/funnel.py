@@ -1,5 +1,6 @@
 """Funnels: how many visitors went through steps in order, steps kept in the address."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -15,28 +16,39 @@ from analytics import events
 from analytics.access.roles import Deed
 from analytics.models import Site
 from analytics.questions.long_questions import long_question
-from analytics.questions.period_query import days
 from goals.funnels import changes
 from goals.funnels.serializers import SavedFunnelSerializer
 from goals.matching import EVENT_TYPES
 from goals.models import Goal, SavedFunnel
 from goals.pages.access import row_of, site_page
 from goals.pages.as_csv import CsvQuerySerializer, csv_file
-from goals.pages.asked import sentences
+from goals.pages.asked import given, sentences
+from goals.pages.toolbar import LABELS, UNKNOWN, toolbar
 from goals.reports.funnel_serializers import (
     MAX_STEPS,
     MIN_STEPS,
     FunnelQuestionSerializer,
+    selection,
 )
-from goals.reports.funnels import ReachedStep, funnel
+from goals.reports.funnels import Funnel, ReachedStep, funnel
 from krafter.errors import Invalid, flat_details
+from krafter.fields import ChoiceField, Fields
 
 _NAMES_OFFERED = 100
-_PARAMETERS = ("period", "from", "to", "window_minutes", "as")
+_DIMENSIONS = (
+    *("referrer", "channel", "utm_source", "utm_campaign", "entry_path", "country"),
+    *("device", "browser", "os", "path", "name"),
+)
+# What the form of the steps has fields for.
+_OF_FORM = ("step", "window_minutes", "as")
 
 
 class _PageQuestionSerializer(CsvQuerySerializer, FunnelQuestionSerializer):
-    """The API's question, as a page or a file."""
+    """The API's question, as a page or as a file of one of its tables."""
+
+    def get_fields(self) -> Fields:
+        own = {"as": ChoiceField(("page", "csv", "breakdown-csv"), default="page")}
+        return {**super().get_fields(), **own}
 
 
 class Shown(NamedTuple):
@@ -60,38 +72,43 @@ def funnels(request: HttpRequest, site: Site) -> HttpResponseBase:
         "offered": _offered(site, goals, steps),
         "max_steps": MAX_STEPS,
         "found": None,
-        "query": {"period": request.GET.get("period") or "30d"},
+        "carried": [pair for pair in request.GET.items() if pair[0] not in _OF_FORM],
         "window": request.GET.get("window_minutes", ""),
         "saved": [(funnel, _address(funnel)) for funnel in site.funnels.all()],
     }
-    if len(steps) >= MIN_STEPS:
-        query = _checked(request, site, steps)
-        selection = events.Selection(site.pk, *days(site, query))
-        found = funnel(selection, query["steps"], query.get("window_minutes"))
-        names = {goal.pk: goal.name for goal in goals}
-        context |= {
-            "found": found,
-            "query": query,
-            "shown": [
-                Shown(step, names.get(step.goal) if step.goal else "")  # type: ignore[arg-type]
-                for step in found.steps
-            ],
-            "steps": steps,
-        }
-        if query["as"] == "csv":
-            cells = map(_cells, found.steps)
-            return csv_file("funnel", days(site, query), _COLUMNS, cells)
+    if len(steps) < MIN_STEPS:
+        return render(request, "pages/funnels.html", context)
+    query = _checked(request, site, steps)
+    asked = selection(site, query)
+    dimension = query.get("dimension")
+    found = funnel(asked, query["steps"], query.get("window_minutes"), dimension)
+    if query["as"] != "page":
+        table = _by_step if query["as"] == "csv" else _by_value
+        return csv_file("funnel", asked.days, *table(found))
+    names = {goal.pk: goal.name for goal in goals}
+    serializer = _PageQuestionSerializer
+    kept = [("step", text) for text in steps]
+    context |= {
+        "found": found,
+        "query": query,
+        "toolbar": toolbar(request, serializer, query, asked.days, None, also=kept),
+        "shown": [
+            Shown(step, names.get(step.goal) if step.goal else "")  # type: ignore[arg-type]
+            for step in found.steps
+        ],
+        "steps": steps,
+        "dimensions": _offered_dimensions(dimension),
+        "dimension_label": LABELS.get(str(dimension), dimension),
+        "unknown": UNKNOWN.get(str(dimension), UNKNOWN[""]),
+    }
     return render(request, "pages/funnels.html", context)
 
 
 def _checked(request: HttpRequest, site: Site, steps: list[str]) -> dict[str, Any]:
     """The address as the API's question. Raises Invalid."""
-    unknown = request.GET.keys() - {"step", *_PARAMETERS}
-    if unknown:
-        raise Invalid({name: ["Unknown parameter."] for name in sorted(unknown)})
-    asked: dict[str, Any] = {
-        name: request.GET[name] for name in _PARAMETERS if name in request.GET
-    }
+    asked: dict[str, Any] = dict(given(request, but="step"))
+    if "steps" in asked:
+        raise Invalid({"steps": ["Unknown parameter."]})
     if asked.get("window_minutes", "").isdecimal():
         # The API takes a number; an address has texts alone.
         asked["window_minutes"] = int(asked["window_minutes"][:6])
@@ -99,17 +116,41 @@ def _checked(request: HttpRequest, site: Site, steps: list[str]) -> dict[str, An
     checked = _PageQuestionSerializer(data=question, context={"site": site})
     if not checked.is_valid():
         raise Invalid(flat_details(checked.errors))
-    return dict(checked.validated_data)
+    fields = dict(checked.validated_data)
+    if fields["as"] == "breakdown-csv" and "dimension" not in fields:
+        raise Invalid({"as": ["A breakdown needs a dimension."]})
+    return fields
 
 
+def _offered_dimensions(chosen: str | None) -> list[tuple[str, Any]]:
+    names = [*_DIMENSIONS]
+    if chosen and chosen not in names:
+        names.append(chosen)
+    return [(name, LABELS.get(name, name)) for name in names]
+
+
+_Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 _COLUMNS = (
-    *("goal", "type", "match_type", "match_value"),
-    *("visitors", "dropped", "share_of_previous", "share_of_first"),
+    *("goal", "type", "match_type", "match_value", "visitors", "dropped"),
+    *("share_of_previous", "share_of_first", "median_seconds"),
 )
 
 
-def _cells(step: ReachedStep) -> tuple[Any, ...]:
-    return tuple(getattr(step, column) for column in _COLUMNS)
+def _by_step(found: Funnel) -> _Table:
+    rows = ([getattr(step, column) for column in _COLUMNS] for step in found.steps)
+    return _COLUMNS, rows
+
+
+def _by_value(found: Funnel) -> _Table:
+    """A row for each value, and a last one for those that are not shown."""
+    numbers = [f"step_{number}" for number, _step in enumerate(found.steps, start=1)]
+    rows = [
+        (row.value, *row.visitors, row.share_of_first) for row in found.breakdown or ()
+    ]
+    if found.other:
+        left = found.other
+        rows.append(("(other)", *left.visitors, left.share_of_first))
+    return ("value", *numbers, "share_of_first"), rows
 
 
 def _address(funnel: SavedFunnel) -> str:

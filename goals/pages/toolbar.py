@@ -1,6 +1,6 @@
 """Period, comparison and filters at the top of a page, as its address has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
@@ -64,6 +64,8 @@ class Toolbar(NamedTuple):
     period: Days
     before: Days | None
     filters: list[Filter]
+    # By properties, which no form has fields for.
+    properties: list[Filter]
     comparisons: list[tuple[str, Any]]
     attributions: list[tuple[str, Any]]
     # Parameters that the forms of the toolbar carry along.
@@ -76,12 +78,24 @@ def toolbar(
     query: Mapping[str, Any],
     period: Days,
     before: Window | None,
+    *,
+    also: Sequence[tuple[str, str]] = (),
 ) -> Toolbar:
-    """What the page's serializer takes, with the values of the address."""
+    """What the page's serializer takes, with the values of the address.
+
+    `also`: what else the forms carry along.
+    """
     fields = shared(serializer).fields
     names = [name for name in shared(FilterQuerySerializer).fields if name in fields]
     given = {name: request.GET.get(name, "") for name in fields}
     own = {"period", "from", "to", "attribution", "page", "cursor", *names}
+    kept = [(name, given[name]) for name in fields if given[name] and name not in own]
+    families = getattr(serializer, "families", ())
+    properties = [
+        Filter(name, name, request.GET.get(name, ""))
+        for name in request.GET
+        if name.startswith(families)
+    ]
     return Toolbar(
         period,
         before and before.days,
@@ -90,9 +104,10 @@ def toolbar(
             for name in names
             if name != "attribution"
         ],
+        properties,
         _choices(fields, "compare", COMPARISONS, comparison.KINDS),
         _choices(fields, "attribution", ATTRIBUTIONS, ATTRIBUTIONS),
-        [(name, given[name]) for name in fields if given[name] and name not in own],
+        [*kept, *((each.name, each.value) for each in properties), *also],
     )
 
 

@@ -73,6 +73,18 @@ def percent(share: float | None) -> str:
     return f"{text}\N{NO-BREAK SPACE}%"
 
 
+@register.filter
+def duration(seconds: int | None) -> str:
+    """`5 s`, `2 min 5 s`, `3 h 20 min`; a dash for none."""
+    if seconds is None:
+        return _NONE
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, _("h")), (minutes, _("min")), (0 if hours else rest, _("s"))]
+    shown = [f"{n}\N{NO-BREAK SPACE}{unit}" for n, unit in parts if n]
+    return " ".join(shown) or f"0\N{NO-BREAK SPACE}{_('s')}"
+
+
 _RULES = {
     ("pageview", "exact"): _("a view of the page {value}"),
     ("pageview", "contains"): _("a view of a page with {value} in its path"),

@@ -48,7 +48,8 @@ PATHS = (
     f"/sites/{SITE}/deleted-goals",
     f"/sites/{SITE}/names",
     f"/sites/{SITE}/funnels",
-    f"/sites/{SITE}/funnels?step=pageview:exact:/cart&step=pageview:exact:/checkout",
+    f"/sites/{SITE}/funnels?step=pageview:exact:/cart&step=pageview:exact:/checkout"
+    "&country=DE&dimension=referrer",
     f"/sites/{SITE}/live",
     f"/sites/{SITE}/install",
     f"/sites/{SITE}/settings",
@@ -275,6 +276,40 @@ def test_steps_of_a_funnel_change_places_by_keyboard(look):
     assert "step=pageview:exact:/cart&step=pageview:exact:/chec" in page.url
 
 
+def test_funnel_is_filtered_and_broken_down_by_keyboard(look):
+    steps = "step=pageview:exact:/cart&step=pageview:exact:/checkout"
+    page = look(f"/sites/{SITE}/funnels?{steps}&window_minutes=60")
+    steps_of = page.get_by_role("table", name="The steps, and who went on")
+    expect(steps_of.get_by_role("row").nth(2)).to_contain_text(
+        re.compile(r"\d\s(s|min)")
+    )
+    began = int(
+        steps_of.get_by_role("row").nth(1).get_by_role("cell").first.inner_text()
+    )
+    page.get_by_text("Filter", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Country", exact=True).fill("DE")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Country: DE")).to_be_visible()
+    page.get_by_role("link", name="Channel").focus()
+    page.keyboard.press("Enter")
+    rows = page.get_by_role("table", name="By Channel").locator("tbody tr")
+    expect(rows).not_to_have_count(0)
+    of_rows = [int(row.locator("td").first.inner_text()) for row in rows.all()]
+    first = int(
+        steps_of.get_by_role("row").nth(1).get_by_role("cell").first.inner_text()
+    )
+    assert sum(of_rows) == first < began
+    for asked in (steps, "window_minutes=60", "country=DE", "dimension=channel"):
+        assert asked in page.url
+    page.get_by_label("Or by a property").fill("props.plan")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("table", name="By props.plan")).to_be_visible()
+    assert "country=DE" in page.url
+    page.get_by_role("link", name="nothing").last.click()
+    expect(page.get_by_role("table")).to_have_count(1)
+
+
 def test_everything_but_the_chart_works_without_scripts(look):
     page = look(f"/sites/{SITE}", java_script_enabled=False)
     page.get_by_role("link", name="Newsletter Signup").click()
@@ -286,6 +321,13 @@ def test_everything_but_the_chart_works_without_scripts(look):
     page.get_by_label("Value").fill("/cart")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("One name that the site ever sent matches")).to_be_visible()
+    page.goto(f"/sites/{SITE}/funnels?device=Mobile")
+    page.get_by_label("Step 1").select_option("/cart")
+    page.get_by_label("Step 2").select_option("/checkout")
+    page.get_by_role("button", name="Show the funnel").click()
+    page.get_by_role("link", name="Entry page").click()
+    expect(page.get_by_role("table", name="By Entry page")).to_be_visible()
+    expect(page.get_by_text("Device: Mobile")).to_be_visible()
 
 
 @contextmanager

@@ -2,11 +2,16 @@
 
 import csv
 import io
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
+from analytics.events import Labels
 from analytics.models import Role
+from goals.reports import funnels
+from goals.templatetags import figures
 from tests.factories import GoalFactory, store
 from tests.goals.pages.browsing import member, text
 
@@ -64,6 +69,88 @@ def test_steps_of_the_address_are_counted_in_their_order(
     assert '<option value="pageview:contains:/cart" selected>' in shown
 
 
+STEPS = "step=pageview:exact:/&step=pageview:exact:/cart"
+
+
+@pytest.fixture
+def arrivals(site):
+    """Three come from a search, one from a campaign; two of them buy, one later."""
+    noon = datetime.now(UTC) - timedelta(days=1)
+    noon = noon.replace(hour=12, minute=0, second=0, microsecond=0)
+    for visitor, labels in enumerate(
+        (
+            Labels("www.google.com", country="DE"),
+            Labels("www.google.com", country="FR"),
+            Labels("www.google.com"),
+            Labels(utm_source="mail", country="DE"),
+        )
+    ):
+        own = {"visitor": visitor, "labels": labels, "props": {"plan": f"p{visitor}"}}
+        store(site, "pageview", "/", at=noon, **own)
+        if visitor < 2:
+            later = noon + timedelta(minutes=2 + 60 * visitor)
+            store(site, "pageview", "/cart", at=later, visitor=visitor)
+
+
+def cells(shown, label):
+    return re.findall(f'data-label="{label}">(.*?)</td>', shown)
+
+
+def test_each_step_has_its_median_time(browser, address, arrivals):
+    shown = text(browser.get(f"{address}?{STEPS}"))
+    took = "2\N{NO-BREAK SPACE}min"
+    assert cells(shown, "Median time from the step before") == ["\N{EN DASH}", took]
+
+
+def test_filters_of_the_address_are_of_the_first_step(browser, address, arrivals):
+    page = f"{address}?{STEPS}&country=DE&referrer=google&attribution=first"
+    shown = text(browser.get(page))
+    assert cells(shown, "Visitors") == ["1", "1"]
+    assert 'Country: <code>DE</code> <a href="?' in shown
+    assert 'name="country" value="DE"' in shown
+    # Every form of the page carries the steps and the filters along.
+    forms = re.findall(r'<form method="get".*?</form>', shown, re.DOTALL)
+    assert len(forms) == 4
+    for form in forms:
+        assert form.count('value="pageview:exact:/cart"') >= 1
+        for name in ("country", "referrer", "attribution"):
+            assert f'name="{name}"' in form
+    shown = text(browser.get(f"{address}?{STEPS}&props.plan=p0,p3"))
+    assert cells(shown, "Visitors") == ["2", "1"]
+    assert "props.plan: <code>p0,p3</code>" in shown
+    assert shown.count('name="props.plan" value="p0,p3"') == 4
+
+
+def test_first_steps_are_broken_down_by_a_dimension(browser, address, arrivals):
+    shown = text(browser.get(f"{address}?{STEPS}"))
+    assert "All the way" not in shown
+    shown = text(browser.get(f"{address}?{STEPS}&dimension=referrer"))
+    assert "By Source: 2 of 2 values." in shown
+    assert cells(shown, "Step 1") == ["3", "1"]
+    assert cells(shown, "Step 2") == ["2", "0"]
+    assert cells(shown, "All the way") == [
+        "66.7\N{NO-BREAK SPACE}%",
+        "0.0\N{NO-BREAK SPACE}%",
+    ]
+    assert "direct, no source" in shown
+    assert 'dimension=referrer#from" aria-current="true"' in shown
+
+
+def test_values_that_are_not_shown_are_summed(browser, address, arrivals, monkeypatch):
+    monkeypatch.setattr(funnels, "MOST_VALUES", 1)
+    page = f"{address}?{STEPS}&dimension=props.plan"
+    shown = text(browser.get(page))
+    assert "By props.plan: 1 of 4 values." in shown
+    assert "3 more values" in shown
+    assert cells(shown, "Step 1") == ["1", "3"]
+    answer = browser.get(f"{page}&as=breakdown-csv")
+    assert answer.content.decode().splitlines() == [
+        "value,step_1,step_2,share_of_first",
+        "p0,1,1,1.0",
+        "(other),3,1,0.333333",
+    ]
+
+
 def test_numbers_are_those_of_the_api(site, browser, address, journeys, reader):
     rule = {"match_type": "exact"}
     steps = [
@@ -100,6 +187,11 @@ def test_value_of_a_rule_may_hold_colons(site, browser, address):
         ("step=pageview:exact:/&step=pageview:exact:/&window_minutes=x", "window"),
         ("step=pageview:exact:/&step=pageview:exact:/&period=x", "period"),
         ("step=pageview:exact:/&step=pageview:exact:/&shoe=1", "shoe"),
+        (f"{STEPS}&steps=x", "steps"),
+        (f"{STEPS}&dimension=shoe", "dimension"),
+        (f"{STEPS}&country=Germany", "country"),
+        (f"{STEPS}&country=DE&country=FR", "country"),
+        (f"{STEPS}&as=breakdown-csv", "as"),
         ("&".join(["step=pageview:exact:/"] * 9), "steps"),
     ],
 )
@@ -160,10 +252,28 @@ def test_funnel_without_a_name_is_not_saved(site):
 def test_funnel_as_csv(site):
     store(site, "pageview", "/")
     page = f"/sites/{site.site_key}/funnels"
+    store(site, "event", "a", at=datetime.now(UTC) + timedelta(seconds=9))
     query = "step=pageview:exact:/&step=event:exact:a&as=csv"
     answer = member(site.team, "viewer").get(f"{page}?{query}")
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
-    assert [(row["match_value"], row["visitors"]) for row in rows] == [
-        ("/", "1"),
-        ("a", "0"),
+    columns = ("match_value", "visitors", "median_seconds")
+    assert [[row[column] for column in columns] for row in rows] == [
+        ["/", "1", ""],
+        ["a", "1", "9"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (None, "\N{EN DASH}"),
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (3_600, "1 h"),
+        (12_059, "3 h 20 min"),
+    ],
+)
+def test_time_is_written_for_people(seconds, shown):
+    assert figures.duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == shown
