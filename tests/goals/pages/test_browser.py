@@ -262,6 +262,70 @@ def test_keyboard_alone_makes_a_goal(look):
     expect(page.get_by_role("status")).to_contain_text("It can be restored")
 
 
+def test_keys_are_listed_and_lead_to_what_they_say(look, goal):
+    page = look(f"/sites/{SITE}/goals/{goal}", **PHONE)
+    settled(page)
+    page.keyboard.press("?")
+    help = page.get_by_role("dialog", name="Keys of this page")
+    expect(help).to_be_visible()
+    assert violations(page) == []
+    assert help.evaluate("help => help.scrollWidth <= help.clientWidth")
+    for name in ("Funnels", "12 months", "Filter", "Edit", "All sites"):
+        expect(help.get_by_role("definition").filter(has_text=name)).to_be_visible()
+    # The focus stays in it, both ways, and what is behind it hears no key.
+    for key in (*["Tab"] * 5, *["Shift+Tab"] * 5, "f"):
+        page.keyboard.press(key)
+        assert help.evaluate("help => help.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(help).to_be_hidden()
+    page.keyboard.press("3")
+    expect(page).to_have_url(re.compile("period=12mo"))
+    page.keyboard.press("/")
+    expect(page.get_by_label("Whose source an event has")).to_be_focused()
+    # What is typed is no key.
+    page.get_by_label("Campaign", exact=True).press_sequentially("flags?")
+    expect(page.get_by_label("Campaign", exact=True)).to_have_value("flags?")
+    expect(help).to_be_hidden()
+    page.get_by_role("link", name="Goals", exact=True).focus()
+    page.keyboard.press("Control+f")
+    page.keyboard.press("l")
+    expect(page).to_have_url(re.compile(f"/sites/{SITE}/live"))
+
+
+def test_keys_can_be_switched_off_and_stay_off(look):
+    page = look(f"/sites/{SITE}")
+    goals = page.get_by_role("link", name="Goals", exact=True)
+    expect(goals).to_have_attribute("aria-keyshortcuts", "g")
+    page.keyboard.press("?")
+    page.get_by_label("Use these keys").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
+    expect(goals).not_to_have_attribute("aria-keyshortcuts", "g")
+    page.keyboard.press("?")
+    page.keyboard.press("f")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page).to_have_url(re.compile(f"/sites/{SITE}$"))
+    # The list says how to have them back.
+    page.get_by_role("button", name="Keyboard").click()
+    page.get_by_label("Use these keys").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    expect(page).to_have_url(re.compile("/funnels"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/", f"/sites/{SITE}", f"/sites/{SITE}/goals/{{goal}}", "/account"]
+)
+def test_no_key_means_two_things(look, goal, path):
+    page = look(path.format(goal=goal))
+    settled(page)
+    keys = "[...document.querySelectorAll('[data-key]')].map(each => each.dataset.key)"
+    found = page.evaluate(keys)
+    assert "t" in found
+    assert len(found) == len(set(found))
+
+
 def test_steps_of_a_funnel_change_places_by_keyboard(look):
     page = look(f"/sites/{SITE}/funnels")
     page.get_by_label("Step 1").select_option("/checkout")

@@ -280,7 +280,7 @@ def test_parts_are_linked_with_what_the_page_asks(browser, address):
 def test_scripts_are_named_and_nothing_is_inline(browser, address):
     shown = text(browser.get(address))
     assert "style=" not in shown
-    assert shown.count("<script ") == shown.count("<script src=") == 5
+    assert shown.count("<script ") == shown.count("<script src=") == 6
 
 
 @pytest.mark.parametrize("path", ["", *(f"/{part}" for part in PARTS)])
