@@ -10,6 +10,7 @@ from django.template.context import RequestContext
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from analytics.access import roles
@@ -71,6 +72,26 @@ def percent(share: float | None) -> str:
     places = 1 if hundredths >= 1 or hundredths == 0 else 2
     text = formats.number_format(f"{hundredths:.{places}f}", places, use_l10n=True)
     return f"{text}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def whole_percent(share: float) -> str:
+    """`95 %` of 0.95."""
+    return f"{formats.number_format(round(share * 100))}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
+def duration(seconds: int | None) -> str:
+    """`2 h 5 min`: its two largest units; a dash for none."""
+    if seconds is None:
+        return _NONE
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    units = [(hours, gettext("h")), (minutes, gettext("min")), (rest, gettext("s"))]
+    while len(units) > 1 and units[0][0] == 0:
+        units.pop(0)
+    shown = [units[0], *(unit for unit in units[1:2] if unit[0])]
+    return " ".join(f"{number}\N{NO-BREAK SPACE}{unit}" for number, unit in shown)
 
 
 _RULES = {

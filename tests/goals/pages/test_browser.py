@@ -37,6 +37,7 @@ PATHS = (
     f"/sites/{SITE}?compare=previous&device=Desktop",
     f"/sites/{SITE}/goals/{{goal}}?compare=previous",
     f"/sites/{SITE}/goals/{{goal}}/breakdown?dimension=country",
+    f"/sites/{SITE}/goals/{{goal}}/journeys",
     f"/sites/{SITE}/goals/{{goal}}/names",
     f"/sites/{SITE}/goals/{{goal}}/conversions",
     f"/sites/{SITE}/goals/{{goal}}/edit",
