@@ -5,7 +5,6 @@ after the page where there are scripts.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -28,7 +27,7 @@ from goals.pages.goal import goal_of
 from goals.pages.parts import part
 from goals.pages.toolbar import LABELS, UNKNOWN
 from goals.reports import breakdown_files, export
-from goals.reports.breakdown import breakdown, since_border
+from goals.reports.breakdown import breakdown
 from goals.reports.journeys import Journeys, journeys
 from goals.reports.ledger import ledger
 from goals.reports.questions import (
@@ -68,19 +67,16 @@ def goal_breakdown(request: HttpRequest, site: Site, id: str) -> HttpResponseBas
     labels, dimension = filters(query, site), query["dimension"]
     period = days(site, query, is_kept=events.is_kept(labels, [dimension]))
     is_file = query["as"] == "csv"
-    ask = partial(
-        breakdown,
+    rows = breakdown(
         found,
-        dimension=dimension,
-        filters=labels,
+        period,
+        dimension,
+        labels,
         sort=query["sort"],
         limit=breakdown_files.MOST_ROWS if is_file else _ROWS,
         with_all_visitors=query.get("include") == "visitors",
+        from_border=True,
     )
-    try:
-        rows = ask(period)
-    except events.Unkept as unkept:
-        rows = ask(since_border(period, unkept, labels))
     if is_file:
         return breakdown_files.file(rows, "csv")
     return part(
@@ -105,7 +101,7 @@ def goal_breakdown(request: HttpRequest, site: Site, id: str) -> HttpResponseBas
 @require_safe
 @site_page()
 @long_question()
-def goal_names(request: HttpRequest, site: Site, id: str) -> HttpResponse:
+def goal_names(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     found = goal_of(site, id)
     query = asked(_QuestionSerializer, request)
     period = days(site, query)
@@ -148,7 +144,7 @@ def goal_conversions(request: HttpRequest, site: Site, id: str) -> HttpResponseB
 @require_safe
 @site_page()
 @long_question()
-def goal_journeys(request: HttpRequest, site: Site, id: str) -> HttpResponse:
+def goal_journeys(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     found = goal_of(site, id)
     query = asked(_JourneysSerializer, request)
     period = days(site, query)

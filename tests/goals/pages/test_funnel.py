@@ -162,7 +162,7 @@ def test_funnel_as_csv(site):
     page = f"/sites/{site.site_key}/funnels"
     query = "step=pageview:exact:/&step=event:exact:a&as=csv"
     answer = member(site.team, "viewer").get(f"{page}?{query}")
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
     assert [(row["match_value"], row["visitors"]) for row in rows] == [
         ("/", "1"),
         ("a", "0"),

@@ -240,7 +240,7 @@ def test_journeys_say_how_long_it_took_and_over_which_pages(site, browser, addre
     assert "<code>/&lt;in&gt;</code> → <code>/cart</code>" in shown
     # Two converted in a later visit, which has no page; none saw a third page.
     assert shown.count('<span class="soft">no page</span>') == 2
-    rows = browser.get(f"{address}/journeys?as=csv&limit=1").content.decode()
+    rows = browser.get(f"{address}/journeys?as=csv&limit=1").getvalue().decode()
     assert list(csv.reader(io.StringIO(rows))) == [
         ["list", "place", "pages", "journeys", "seconds"],
         ["time_to_convert", "0.1", "", "", "200"],
