@@ -4,6 +4,7 @@
   const help = document.getElementById("keys");
   const list = help.querySelector("dl");
   const choice = help.querySelector("input");
+  const close = help.querySelector("[data-close]");
   const open = document.querySelector("[data-keys-open]");
   const typing = "input, textarea, select, [contenteditable]";
   const areOn = () => {
@@ -35,6 +36,8 @@
     for (const [key, each] of found()) rows.push(row(key, each.dataset.keyName ?? each.textContent.trim()));
     list.replaceChildren(...rows);
     help.showModal();
+    // Not by `autofocus`: the browser would look for it in every page that opens.
+    close.focus();
   };
   const tell = (on) => {
     choice.checked = on;
@@ -47,7 +50,7 @@
   tell(on);
   open.hidden = false;
   open.addEventListener("click", show);
-  help.querySelector("[data-close]").addEventListener("click", () => help.close());
+  close.addEventListener("click", () => help.close());
   choice.addEventListener("change", () => {
     on = choice.checked;
     try {
