@@ -42,6 +42,7 @@ build/.docs: .venv/.documents $(DOCUMENTS)
 
 DEMO_VISITS ?= 1
 run: .venv/.runs build/.docs ## serve on PORT (8000); DEMO_VISITS=0: no visits of the demo come
+	@$(MANAGE) serve --check
 	$(MANAGE) migrate --verbosity 0
 	$(MANAGE) first_run
 	DEMO_VISITS=$(DEMO_VISITS) $(MANAGE) serve $(ARGS)

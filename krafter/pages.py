@@ -9,7 +9,7 @@ from django.utils.cache import patch_vary_headers
 from django.views import defaults
 from django.views.decorators.http import require_safe
 
-from krafter import metrics
+from krafter import locales, metrics
 from krafter.caching import revalidated
 from krafter.errors import Invalid, Unavailable
 from krafter.rendering import API_PREFIX
@@ -25,7 +25,7 @@ _ADMIN = "/admin"
 
 
 class PagesMiddleware:
-    """Gives pages their policy, and compresses them.
+    """Gives pages their policy and their locale, and compresses them.
 
     A page may hold a token against forged requests. Django masks it anew in each
     answer, so that the length of a compressed page tells nothing about it.
@@ -35,18 +35,19 @@ class PagesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
+        if request.path_info.startswith((API_PREFIX, _ADMIN)):
+            return self.get_response(request)
+        with locales.of(request):
+            response = self.get_response(request)
         content_type = response.headers.get("Content-Type", "")
-        if (
-            not isinstance(response, HttpResponse)
-            or not content_type.startswith("text/html")
-            or request.path_info.startswith((API_PREFIX, _ADMIN))
+        if not isinstance(response, HttpResponse) or not content_type.startswith(
+            "text/html"
         ):
             return response
         response.headers.setdefault("Content-Security-Policy", POLICY)
         # Figures change and people sign out: it is asked for anew each time.
         response.headers.setdefault("Cache-Control", "private, no-cache")
-        patch_vary_headers(response, ("Cookie",))
+        patch_vary_headers(response, ("Cookie", "Accept-Language"))
         return revalidated(request, response)
 
     def process_exception(

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from analytics.access import tokens
 from analytics.questions import periods
@@ -20,9 +21,9 @@ from krafter.names import printable
 class Role(models.TextChoices):
     """What a member may do in a team: see `analytics.access.roles`."""
 
-    VIEWER = "viewer"
-    EDITOR = "editor"
-    OWNER = "owner"
+    VIEWER = "viewer", _("Viewer")
+    EDITOR = "editor", _("Editor")
+    OWNER = "owner", _("Owner")
 
 
 class Team(models.Model):

@@ -16,13 +16,15 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from analytics.access import attempts, throttling
 from analytics.people import second_factor as factors
 from analytics.people import sessions
-from analytics.people.sign_in import WRONG_CODE, CodeField, over_limit
+from analytics.people.sign_in import ANY_CODE, WRONG_CODE, CodeField, over_limit
 
 # The seed travels in the form, so that nothing is stored before the code is right.
 _SEED_SECONDS = 60 * 60
@@ -30,6 +32,7 @@ _SEED_SECONDS = 60 * 60
 
 class _PasswordAndCode(forms.Form):
     password = forms.CharField(
+        label=gettext_lazy("Password"),
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
@@ -42,7 +45,7 @@ class _PasswordAndCode(forms.Form):
 
     def clean_password(self) -> None:
         if not self.user.check_password(self.cleaned_data["password"]):
-            raise ValidationError("This is not your password.")
+            raise ValidationError(_("This is not your password."))
 
 
 class SetUpForm(_PasswordAndCode):
@@ -55,7 +58,7 @@ class SetUpForm(_PasswordAndCode):
         try:
             seed: str = signing.loads(signed, salt=salt, max_age=_SEED_SECONDS)
         except signing.BadSignature:
-            raise ValidationError("Too old.") from None
+            raise ValidationError(_("Too old.")) from None
         return seed
 
     def clean(self) -> None:
@@ -65,11 +68,11 @@ class SetUpForm(_PasswordAndCode):
         seed, code = self.cleaned_data["seed"], self.cleaned_data["code"]
         self.codes = factors.set_up(self.user, seed, code)
         if self.codes is None:
-            self.add_error("code", "This is not the code that the app shows now.")
+            self.add_error("code", _("This is not the code that the app shows now."))
 
 
 class ConfirmForm(_PasswordAndCode):
-    code = CodeField(help_text="Of your authenticator app, or a recovery code.")
+    code = CodeField(help_text=ANY_CODE)
 
     def clean(self) -> None:
         # Only then: a code that is looked at is used up.
@@ -102,7 +105,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return over_limit()
     form = SetUpForm(user, request.POST)
     if "seed" in form.errors:
-        messages.error(request, "The page was open too long: here is another key.")
+        text = _("The page was open too long: here is another key.")
+        messages.error(request, text)
         return redirect("second_factor")
     if not form.is_valid():
         return _offer(request, form, form.cleaned_data["seed"])
@@ -132,7 +136,7 @@ def turn_off(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _present(request, form)
     factors.remove(user)
-    messages.success(request, "You sign in with your password alone now.")
+    messages.success(request, _("You sign in with your password alone now."))
     return redirect("account")
 
 

@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from analytics.access import audit, roles
 from analytics.access.roles import Deed
@@ -18,7 +20,7 @@ from analytics.people import second_factor
 INVITATION_DAYS = 7
 # More open ones would only be guessed at by nobody and forgotten by everybody.
 MAX_INVITATIONS = 100
-NEEDS_OWNER = "A team needs an owner: make somebody else one first."
+NEEDS_OWNER = gettext_lazy("A team needs an owner: make somebody else one first.")
 
 
 def invite(team: Team, role: Role, note: str) -> tuple[Invitation, str]:
@@ -29,9 +31,8 @@ def invite(team: Team, role: Role, note: str) -> tuple[Invitation, str]:
     with transaction.atomic():
         _locked(team)
         if open_invitations(team).count() >= MAX_INVITATIONS:
-            raise ValidationError(
-                f"A team has at most {MAX_INVITATIONS} open invitations."
-            )
+            text = _("A team has at most %d open invitations.")
+            raise ValidationError(text % MAX_INVITATIONS)
         secret = secrets.token_urlsafe(32)
         invitation = team.invitations.create(
             role=role,
@@ -71,7 +72,7 @@ def join(invitation: Invitation, user: User) -> None:
         team = _locked(invitation.team)
         # Whoever deletes the row has it: the invitation holds once.
         if not Invitation.objects.filter(pk=invitation.pk).delete()[0]:
-            raise ValidationError("This invitation has been used.")
+            raise ValidationError(_("This invitation has been used."))
         role = Role(invitation.role)
         own = team.memberships.filter(user=user).first()
         if own is None:

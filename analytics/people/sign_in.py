@@ -28,6 +28,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_protect
 
 from analytics.access import attempts, throttling
@@ -62,23 +64,25 @@ class PasswordStep(LoginView):
         return redirect(f"{reverse('login_code')}?{query}")
 
 
+_CODE = gettext_lazy("Code")
+ANY_CODE = gettext_lazy("Of your authenticator app, or a recovery code.")
+WRONG_CODE = gettext_lazy(
+    "This is no code that can be used now. Each works once, and after several wrong"
+    " ones there is a pause: wait for the next code, or use a recovery code."
+)
+
+
 class CodeField(forms.CharField):
     """A code of the app, or a recovery code, as typed."""
 
     def __init__(self, **options: Any) -> None:
         attributes = {"autocomplete": "one-time-code", "spellcheck": "false"}
         widget = forms.TextInput(attrs=attributes)
-        super().__init__(max_length=40, label="Code", widget=widget, **options)
-
-
-WRONG_CODE = (
-    "This is no code that can be used now. Each works once, and after several wrong"
-    " ones there is a pause: wait for the next code, or use a recovery code."
-)
+        super().__init__(max_length=40, label=_CODE, widget=widget, **options)
 
 
 class CodeForm(forms.Form):
-    code = CodeField(help_text="Of your authenticator app, or a recovery code.")
+    code = CodeField(help_text=ANY_CODE)
 
     def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -207,7 +211,7 @@ def over_limit() -> HttpResponse:
     """429 for who tries too often."""
     seconds = int(throttling.seconds_left()) + 1
     return HttpResponse(
-        f"Too many attempts to sign in. Try again in {seconds} seconds.",
+        _("Too many attempts to sign in. Try again in %d seconds.") % seconds,
         status=429,
         content_type="text/plain",
         headers={"Retry-After": str(seconds)},

@@ -20,6 +20,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.generic import FormView
@@ -61,7 +63,7 @@ def end_session(request: HttpRequest, uuid: str) -> HttpResponse:
         return redirect("login")
     found.delete()
     audit.record_of_user("session.ended", _user(request))
-    messages.success(request, "The browser is signed out.")
+    messages.success(request, _("The browser is signed out."))
     return redirect("account")
 
 
@@ -71,7 +73,7 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
     others = sessions.of(_user(request)).exclude(pk=request.session.session_key)
     others.delete()
     audit.record_of_user("session.others_ended", _user(request))
-    messages.success(request, "All other browsers are signed out.")
+    messages.success(request, _("All other browsers are signed out."))
     return redirect("account")
 
 
@@ -80,12 +82,15 @@ class ChangePassword(auth_views.PasswordChangeView):
 
     template_name = "people/form.html"
     success_url = reverse_lazy("account")
-    extra_context = {"title": "Change your password", "button": "Change it"}
+    extra_context = {
+        "title": gettext_lazy("Change your password"),
+        "button": gettext_lazy("Change it"),
+    }
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         audit.record_of_user("user.password_changed", _user(self.request))
-        messages.success(self.request, "Your password is changed.")
+        messages.success(self.request, _("Your password is changed."))
         return response
 
 
@@ -94,7 +99,7 @@ class ChangePassword(auth_views.PasswordChangeView):
 def leave(request: HttpRequest, team: int) -> HttpResponse:
     own = get_object_or_404(_user(request).memberships, team_id=team)
     if _is_done(request, lambda: members.remove(own)):
-        messages.success(request, f"You have left {own.team}.")
+        messages.success(request, _("You have left %s.") % own.team)
     return redirect("account")
 
 
@@ -121,9 +126,8 @@ class ForgottenPassword(auth_views.PasswordResetView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         # Whoever asks learns nothing of who has an account, nor of a failure.
-        messages.success(
-            self.request, "If there is an account with this address, a link is sent."
-        )
+        text = _("If there is an account with this address, a link is sent.")
+        messages.success(self.request, text)
         return super().form_valid(form)
 
 
@@ -138,7 +142,7 @@ class NewPassword(auth_views.PasswordResetConfirmView):
         user = cast(User, self.user)
         user.browser_sessions.all().delete()
         audit.record_of_user("user.password_changed", user)
-        messages.success(self.request, "Your password is set. Sign in with it.")
+        messages.success(self.request, _("Your password is set. Sign in with it."))
         return response
 
 
@@ -161,13 +165,17 @@ def team_page(deed: Deed) -> Callable[[View], View]:
 
 
 class InvitationForm(forms.Form):
-    role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"), choices=Role.choices, initial=Role.VIEWER
+    )
     note = forms.CharField(
         max_length=255,
         required=False,
-        label="For whom",
-        help_text="A name or a mail address. Where the service can send mail, an"
-        " address gets the link.",
+        label=gettext_lazy("For whom"),
+        help_text=gettext_lazy(
+            "A name or a mail address. Where the service can send mail, an address"
+            " gets the link."
+        ),
     )
 
 
@@ -206,26 +214,32 @@ def invite(request: HttpRequest, team: Team) -> HttpResponse:
         return _team(request, team, form)
     role, note = Role(form.cleaned_data["role"]), form.cleaned_data["note"]
     try:
-        _, secret = members.invite(team, role, note)
+        _invitation, secret = members.invite(team, role, note)
     except ValidationError as error:
         form.add_error(None, error)
         return _team(request, team, form)
     link = request.build_absolute_uri(reverse("join", args=(secret,)))
-    is_sent = _is_address(note) and mail.send(
-        f"Join {team} in Krafter Analytics",
-        f"You are invited to the team {team} as {role}:\n\n{link}\n\n"
-        f"The link works once, within {members.INVITATION_DAYS} days.\n",
-        note,
-    )
+    is_sent = _is_address(note) and _mail_invitation(team, role, link, note)
     # No redirect: the secret would have to be kept until the next request.
     return _team(
         request,
         team,
         InvitationForm(),
         link=link,
-        link_is_for="The invitation",
+        link_is_for=_("The invitation"),
         link_is_sent=is_sent,
     )
+
+
+def _mail_invitation(team: Team, role: Role, link: str, address: str) -> bool:
+    subject = _("Join %s in Krafter Analytics") % team
+    text = _(
+        "You are invited to the team %(team)s as %(role)s:\n\n%(link)s\n\n"
+        "The link works once, within %(days)d days.\n"
+    )
+    days = members.INVITATION_DAYS
+    values = {"team": team, "role": role.label, "link": link, "days": days}
+    return mail.send(subject, text % values, address)
 
 
 @team_page(Deed.MANAGE_MEMBERS)
@@ -233,7 +247,7 @@ def invite(request: HttpRequest, team: Team) -> HttpResponse:
 def withdraw(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
     found: Invitation = get_object_or_404(team.invitations, uuid=uuid)
     members.withdraw(found)
-    messages.success(request, "The invitation is withdrawn.")
+    messages.success(request, _("The invitation is withdrawn."))
     return redirect("team", team=team.pk)
 
 
@@ -248,7 +262,7 @@ def change_member(request: HttpRequest, team: Team, member: int) -> HttpResponse
     elif role in Role.values:
         _is_done(request, lambda: members.change_role(found, Role(role)))
     else:
-        messages.error(request, "There is no such role.")
+        messages.error(request, _("There is no such role."))
     if not roles.teams(User.objects.get(pk=_user(request).pk)).filter(pk=team.pk):
         return redirect("sites")
     return redirect("team", team=team.pk)
@@ -270,7 +284,7 @@ def reset_member(request: HttpRequest, team: Team, member: int) -> HttpResponse:
         team,
         InvitationForm(),
         link=request.build_absolute_uri(path),
-        link_is_for=f"The new password of {user.get_username()}",
+        link_is_for=_("The new password of %s") % user.get_username(),
     )
 
 
@@ -282,7 +296,8 @@ def remove_second_factor(request: HttpRequest, team: Team, member: int) -> HttpR
     if not members.may_reset_password(_user(request), user):
         raise Http404
     members.remove_second_factor(user)
-    messages.success(request, f"{user.get_username()} signs in by password alone now.")
+    text = _("%s signs in by password alone now.") % user.get_username()
+    messages.success(request, text)
     return redirect("team", team=team.pk)
 
 
@@ -309,7 +324,7 @@ class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
         if not request.user.is_authenticated:
             return super().post(request, *args, **kwargs)
         if _is_done(request, lambda: members.join(self.invitation, _user(request))):
-            messages.success(request, f"You are in {self.invitation.team}.")
+            messages.success(request, _("You are in %s.") % self.invitation.team)
         return redirect(self.get_success_url())
 
     def form_valid(self, form: Any) -> HttpResponse:

@@ -49,6 +49,9 @@ class ChannelSerializer(StrictSerializer):
     utm_campaign = TextField(max_length=255, required=False)
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        # In a PATCH, DRF requires nothing of what is nested either.
+        if "channel" not in attrs:
+            raise serializers.ValidationError({"channel": ["This field is required."]})
         if len(attrs) == 1:
             raise serializers.ValidationError(
                 "Name at least one of referrer, utm_source, utm_medium, utm_campaign."

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 
 from analytics.questions.periods import Days
 from goals.reports import files
@@ -24,11 +24,7 @@ def csv_file(
     period: Days | None,
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
-) -> HttpResponse:
-    """RFC 4180 with a header, in UTF-8; nothing that a spreadsheet would run."""
-    file = f"{name}-{period.first}-{period.last}.csv" if period else f"{name}.csv"
-    return HttpResponse(
-        b"".join(files.as_csv(columns, rows)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{file}"'},
-    )
+) -> StreamingHttpResponse:
+    """Named for the period, if there is one."""
+    name = f"{name}-{period.first}-{period.last}" if period else name
+    return files.attachment(name, "csv", files.as_csv(columns, rows))

@@ -68,6 +68,8 @@ def refuse(form: forms.Form, error: Invalid | serializers.ValidationError) -> No
     """Show on the form what the API would answer."""
     for path, texts in details_of(error).items():
         name, _, entry = path.partition(".")
-        where = f"{int(entry.partition('.')[0]) + 1}. " if entry[:1].isdigit() else ""
+        number, _, part = entry.partition(".")
+        where = f"{int(number) + 1}. " if number.isdigit() else ""
+        where += f"{part}: " if part else ""
         for text in texts:
             form.add_error(name if name in form.fields else None, f"{where}{text}")

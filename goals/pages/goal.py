@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, cast
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from rest_framework import serializers
@@ -92,7 +93,7 @@ def _interval(query: dict[str, Any], period: Days, site: Site) -> Interval:
 @require_safe
 @site_page()
 @long_question(short_with=_KEPT)
-def goal(request: HttpRequest, site: Site, id: str) -> HttpResponse:
+def goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     found = goal_of(site, id)
     query = asked(GoalQuerySerializer, request)
     labels = filters(query, site)

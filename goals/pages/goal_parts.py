@@ -1,10 +1,11 @@
 """The parts of a goal's page that read events, each a page of its own.
 
-What reads every event (a breakdown, names, conversions one by one) loads after the
-page where there are scripts.
+What reads every event (a breakdown, journeys, names, conversions one by one) loads
+after the page where there are scripts.
 """
 
-from functools import partial
+from collections.abc import Iterator
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -26,11 +27,13 @@ from goals.pages.goal import goal_of
 from goals.pages.parts import part
 from goals.pages.toolbar import LABELS, UNKNOWN
 from goals.reports import breakdown_files, export
-from goals.reports.breakdown import breakdown, since_border
+from goals.reports.breakdown import breakdown
+from goals.reports.journeys import Journeys, journeys
 from goals.reports.ledger import ledger
 from goals.reports.questions import (
     BreakdownQuestionSerializer,
     ConversionsQuestionSerializer,
+    JourneysQuestionSerializer,
     QuestionSerializer,
 )
 
@@ -51,6 +54,10 @@ class _ConversionsSerializer(CsvQuerySerializer, ConversionsQuestionSerializer):
     """And of a page of conversions."""
 
 
+class _JourneysSerializer(CsvQuerySerializer, JourneysQuestionSerializer):
+    """And of the ways to a conversion."""
+
+
 @require_safe
 @site_page()
 @long_question()
@@ -60,19 +67,16 @@ def goal_breakdown(request: HttpRequest, site: Site, id: str) -> HttpResponseBas
     labels, dimension = filters(query, site), query["dimension"]
     period = days(site, query, is_kept=events.is_kept(labels, [dimension]))
     is_file = query["as"] == "csv"
-    ask = partial(
-        breakdown,
+    rows = breakdown(
         found,
-        dimension=dimension,
-        filters=labels,
+        period,
+        dimension,
+        labels,
         sort=query["sort"],
         limit=breakdown_files.MOST_ROWS if is_file else _ROWS,
         with_all_visitors=query.get("include") == "visitors",
+        from_border=True,
     )
-    try:
-        rows = ask(period)
-    except events.Unkept as unkept:
-        rows = ask(since_border(period, unkept, labels))
     if is_file:
         return breakdown_files.file(rows, "csv")
     return part(
@@ -97,7 +101,7 @@ def goal_breakdown(request: HttpRequest, site: Site, id: str) -> HttpResponseBas
 @require_safe
 @site_page()
 @long_question()
-def goal_names(request: HttpRequest, site: Site, id: str) -> HttpResponse:
+def goal_names(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     found = goal_of(site, id)
     query = asked(_QuestionSerializer, request)
     period = days(site, query)
@@ -135,6 +139,37 @@ def goal_conversions(request: HttpRequest, site: Site, id: str) -> HttpResponseB
         "next": cursors.write(shown[-1].at, shown[-1].pk) if more else None,
     }
     return part(request, "pages/conversions.html", context)
+
+
+@require_safe
+@site_page()
+@long_question()
+def goal_journeys(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
+    found = goal_of(site, id)
+    query = asked(_JourneysSerializer, request)
+    period = days(site, query)
+    seen = journeys(found, period, filters(query, site), limit=query["limit"])
+    if query["as"] == "csv":
+        return csv_file("journeys", period, _JOURNEYS, _cells(seen))
+    context = {"tab": "goals", "site": site, "goal": found, "seen": seen}
+    return part(request, "pages/journeys.html", context)
+
+
+_JOURNEYS = ("list", "place", "pages", "journeys", "seconds")
+
+
+def _cells(seen: Journeys) -> Iterator[tuple[Any, ...]]:
+    """The lists one below the other, each row with the name of its list."""
+    if seen.time_to_convert:
+        for each in seen.time_to_convert.quantiles:
+            yield ("time_to_convert", each.share, None, None, each.seconds)
+    for page in seen.entries:
+        yield ("entries", None, page.path, page.journeys, None)
+    for step in seen.pages_before:
+        for page in step.pages:
+            yield ("pages_before", step.before, page.path, page.journeys, None)
+    for way in seen.ways:
+        yield ("ways", None, " > ".join(way.pages), way.journeys, None)
 
 
 @require_safe

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -184,7 +185,7 @@ _COLUMNS = (
 @require_safe
 @site_page()
 @long_question(short_with=OF_KEPT_DAYS)
-def goals_csv(request: HttpRequest, site: Site) -> HttpResponse:
+def goals_csv(request: HttpRequest, site: Site) -> HttpResponseBase:
     query = asked(ComparedQuestionSerializer, request)
     labels = filters(query, site)
     period = days(site, query, is_kept=events.are_kept(labels))

@@ -27,10 +27,11 @@ from analytics.sites import changes
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
 from goals.pages.access import person, site_page
 from goals.pages.asked import refuse
+from goals.pages.channel_rows import ChannelRows
 from krafter.errors import Invalid
 
 _LOCAL = ("localhost", "127.0.0.1")
-_SITE_FIELDS = ("domain", "name")
+_SITE_FIELDS = ("domain", "name", "public_stats")
 _LISTS = ("allowed_hosts", "excluded_ips", "excluded_paths", "excluded_referrers")
 
 
@@ -107,8 +108,24 @@ class SettingsForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
+    channels = forms.Field(
+        label=gettext_lazy("Channels of your own"),
+        help_text=gettext_lazy(
+            "What fits all that a rule says is of its channel; the first that fits"
+            " counts, and the usual channels come after them. * at the end stands for"
+            " any text."
+        ),
+        required=False,
+        widget=ChannelRows,
+    )
     honour_dnt = forms.BooleanField(
         label=gettext_lazy("Count nobody who asks not to be tracked (DNT, GPC)"),
+        required=False,
+    )
+    public_stats = forms.BooleanField(
+        label=gettext_lazy(
+            "Say in the API that the statistics may be public. It opens no page."
+        ),
         required=False,
     )
 
@@ -123,7 +140,9 @@ class SettingsForm(forms.Form):
             **sent,
             **lists,
             "retention_months": sent["retention_months"].strip() or None,
+            "channels": self["channels"].data,
             "honour_dnt": "honour_dnt" in self.data,
+            "public_stats": "public_stats" in self.data,
         }
 
 

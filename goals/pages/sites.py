@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from rest_framework import serializers
@@ -43,7 +44,7 @@ class Overview(NamedTuple):
 
 @login_required
 @require_safe
-def sites(request: HttpRequest) -> HttpResponse:
+def sites(request: HttpRequest) -> HttpResponseBase:
     query = asked(SitesQuerySerializer, request)
     found = sites_of(person(request)).select_related("team")
     page = Paginator(found, _SITES_SHOWN).get_page(query["page"])

@@ -17,6 +17,7 @@ from goals.pages.goal import goal
 from goals.pages.goal_parts import (
     goal_breakdown,
     goal_conversions,
+    goal_journeys,
     goal_names,
     goal_properties,
 )
@@ -73,6 +74,7 @@ urlpatterns = [
     path(_GOAL, goal, name="goal"),
     path(f"{_GOAL}/breakdown", goal_breakdown, name="goal_breakdown"),
     path(f"{_GOAL}/properties", goal_properties, name="goal_properties"),
+    path(f"{_GOAL}/journeys", goal_journeys, name="goal_journeys"),
     path(f"{_GOAL}/names", goal_names, name="goal_names"),
     path(f"{_GOAL}/conversions", goal_conversions, name="goal_conversions"),
     path(f"{_TEAM}/keys", team_keys, name="team_keys"),

@@ -48,26 +48,43 @@ def breakdown(
     after: int = 0,
     with_all_visitors: bool = False,
     other: Window | None = None,
+    from_border: bool = False,
 ) -> Breakdown:
     """The first rows after some, and how many values there are in all.
 
     `with_all_visitors`: of a label also values that brought visitors alone. `other`:
-    the days to compare with, whose values are rows as well. Raises Unavailable, see
-    `events.ByLabels`, and Invalid for a comparison of too many values.
+    the days to compare with, whose values are rows as well. `from_border`: a new rule
+    is counted on what is kept of the days, see `stats.counted`. Raises Unavailable and
+    Unkept, see `events.ByLabels`, and Invalid for a comparison of too many values.
     """
     selection = Selection(goal.site_id, *days, filters, sources=rules_of(goal.site))
     before = other and _before(goal, selection, dimension, other)
-    with in_time(), _found(goal, selection, dimension) as found:
-        now = Values(goal, found)
-        rows = now.rows(
-            before.values(with_all_visitors) if before else (),
+    try:
+        with in_time(), _found(goal, selection, dimension) as found:
+            now = Values(goal, found)
+            rows = now.rows(
+                before.values(with_all_visitors) if before else (),
+                with_all_visitors=with_all_visitors,
+            )
+            if before:
+                rows = map(before.compare, rows)
+            # No more than these are held, however many values there are.
+            pick, key = _order(sort)
+            first = pick(after + limit, rows, key=key)[after:]
+    except events.Unkept as unkept:
+        if not from_border:
+            raise
+        return breakdown(
+            goal,
+            _since_border(days, unkept, filters),
+            dimension,
+            filters,
+            sort=sort,
+            limit=limit,
+            after=after,
             with_all_visitors=with_all_visitors,
+            other=other,
         )
-        if before:
-            rows = map(before.compare, rows)
-        # No more than these are held, however many values there are.
-        pick, key = _order(sort)
-        first = pick(after + limit, rows, key=key)[after:]
     left = now.number - len(first)
     has_next = bool(first) and now.number > after + len(first)
     answer = Breakdown(
@@ -97,8 +114,8 @@ def _before(goal: Goal, selection: Selection, dimension: str, other: Window) -> 
         raise Invalid({"compare": [unanswerable(unkept.since)]}) from None
 
 
-def since_border(days: Days, unkept: events.Unkept, filters: events.Filters) -> Days:
-    """Those of the days that a new rule is counted on, see `stats.counted`.
+def _since_border(days: Days, unkept: events.Unkept, filters: events.Filters) -> Days:
+    """Those of the days that are kept.
 
     Raises Invalid where it is labels together that were not kept.
     """

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 import msgspec
 from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
 
 from krafter.rendering import encode
 
@@ -29,10 +30,12 @@ class CsvForm(TypedDict, total=False):
 
 
 def attachment(name: str, kind: Kind, blocks: Iterable[bytes]) -> StreamingHttpResponse:
+    # A domain may have letters of any script.
+    disposition = content_disposition_header(True, f"{name}.{kind}") or ""
     return StreamingHttpResponse(
         blocks,
         content_type=f"{_MEDIA_TYPES[kind]}; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'},
+        headers={"Content-Disposition": disposition},
     )
 
 

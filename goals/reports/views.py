@@ -23,13 +23,13 @@ from analytics.questions.period_query import (
     compared,
     days,
 )
-from analytics.questions.periods import Days, PeriodError
+from analytics.questions.periods import PeriodError
 from goals.counting.answers import AllGoalStats, compared_counts
 from goals.counting.stats import all_goal_stats
 from goals.lookup import goal_for
 from goals.models import Goal
 from goals.reports import breakdown_files, export, openapi
-from goals.reports.breakdown import breakdown, since_border
+from goals.reports.breakdown import breakdown
 from goals.reports.breakdown_answers import Breakdown
 from goals.reports.conversion_rate import compared_rate, conversion_rate
 from goals.reports.funnel_serializers import FunnelQuestionSerializer, selection
@@ -140,13 +140,7 @@ class GoalReportViewSet(AnsweringFiles):
         goal = goal_for(request, key, id)
         renderer = request.accepted_renderer
         asked = query(_breakdown_serializer(renderer), request)
-        ask, period, labels = _asking(goal, asked)
-        try:
-            rows = ask(period)
-        except events.Unkept as unkept:
-            if asked["period"] == "custom":
-                raise
-            rows = ask(since_border(period, unkept, labels))
+        rows = _asking(goal, asked)()
         match renderer:
             case CsvRenderer():
                 return breakdown_files.file(rows, "csv", **csv_form(asked))
@@ -189,25 +183,24 @@ def _breakdown_serializer(renderer: object) -> type[StrictSerializer]:
     return BreakdownQuestionSerializer
 
 
-def _asking(
-    goal: Goal, asked: Mapping[str, Any]
-) -> tuple[Callable[[Days], Breakdown], Days, events.Filters]:
-    """What answers for some days: a page, or without a limit as much as a file has."""
+def _asking(goal: Goal, asked: Mapping[str, Any]) -> Callable[[], Breakdown]:
+    """What answers: a page, or without a limit as much as a file has."""
     labels, dimension = filters(asked, goal.site), asked["dimension"]
     is_kept = events.is_kept(labels, [dimension])
     period = days(goal.site, asked, is_kept=is_kept)
-    ask = partial(
+    return partial(
         breakdown,
         goal,
-        dimension=dimension,
-        filters=labels,
+        period,
+        dimension,
+        labels,
         sort=asked["sort"],
         limit=asked.get("limit", breakdown_files.MOST_ROWS),
         after=cursors.read_offset(asked.get("cursor")),
         with_all_visitors=asked.get("include") == "visitors",
         other=compared(goal.site, asked, period, is_kept=is_kept),
+        from_border=asked["period"] != "custom",
     )
-    return ask, period, labels
 
 
 def _goal_of(site: Site, id: UUID) -> Goal:

@@ -7,9 +7,9 @@ from typing import Any
 
 from django import template
 from django.template.context import RequestContext
-from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from analytics.access import roles
@@ -21,6 +21,7 @@ from goals.models import Goal
 from goals.pages import drawings
 from goals.pages.asked import with_changes
 from goals.reports.rate import Rate
+from krafter import locales
 
 register = template.Library()
 
@@ -32,7 +33,7 @@ def count(number: int | None) -> str:
     """`12,345`; a dash for none."""
     if number is None:
         return _NONE
-    return formats.number_format(number, use_l10n=True, force_grouping=True)
+    return locales.number(number)
 
 
 @register.filter
@@ -42,7 +43,7 @@ def money(amount: Decimal | None, currency: str | None) -> str:
         return _NONE
     places = EXPONENTS.get(currency, 2)
     rounded = Decimal(amount).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    text = formats.number_format(rounded, places, use_l10n=True, force_grouping=True)
+    text = locales.number(rounded, places)
     return f"{text}\N{NO-BREAK SPACE}{currency}"
 
 
@@ -53,7 +54,7 @@ def amount(stored: int | None, currency: str | None) -> str:
         return _NONE
     value = from_amount(stored)
     places = -int(value.as_tuple().exponent)
-    text = formats.number_format(value, places, use_l10n=True, force_grouping=True)
+    text = locales.number(value, places)
     return f"{text}\N{NO-BREAK SPACE}{currency}" if currency else text
 
 
@@ -69,20 +70,28 @@ def percent(share: float | None) -> str:
         return _NONE
     hundredths = share * 100
     places = 1 if hundredths >= 1 or hundredths == 0 else 2
-    text = formats.number_format(f"{hundredths:.{places}f}", places, use_l10n=True)
+    text = locales.number(f"{hundredths:.{places}f}", places)
     return f"{text}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
+def whole_percent(share: float) -> str:
+    """`95 %` of 0.95."""
+    return f"{round(share * 100)}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
 def duration(seconds: int | None) -> str:
-    """`5 s`, `2 min 5 s`, `3 h 20 min`; a dash for none."""
+    """`2 h 5 min`: its two largest units; a dash for none."""
     if seconds is None:
         return _NONE
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    parts = [(hours, _("h")), (minutes, _("min")), (0 if hours else rest, _("s"))]
-    shown = [f"{n}\N{NO-BREAK SPACE}{unit}" for n, unit in parts if n]
-    return " ".join(shown) or f"0\N{NO-BREAK SPACE}{_('s')}"
+    units = [(hours, gettext("h")), (minutes, gettext("min")), (rest, gettext("s"))]
+    while len(units) > 1 and units[0][0] == 0:
+        units.pop(0)
+    shown = [units[0], *(unit for unit in units[1:2] if unit[0])]
+    return " ".join(f"{number}\N{NO-BREAK SPACE}{unit}" for number, unit in shown)
 
 
 _RULES = {
@@ -135,7 +144,7 @@ def change(now: int, before: int | None) -> str:
         return ""
     hundredths = round((now - before) / before * 100)
     sign = "+" if hundredths > 0 else "\N{MINUS SIGN}" if hundredths < 0 else "±"
-    number = formats.number_format(abs(hundredths), force_grouping=True)
+    number = locales.number(abs(hundredths))
     return f"{sign}{number}\N{NO-BREAK SPACE}%"
 
 

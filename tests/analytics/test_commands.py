@@ -176,8 +176,43 @@ def test_bad_setting_stops_the_server_with_its_name(db, execute, variables, mess
 def test_server_refuses_a_port_that_is_in_use(db, execute):
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
-        with pytest.raises(CommandError, match=f"127.0.0.1 port {port}: Address alr"):
+        with pytest.raises(
+            CommandError, match=rf"127.0.0.1 port {port} \(HOST, PORT\): Addr"
+        ):
             execute(PORT=str(port))
+
+
+def test_port_that_is_in_use_is_told_before_anything_is_made(tmp_path):
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}",
+    }
+
+    def check():
+        manage = str(installation.ROOT / "manage.py")
+        command = [sys.executable, manage, "serve", "--check"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        environment["PORT"] = port = str(other.getsockname()[1])
+        taken = check()
+    free = check()
+    assert (taken.returncode, taken.stdout) == (1, "")
+    assert taken.stderr == (
+        f"CommandError: Cannot listen on 127.0.0.1 port {port} (HOST, PORT):"
+        " Address already in use.\n"
+    )
+    assert (free.returncode, free.stdout, free.stderr) == (0, "", "")
+    # Asking the database for the time opens the file, and writes nothing to it.
+    assert all(path.stat().st_size == 0 for path in tmp_path.glob("none.*"))
+
+
+def test_make_run_checks_the_port_first():
+    makefile = (installation.ROOT / "Makefile").read_text()
+    _, _, recipe = makefile.partition("\nrun:")
+    commands = re.findall(r"\$\(MANAGE\) (.+)", recipe.partition("\n\n")[0])
+    assert commands[:3] == ["serve --check", "migrate --verbosity 0", "first_run"]
 
 
 def test_server_finishes_what_it_began_before_it_ends(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from krafter import env, installation
 
@@ -19,6 +19,18 @@ class Command(BaseCommand):
         " SIGHUP puts new workers in the place of the old."
     )
     requires_migrations_checks = True
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="only say whether the settings are right and the port is free",
+        )
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        # `make run` checks first, when nothing is migrated yet.
+        self.requires_migrations_checks = not options["check"]
+        return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -32,6 +44,8 @@ class Command(BaseCommand):
         if port > 65_535:
             raise CommandError(f"PORT must be at most 65535, not {port}")
         address = _check_free(host, port)
+        if options["check"]:
+            return
         shown = f"[{address}]" if ":" in address else address
         self.stdout.write(f"Serving on http://{shown}:{port}, Ctrl-C ends it.")
         self.stdout.flush()
@@ -64,6 +78,6 @@ def _check_free(host: str, port: int) -> str:
             probe.listen()
     except OSError as error:
         raise CommandError(
-            f"Cannot listen on {host} port {port}: {error.strerror}."
+            f"Cannot listen on {host} port {port} (HOST, PORT): {error.strerror}."
         ) from None
     return str(address[0])

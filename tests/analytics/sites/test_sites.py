@@ -263,6 +263,7 @@ def test_list_can_be_emptied(owner, url):
         ("channels", {}),
         ("channels", [{"channel": "Partners"}]),
         ("channels", [{"referrer": "x"}]),
+        ("channels", [{"referrer": "x", "utm_medium": "x"}]),
         ("channels", [{"channel": "", "referrer": "x"}]),
         ("channels", [{"channel": "x" * 65, "referrer": "x"}]),
         ("channels", [{"channel": "x", "referrer": 1}]),

@@ -1,12 +1,24 @@
-"""Who looks at the pages in the tests."""
+"""Who looks at the pages in the tests, and what they look for."""
 
 import re
+from collections.abc import Collection
 
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.test import Client
+from playwright.sync_api import Page, expect
 
 from analytics.models import Role, Team
 
+SITE = "sk_abc123def456"
+PASSWORD = "a long password of the tests"
+DESKTOP = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+PHONE = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+# Headless browsers say so in theirs, and are not counted.
+AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/140.0.0.0 Safari/537.36"
+)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none';"
@@ -31,3 +43,19 @@ def text(response: object) -> str:
     """What a page shows, its white space as single spaces."""
     content: bytes = response.content  # type: ignore[attr-defined]
     return re.sub(r"[ \n]+", " ", content.decode())
+
+
+def settled(page: Page) -> None:
+    """Wait until the parts of the page are there."""
+    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=20_000)
+
+
+def violations(page: Page, impacts: Collection[str] | None = None) -> list[str]:
+    """What axe-core finds; of these impacts alone, if any are given."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in found
+        if impacts is None or each["impact"] in impacts
+        for node in each["nodes"]
+    ]

@@ -6,7 +6,7 @@ scripts. Whatever the browser complains of, the policy's violations above all, f
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,24 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.analytics.ingest import browsers
+from tests.goals.pages.browsing import (
+    AGENT,
+    DESKTOP,
+    PHONE,
+    SITE,
+    settled,
+    violations,
+)
 from tests.halves import on_postgresql
-from tests.running import Service, running
 
 pytestmark = on_postgresql
 
-SITE = "sk_abc123def456"
-PASSWORD = "a long password of the tests"
-DESKTOP = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
-PHONE = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
-# Headless browsers say so in theirs, and are not counted.
-AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
-    " Chrome/140.0.0.0 Safari/537.36"
-)
 NARROWEST, WIDEST = 320, 3840
 # {goal} is one of the demo's.
 PATHS = (
@@ -40,6 +37,7 @@ PATHS = (
     f"/sites/{SITE}?compare=previous&device=Desktop",
     f"/sites/{SITE}/goals/{{goal}}?compare=previous",
     f"/sites/{SITE}/goals/{{goal}}/breakdown?dimension=country",
+    f"/sites/{SITE}/goals/{{goal}}/journeys",
     f"/sites/{SITE}/goals/{{goal}}/names",
     f"/sites/{SITE}/goals/{{goal}}/conversions",
     f"/sites/{SITE}/goals/{{goal}}/edit",
@@ -62,104 +60,6 @@ PATHS = (
     "/account",
     "/account/second-factor",
 )
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service with the demo shop, and an operator."""
-    with running(
-        tmp_path_factory.mktemp("pages"), workers=1, RATE_LIMIT_SIGN_IN="0"
-    ) as service:
-        service.manage("demo", "--days", "7")
-        service.manage(
-            *("createsuperuser", "--noinput", "--username", "ada", "--email", ""),
-            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-        )
-        yield service
-
-
-@pytest.fixture(scope="module")
-def goal(shop: Service) -> str:
-    return str(shop("GET", f"/sites/{SITE}/goals").json()["data"][0]["id"])
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # As in the tests of the tracker: Playwright keeps an event loop here.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        folder = tmp_path_factory.mktemp("browser")
-        browser = browsers.launch(playwright, "chromium", folder)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def signed_in(shop: Service, chromium: Browser) -> Any:
-    """The cookies of a browser in which Ada has signed in."""
-    context = browsers.new_context(chromium, base_url=shop.server.url)
-    page = context.new_page()
-    page.goto("/")
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("link", name="Krafter", exact=True)).to_be_visible()
-    expect(page).not_to_have_url(re.compile("/login"))
-    state = context.storage_state()
-    context.close()
-    return state
-
-
-@pytest.fixture
-def look(
-    shop: Service, chromium: Browser, signed_in: Any
-) -> Iterator[Callable[..., Page]]:
-    """Opens a page of a browser in which Ada has signed in."""
-    complaints: list[str] = []
-    contexts: list[BrowserContext] = []
-
-    def look(path: str = "/", **options: Any) -> Page:
-        options = {
-            "base_url": shop.server.url,
-            "user_agent": AGENT,
-            "storage_state": signed_in,
-            **DESKTOP,
-        } | options
-        context = browsers.new_context(chromium, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                complaints.append(request.url)
-                if not request.url.startswith((shop.server.url, "data:"))
-                else None
-            ),
-        )
-        page.goto(path)
-        expect(page).not_to_have_url(re.compile("/login"))
-        return page
-
-    yield look
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def settled(page: Page) -> None:
-    """Wait until the parts of the page are there."""
-    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=20_000)
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {node['html'][:200]}"
-        for each in found
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -261,6 +161,70 @@ def test_keyboard_alone_makes_a_goal(look):
     tab_to("Delete the goal")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("It can be restored")
+
+
+def test_keys_are_listed_and_lead_to_what_they_say(look, goal):
+    page = look(f"/sites/{SITE}/goals/{goal}", **PHONE)
+    settled(page)
+    page.keyboard.press("?")
+    help = page.get_by_role("dialog", name="Keys of this page")
+    expect(help).to_be_visible()
+    assert violations(page) == []
+    assert help.evaluate("help => help.scrollWidth <= help.clientWidth")
+    for name in ("Funnels", "12 months", "Filter", "Edit", "All sites"):
+        expect(help.get_by_role("definition").filter(has_text=name)).to_be_visible()
+    # The focus stays in it, both ways, and what is behind it hears no key.
+    for key in (*["Tab"] * 5, *["Shift+Tab"] * 5, "f"):
+        page.keyboard.press(key)
+        assert help.evaluate("help => help.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(help).to_be_hidden()
+    page.keyboard.press("3")
+    expect(page).to_have_url(re.compile("period=12mo"))
+    page.keyboard.press("/")
+    expect(page.get_by_label("Whose source an event has")).to_be_focused()
+    # What is typed is no key.
+    page.get_by_label("Campaign", exact=True).press_sequentially("flags?")
+    expect(page.get_by_label("Campaign", exact=True)).to_have_value("flags?")
+    expect(help).to_be_hidden()
+    page.get_by_role("link", name="Goals", exact=True).focus()
+    page.keyboard.press("Control+f")
+    page.keyboard.press("l")
+    expect(page).to_have_url(re.compile(f"/sites/{SITE}/live"))
+
+
+def test_keys_can_be_switched_off_and_stay_off(look):
+    page = look(f"/sites/{SITE}")
+    goals = page.get_by_role("link", name="Goals", exact=True)
+    expect(goals).to_have_attribute("aria-keyshortcuts", "g")
+    page.keyboard.press("?")
+    page.get_by_label("Use these keys").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
+    expect(goals).not_to_have_attribute("aria-keyshortcuts", "g")
+    page.keyboard.press("?")
+    page.keyboard.press("f")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page).to_have_url(re.compile(f"/sites/{SITE}$"))
+    # The list says how to have them back.
+    page.get_by_role("button", name="Keyboard").click()
+    page.get_by_label("Use these keys").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    expect(page).to_have_url(re.compile("/funnels"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/", f"/sites/{SITE}", f"/sites/{SITE}/goals/{{goal}}", "/account"]
+)
+def test_no_key_means_two_things(look, goal, path):
+    page = look(path.format(goal=goal))
+    settled(page)
+    keys = "[...document.querySelectorAll('[data-key]')].map(each => each.dataset.key)"
+    found = page.evaluate(keys)
+    assert "t" in found
+    assert len(found) == len(set(found))
 
 
 def test_steps_of_a_funnel_change_places_by_keyboard(look):

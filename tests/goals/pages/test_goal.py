@@ -9,13 +9,14 @@ from django.test import Client
 
 from analytics import events
 from analytics.models import Role
+from goals.templatetags.figures import duration
 from tests.factories import GoalFactory, store
 from tests.goals.pages.browsing import member, text
 from tests.queries import captured_queries
 
 pytestmark = pytest.mark.django_db
 
-PARTS = ("breakdown", "names", "conversions", "properties")
+PARTS = ("breakdown", "journeys", "names", "conversions", "properties")
 
 
 @pytest.fixture
@@ -218,6 +219,74 @@ def test_breakdown_as_csv(site, browser, address):
     }
 
 
+def test_journeys_say_how_long_it_took_and_over_which_pages(site, browser, address):
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0) - timedelta(days=2)
+    for visitor, minutes in ((1, 3), (2, 65), (3, 125)):
+        labels = events.Labels(referrer="www.google.com")
+        store(site, "pageview", "/<in>", at=noon, visitor=visitor, labels=labels)
+        at = noon + timedelta(minutes=1)
+        store(site, "pageview", "/cart", at=at, visitor=visitor)
+        at = noon + timedelta(minutes=minutes, seconds=20)
+        store(site, "goal", "buy", at=at, visitor=visitor)
+    shown = text(browser.get(f"{address}/journeys"))
+    space = "\N{NO-BREAK SPACE}"
+    assert (
+        "Half of the 3 visitor-days that converted took no longer than"
+        f" <strong>1{space}h 5{space}min</strong>"
+    ) in shown
+    row = '<th scope="row">{}\N{NO-BREAK SPACE}%</th><td class="number">'
+    assert f"{row.format(95)}2{space}h 5{space}min" in shown
+    assert f"{row.format(10)}3{space}min 20{space}s" in shown
+    assert "<code>/&lt;in&gt;</code> → <code>/cart</code>" in shown
+    # Two converted in a later visit, which has no page; none saw a third page.
+    assert shown.count('<span class="soft">no page</span>') == 2
+    rows = browser.get(f"{address}/journeys?as=csv&limit=1").getvalue().decode()
+    assert list(csv.reader(io.StringIO(rows))) == [
+        ["list", "place", "pages", "journeys", "seconds"],
+        ["time_to_convert", "0.1", "", "", "200"],
+        ["time_to_convert", "0.25", "", "", "200"],
+        ["time_to_convert", "0.5", "", "", "3920"],
+        ["time_to_convert", "0.75", "", "", "7520"],
+        ["time_to_convert", "0.9", "", "", "7520"],
+        ["time_to_convert", "0.95", "", "", "7520"],
+        ["entries", "", "", "2", ""],
+        ["pages_before", "1", "/cart", "3", ""],
+        ["pages_before", "2", "/<in>", "3", ""],
+        ["pages_before", "3", "", "3", ""],
+        ["ways", "", "/<in> > /cart", "3", ""],
+    ]
+
+
+def test_journeys_of_nobody_say_so(site, browser, address):
+    store(site, "pageview", "/")
+    shown = text(browser.get(f"{address}/journeys"))
+    assert "No conversions in these days." in shown
+    assert "Time to convert" not in shown
+
+
+def test_one_journey_is_no_half(site, browser, address):
+    buy(site)
+    shown = text(browser.get(f"{address}/journeys"))
+    assert "The one visitor-day that converted took <strong>0" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (None, "\N{EN DASH}"),
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3_600, "1 h"),
+        (3_605, "1 h"),
+        (86_399, "23 h 59 min"),
+    ],
+)
+def test_durations_have_two_units(seconds, shown):
+    assert duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
 def test_names_that_match(site, browser):
     goal = GoalFactory.create(site=site, match_type="contains", match_value="sign")
     for name in ("signup", "signup", "resign"):
@@ -280,7 +349,7 @@ def test_parts_are_linked_with_what_the_page_asks(browser, address):
 def test_scripts_are_named_and_nothing_is_inline(browser, address):
     shown = text(browser.get(address))
     assert "style=" not in shown
-    assert shown.count("<script ") == shown.count("<script src=") == 5
+    assert shown.count("<script ") == shown.count("<script src=") == 6
 
 
 @pytest.mark.parametrize("path", ["", *(f"/{part}" for part in PARTS)])

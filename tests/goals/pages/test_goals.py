@@ -185,7 +185,7 @@ def test_table_as_csv(site, browser):
     store(site, "event", "signup")
     response = browser.get(f"/sites/{site.site_key}/goals.csv?period=7d")
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
-    (row,) = csv.DictReader(io.StringIO(response.content.decode()))
+    (row,) = csv.DictReader(io.StringIO(response.getvalue().decode()))
     assert (row["name"], row["conversions"], row["rate"]) == (
         "'=HYPERLINK(1)",
         "1",
@@ -194,12 +194,20 @@ def test_table_as_csv(site, browser):
     assert row["last_match"] == datetime.now(UTC).date().isoformat()
 
 
+def test_file_has_a_domain_of_any_script_in_its_name(site, browser):
+    site.domain = "例え.example"
+    site.save()
+    response = browser.get(f"/sites/{site.site_key}/goals.csv?period=7d")
+    name = response.headers["Content-Disposition"]
+    assert name.startswith("attachment; filename*=utf-8''goals-%E4%BE%8B%E3%81%88.ex")
+
+
 def test_csv_has_what_is_compared(site, browser):
     GoalFactory.create(site=site)
     for ago in (1, 2, 40):
         store(site, "event", "signup", at=days_ago(ago))
     response = browser.get(f"/sites/{site.site_key}/goals.csv?compare=previous")
-    (row,) = csv.DictReader(io.StringIO(response.content.decode()))
+    (row,) = csv.DictReader(io.StringIO(response.getvalue().decode()))
     assert (row["conversions"], row["conversions_before"]) == ("2", "1")
     assert row["verdict"] == "cannot_tell"
 

@@ -85,7 +85,7 @@ def test_file_has_all_names(site, browser, address, sent):
         store(site, "event", f"name {number}")
     answer = browser.get(f"{address}?as=csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
     assert len(rows) == 14
     assert rows[0] == {
         "type": "goal",

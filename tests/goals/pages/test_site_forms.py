@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from analytics.models import Role, Site
+from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
+from goals.pages.site_forms import SettingsForm
 from tests.factories import SiteFactory, TeamFactory, store
 from tests.goals.pages.browsing import browser_of, member, text
 
@@ -23,6 +25,12 @@ SETTINGS = {
     "excluded_paths": "/admin/*",
     "excluded_referrers": "pay.example",
     "retention_months": "24",
+    "channels.channel": ["Partners", "", "Podcast"],
+    "channels.referrer": ["partner*", "", ""],
+    "channels.utm_source": ["", "", ""],
+    "channels.utm_medium": ["", "", "audio"],
+    "channels.utm_campaign": ["", "", "<episode>-*"],
+    "public_stats": "on",
 }
 
 
@@ -94,15 +102,46 @@ def test_settings_are_saved_as_the_api_takes_them(site, editor, address, reader)
         "excluded_ips": ["192.0.2.0/24"],
         "excluded_paths": ["/admin/*"],
         "excluded_referrers": ["pay.example"],
-        "channels": [],
+        "channels": [
+            {"channel": "Partners", "referrer": "partner*"},
+            {
+                "channel": "Podcast",
+                "utm_medium": "audio",
+                "utm_campaign": "<episode>-*",
+            },
+        ],
         "honour_dnt": False,
         "retention_months": 24,
     }
     site.refresh_from_db()
     assert (site.name, site.domain) == ("Shop", "shop.example")
+    assert site.public_stats
     shown = text(editor.get(f"{address}/settings"))
     assert "The settings were saved." in shown
     assert "one.example two.example" in shown
+    assert shown.count('name="channels.channel"') == 2 + 2
+    cell = 'name="channels.utm_campaign" value="&lt;episode&gt;-*"'
+    assert f'{cell} aria-label="Campaign of rule 2"' in shown
+
+
+def test_form_has_whatever_the_api_takes_of_a_site():
+    written = {
+        name
+        for serializer in (SiteSerializer, SiteSettingsSerializer)
+        for name, field in serializer().fields.items()
+        if not field.read_only
+    }
+    assert set(SettingsForm.base_fields) == written
+
+
+def test_wrong_channel_is_named_by_its_row_and_field(site, editor, address):
+    wrong = {**SETTINGS, "channels.channel": ["Partners", "", ""]}
+    response = editor.post(f"{address}/settings", wrong)
+    assert response.status_code == 422
+    assert "<li>2. channel: This field is required.</li>" in text(response)
+    assert 'value="audio"' in text(response)
+    site.refresh_from_db()
+    assert site.channels == []
 
 
 def test_one_wrong_entry_saves_nothing(site, editor, address):

@@ -65,7 +65,7 @@ def test_period_is_the_addresss(site, browser):
     assert "<dd>1 <small" in text(browser.get("/?period=30d"))
     week = text(browser.get("/?period=7d"))
     assert "<dd>0 <small" in week
-    assert '<a href="?period=7d" aria-current="true">' in week
+    assert '<a data-key="1" href="?period=7d" aria-current="true">' in week
 
 
 def test_days_to_compare_with_may_be_sealed(site, browser, monkeypatch):
@@ -82,7 +82,7 @@ def test_days_to_compare_with_may_be_sealed(site, browser, monkeypatch):
     assert re.search(r"<dd>2\b", shown)
     assert '>Joined</a></th><td class="number">2</td>' in shown
     assert "<dd>1 <small" in text(browser.get("/?period=7d"))
-    file = browser.get("/?period=12mo&as=csv").content.decode("utf-8-sig")
+    file = browser.get("/?period=12mo&as=csv").getvalue().decode("utf-8-sig")
     [row] = csv.DictReader(io.StringIO(file, newline=""))
     assert (row["conversions"], row["conversions_before"]) == ("2", "")
 
@@ -120,7 +120,7 @@ def test_sites_as_csv(site, browser):
     empty = SiteFactory.create(team=site.team)
     answer = browser.get("/?as=csv&period=7d")
     assert "sites.csv" in answer.headers["Content-Disposition"]
-    first, second = csv.DictReader(io.StringIO(answer.content.decode()))
+    first, second = csv.DictReader(io.StringIO(answer.getvalue().decode()))
     assert (first["site_key"], first["visitors"]) == (site.site_key, "1")
     assert (first["goal"], first["conversions"]) == ("Joined", "1")
     assert first["conversions_before"] == "0"
