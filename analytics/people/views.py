@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -92,7 +93,8 @@ class ChangePassword(auth_views.PasswordChangeView):
 @login_required
 @require_POST
 def leave(request: HttpRequest, team: int) -> HttpResponse:
-    own = get_object_or_404(_user(request).memberships, team_id=team)
+    found = roles.team_for(_user(request), team)
+    own: Membership = get_object_or_404(found.memberships, user=_user(request))
     if _is_done(request, lambda: members.remove(own)):
         messages.success(request, f"You have left {own.team}.")
     return redirect("account")
@@ -301,7 +303,7 @@ class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
     ) -> HttpResponseBase:
         found = members.invitation(kwargs["secret"])
         if found is None:
-            return render(request, "people/no_invitation.html", status=404)
+            return _no_invitation(request)
         self.invitation = found
         return super().dispatch(request, *args, **kwargs)
 
@@ -313,16 +315,25 @@ class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
         return redirect(self.get_success_url())
 
     def form_valid(self, form: Any) -> HttpResponse:
-        user = form.save()
-        audit.record("user.created", user, team=self.invitation.team)
+        try:
+            # No account is left of a link that somebody else was faster with.
+            with transaction.atomic():
+                user = form.save()
+                audit.record("user.created", user, team=self.invitation.team)
+                members.join(self.invitation, user)
+        except ValidationError:
+            return _no_invitation(self.request)
         auth.login(
             self.request, user, backend="django.contrib.auth.backends.ModelBackend"
         )
-        _is_done(self.request, lambda: members.join(self.invitation, user))
         return super().form_valid(form)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(invitation=self.invitation, **kwargs)
+
+
+def _no_invitation(request: HttpRequest) -> HttpResponse:
+    return render(request, "people/no_invitation.html", status=404)
 
 
 def _is_done(request: HttpRequest, deed: Callable[[], None]) -> bool:
