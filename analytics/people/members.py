@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -143,6 +144,26 @@ def may_reset_password(actor: User, user: User) -> bool:
     return bool(theirs) and all(
         roles.may(actor, Deed.MANAGE_MEMBERS, team_id) for team_id in theirs
     )
+
+
+class _PasswordLinks(PasswordResetTokenGenerator):
+    """Tokens that end with what made the link allowed.
+
+    Whoever made one may be no owner a minute later, or the user an operator, or in
+    another team, and the link would open that as well.
+    """
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        teams = user.memberships.order_by("team").values_list("team", flat=True)
+        owners = Membership.objects.filter(team__in=teams, role=Role.OWNER)
+        rights = [
+            *(user.is_active, user.is_staff, user.is_superuser, list(teams)),
+            list(owners.order_by("team", "user").values_list("team", "user")),
+        ]
+        return f"{super()._make_hash_value(user, timestamp)}{rights}"
+
+
+password_links = _PasswordLinks()
 
 
 def remove_second_factor(user: User) -> bool:

@@ -11,7 +11,6 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -109,6 +108,7 @@ class ForgottenPassword(auth_views.PasswordResetView):
     template_name = "people/forgotten.html"
     email_template_name = "people/password_mail.txt"
     subject_template_name = "people/password_subject.txt"
+    token_generator = members.password_links
     success_url = reverse_lazy("login")
     extra_context = {"has_mail": mail.is_configured}
 
@@ -133,6 +133,7 @@ class NewPassword(auth_views.PasswordResetConfirmView):
     """Where the link leads. The token is no longer in the address of the form."""
 
     template_name = "people/new_password.html"
+    token_generator = members.password_links
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -265,7 +266,7 @@ def reset_member(request: HttpRequest, team: Team, member: int) -> HttpResponse:
         raise Http404
     audit.record("user.password_link_made", user, team=team)
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    token = default_token_generator.make_token(user)
+    token = members.password_links.make_token(user)
     path = reverse("password_new", args=(uid, token))
     return _team(
         request,

@@ -386,6 +386,39 @@ def test_owner_makes_no_link_that_opens_what_is_not_his(owner, team, also):
     )
 
 
+def promoted(user, team):
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+
+
+def of_the_staff(user, team):
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+
+
+def in_another_team(user, team):
+    TeamFactory.create().memberships.create(user=user, role=Role.VIEWER)
+
+
+def removed(user, team):
+    team.memberships.get(user=user).delete()
+
+
+def maker_removed(user, team):
+    team.memberships.get(user__username="owner").delete()
+
+
+@pytest.mark.parametrize(
+    "then", [promoted, of_the_staff, in_another_team, removed, maker_removed]
+)
+def test_link_for_a_password_ends_with_what_allowed_it(owner, team, then):
+    member(team, "second", Role.OWNER)
+    member(team, "ben")
+    path = link(reset_link(owner, team, "ben"))
+    assert Client().get(path, follow=True).context["validlink"]
+    then(User.objects.get(username="ben"), team)
+    page = Client().get(path, follow=True)
+    assert not page.context["validlink"]
+
+
 def test_forgotten_password_is_mailed_and_tells_nothing(team, settings):
     User.objects.create_user("ben", "ben@example.com", "an old password")
     assert "Ask an owner" in Client().get("/password").content.decode()
