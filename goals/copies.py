@@ -12,6 +12,7 @@ from goals.matching import Rule, exact_names
 from goals.models import Annotation, ExchangeRate, Goal, RuleNames, SavedFunnel
 from goals.money.rates import OLDEST
 from goals.serializers import GoalSerializer
+from krafter import names
 
 
 def register() -> None:
@@ -47,7 +48,9 @@ def load_goals(site: Site, values: list[Values]) -> None:
 def _goal(site: Site, value: Values) -> Goal:
     rule = {name: value[name] for name in (*Rule._fields, "currency")}
     GoalSerializer(data=rule, partial=True).is_valid(raise_exception=True)
-    return Goal(site=site, **parts.from_json(Goal, value))
+    goal = Goal(site=site, **parts.from_json(Goal, value))
+    goal.name = names.as_name(goal.name)
+    return goal
 
 
 def dump_annotations(site: Site) -> Iterator[Values]:
@@ -60,6 +63,7 @@ def load_annotations(site: Site, values: list[Values]) -> None:
     rows = [Annotation(site=site, **parts.from_json(Annotation, v)) for v in values]
     for row in rows:
         row.pk = uuid5(site.uuid, str(row.pk))
+        row.text = names.as_name(row.text)
     Annotation.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
 
 
@@ -74,6 +78,7 @@ def load_funnels(site: Site, values: list[Values]) -> None:
     rows = [SavedFunnel(site=site, **parts.from_json(SavedFunnel, v)) for v in values]
     for row in rows:
         row.pk = uuid5(site.uuid, str(row.pk))
+        row.name = names.as_name(row.name)
         row.steps = [_step(site, step, goals) for step in row.steps]
     SavedFunnel.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
 

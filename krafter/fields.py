@@ -31,16 +31,16 @@ class TextField(_NoCoercion, serializers.CharField):
 
 
 class NameField(TextField):
-    """What people call something, in one printable line of at most 255 characters."""
+    """What people call something, in one printable line."""
 
     # Of what is sent: older names are shown as they are.
     sent_pattern = names.PATTERN
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=255, validators=[_check_name], **options)
+    def __init__(self, *, max_length: int = 255, **options: Any) -> None:
+        super().__init__(max_length=max_length, validators=[check_name], **options)
 
 
-def _check_name(text: str) -> None:
+def check_name(text: str) -> None:
     if not names.is_name(text):
         raise serializers.ValidationError(names.MESSAGE)
 

@@ -19,6 +19,11 @@ def is_name(text: str) -> bool:
     return _each.search(text) is None and not text.isspace() and text != ""
 
 
+def as_name(text: str, *, max_length: int = 255) -> str:
+    """A name from elsewhere as one that `is_name`: escaped where it is not, and cut."""
+    return printable(text).strip()[:max_length] or "?"
+
+
 def printable(text: str) -> str:
     """The text with escapes in place of what a name may not have."""
     return _each.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -118,6 +118,11 @@ def revoke(token: ApiToken, *, with_made: bool = False) -> int:
     return ended
 
 
+def made_usable(token: ApiToken) -> bool:
+    """Whether there are keys that it or they made and that are not revoked."""
+    return any(not each.is_revoked for each in _made_by(token))
+
+
 def _made_by(token: ApiToken) -> list[ApiToken]:
     """The keys that the key made, those that they made, and so on."""
     found: list[ApiToken] = []

@@ -34,26 +34,28 @@ class AuditedAdmin(ModelAdmin):
         super().save_related(request, form, formsets, change)
         self.record_form(form, change)
 
+    def record(self, done: str, row: Any, changes: audit.Changes | None = None) -> None:
+        audit.record(f"{self.audited_as}.{done}", row, changes=changes)
+
     def record_form(self, form: Any, change: bool) -> None:
         before = {name: _told(form.initial.get(name)) for name in form.changed_data}
         after = {name: _told(form.cleaned_data[name]) for name in form.changed_data}
         if not change:
-            created = f"{self.audited_as}.created"
-            audit.record(created, form.instance, changes=audit.made(after))
+            self.record("created", form.instance, audit.made(after))
         elif changed := audit.changes(before, after):
-            audit.record(f"{self.audited_as}.changed", form.instance, changes=changed)
+            self.record("changed", form.instance, changed)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():
-            audit.record(f"{self.audited_as}.deleted", obj)
+            self.record("deleted", obj)
             super().delete_model(request, obj)
 
     def delete_queryset(
         self, request: HttpRequest, queryset: models.QuerySet[Any]
     ) -> None:
         with transaction.atomic():
-            action = f"{self.audited_as}.deleted"
-            audit.record_each(audit.Record(action, row) for row in queryset)
+            for row in queryset:
+                self.record("deleted", row)
             super().delete_queryset(request, queryset)
 
 

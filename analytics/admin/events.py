@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
@@ -23,6 +24,8 @@ from analytics.models import Event, EventType, Site
 from analytics.sources import rules_of
 
 _SITE = "site__id__exact"
+# What a list takes besides filters.
+_OF_LISTS = {PAGE_VAR, ERROR_FLAG, *IGNORED_PARAMS}
 
 
 def _site(request: HttpRequest) -> Site | None:
@@ -112,7 +115,9 @@ class EventAdmin(ReadOnlyAdmin):
             request
         )
         own = roles.sites(request.user).undeleted()
-        if no_site_chosen and (site := own.first()):
+        # What else is asked is refused at once, not on the next page.
+        is_known = request.GET.keys() <= {*self.parameters, *_OF_LISTS}
+        if no_site_chosen and is_known and (site := own.first()):
             query = request.GET.copy()
             query[_SITE] = str(site.pk)
             return redirect(f"{request.path}?{query.urlencode()}")

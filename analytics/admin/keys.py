@@ -231,6 +231,12 @@ class KeyAdmin(ConfirmedActionAdmin):
         key = self.get_object(request, object_id)
         return not key.is_revoked and self.has_change_permission(request, key)
 
+    def has_revoke_made_permission(self, request: HttpRequest, object_id: str) -> bool:
+        """Of a revoked key, too: that it made others may be noticed later."""
+        key = self.get_object(request, object_id)
+        is_left = not key.is_revoked or keys.made_usable(key)
+        return is_left and self.has_change_permission(request, key)
+
     @admin.action(permissions=["change"], description="Revoke")
     def revoke_selected(
         self, request: HttpRequest, queryset: QuerySet[ApiToken]
@@ -250,7 +256,7 @@ class KeyAdmin(ConfirmedActionAdmin):
         description="Revoke with what it made",
         icon="block",
         variant=ActionVariant.DANGER,
-        permissions=["revoke"],
+        permissions=["revoke_made"],
     )
     def revoke_with_made(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self.do_to_one(request, object_id, REVOCATION_WITH_MADE)

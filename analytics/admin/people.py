@@ -1,12 +1,13 @@
 """Teams and their members, for who is in them; users, for operators."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +26,7 @@ from analytics.admin.audited import AuditedAdmin
 from analytics.admin.of_teams import OfTeamsAdmin
 from analytics.models import Membership, Role, Team
 from analytics.people import members
+from krafter import names
 
 # Django's permissions decide nothing here, so groups of them would only mislead.
 admin.site.unregister((User, Group))
@@ -79,6 +81,29 @@ class UserAdmin(DjangoUserAdmin, OperatorsAdmin):  # type: ignore[misc, type-arg
                 audit.record_of_user("user.password_changed", user)
         return response
 
+    def record(
+        self, done: str, row: User, changes: audit.Changes | None = None
+    ) -> None:
+        audit.record_of_user(f"user.{done}", row, changes)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with the users, and what is in the way of it: shown first."""
+        with transaction.atomic():
+            kept = members.left_without_owner(objs)
+        *found, protected = super().get_deleted_objects(objs, request)
+        told = [f"Team {team}. {members.NEEDS_OWNER}" for team in kept]
+        return (*found, [*protected, *told])
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        with transaction.atomic():
+            _check_owners([obj])
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            _check_owners(queryset)
+            super().delete_queryset(request, queryset)
+
     @display(description="second factor", boolean=True)
     def has_second_factor(self, user: User) -> bool:
         return hasattr(user, "second_factor")
@@ -94,6 +119,12 @@ class UserAdmin(DjangoUserAdmin, OperatorsAdmin):  # type: ignore[misc, type-arg
         self.message_user(request, message)
 
 
+def _check_owners(users: Iterable[User]) -> None:
+    """Of teams whose last owners have become these since the page was shown."""
+    if members.left_without_owner(users):
+        raise PermissionDenied(members.NEEDS_OWNER)
+
+
 class _MembershipFormSet(PaginationInlineFormSet):
     def clean(self) -> None:
         super().clean()
@@ -104,9 +135,10 @@ class _MembershipFormSet(PaginationInlineFormSet):
         has_owner = any(
             form.cleaned_data.get("role") == Role.OWNER
             and not form.cleaned_data.get("DELETE")
+            and form.instance.user.is_active
             for form in self.forms
         )
-        if not has_owner and self.instance.memberships.filter(role=Role.OWNER):
+        if not has_owner and members.owners(self.instance).exists():
             raise ValidationError(members.NEEDS_OWNER)
 
 
@@ -132,6 +164,11 @@ class MembershipInline(TabularInline):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if roles.is_operator(request.user) else ("user",)
+
+
+def _check_name(text: str) -> None:
+    if not names.is_name(text):
+        raise ValidationError(names.MESSAGE)
 
 
 @admin.register(Team)
@@ -160,13 +197,24 @@ class TeamAdmin(OfTeamsAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return roles.is_operator(request.user)
 
+    def formfield_for_dbfield(
+        self, db_field: Any, request: HttpRequest, **options: Any
+    ) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None and db_field.name == "name":
+            field.validators.append(_check_name)
+        return field
+
     def save_related(
         self, request: HttpRequest, form: Any, formsets: Any, change: bool
     ) -> None:
         before = _members(form.instance)
         super().save_related(request, form, formsets, change)
         if (after := _members(form.instance)) != before:
-            changed = {"members": [before, after]}
+            # Without those who stay: a long list would be left out.
+            gone = [member for member in before if member not in after]
+            come = [member for member in after if member not in before]
+            changed = {"members": [gone, come]}
             audit.record("team.changed", form.instance, changes=changed)
 
     @display(description="members")

@@ -57,8 +57,9 @@ def events_with_ids(site: Site, ids: Iterable[str]) -> Erased:
             found = removal.Chosen(site.pk)
             found.with_ids(some)
             found.refunds_of(some)
-            erased += Erased(*found.erase())
-            _note(site, "events", erased)
+            part = Erased(*found.erase())
+            _note(site, "events", part)
+            erased += part
     return erased
 
 
@@ -78,6 +79,10 @@ def visitor(site: Site, visitor_id: str, days: Days) -> Erased:
             if part != Erased(0, 0):
                 _note(site, "visitor", part)
             erased += part
+    if erased == Erased(0, 0):
+        # That it was asked for, and there was nothing.
+        with transaction.atomic():
+            _note(site, "visitor", erased)
     return erased
 
 
@@ -135,14 +140,32 @@ def erase_due() -> None:
     with alone(ERASING) as is_alone:
         if is_alone:
             for each in due():
-                site(each)
+                if is_taken(each):
+                    site(each)
             for asked in Team.objects.filter(erasure_asked_at__isnull=False):
                 team(asked)
 
 
+def is_taken(found: Site) -> bool:
+    """Whether one of `due` still is; then nobody can restore it any more.
+
+    Others come before it, for as long as they are large.
+    """
+    with transaction.atomic():
+        still = due().select_for_update().filter(pk=found.pk).first()
+        if still is None:
+            return False
+        if still.erasure_asked_at is None:
+            still.erasure_asked_at = clock.now()
+            still.save(update_fields=["erasure_asked_at"])
+    return True
+
+
 def team(team: Team, *, progress: Progress = lambda rows: None) -> int:
     """Erase a team with its sites and keys; how many rows of facts there were."""
-    # Keys end first, so that none makes another site.
+    if team.erasure_asked_at is None:
+        # So that nobody makes another site, and the service goes on after a crash.
+        ask_for_team(team)
     team.tokens.all().delete()
     rows = sum(site(each, progress=progress) for each in team.sites.all())
     with transaction.atomic():

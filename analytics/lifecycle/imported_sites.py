@@ -29,7 +29,8 @@ from analytics.models import (
 )
 from analytics.questions.labels import Labels
 from analytics.sites.changes import lacks_room
-from analytics.sites.serializers import SiteSettingsSerializer
+from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
+from krafter import names
 from krafter.errors import Unavailable
 
 _KEY = re.compile(r"sk_[a-z0-9]{12}")
@@ -244,6 +245,8 @@ def _made(source: Import, first: _First) -> Site:
     checked = SiteSettingsSerializer(data={n: told[n] for n in known}, partial=True)
     checked.is_valid(raise_exception=True)
     values = parts.from_json(Site, told)
+    values["name"] = names.as_name(values["name"])
+    SiteSerializer().fields["domain"].run_validators(values["domain"])
     key = values["site_key"]
     if not _KEY.fullmatch(key):
         raise Refused(f"{key!r} is no key of a site.")

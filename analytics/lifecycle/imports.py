@@ -14,15 +14,17 @@ from uuid import UUID
 
 import msgspec
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 from rest_framework import serializers
 
+from analytics.access import audit
 from analytics.events.planner import look_at_tables
 from analytics.lifecycle import export, parts
 from analytics.lifecycle.imported_sites import SiteLoader
 from analytics.lifecycle.parts import Refused
 from analytics.models import Import, Site, Team
+from krafter import names
 
 # Of a page, and of the longest line. Exports end a page much earlier.
 _MAX_PAGE = 256 * 1024 * 1024
@@ -187,12 +189,15 @@ def team_for(manifest: Manifest, name: str | None) -> Team:
     begun = Import.objects.select_related("team").filter(stream=manifest.id).first()
     if begun is not None:
         return begun.team
-    if Team.objects.filter(name=manifest.team).exists():
+    new = names.as_name(manifest.team)
+    if Team.objects.filter(name=new).exists():
         raise Refused(
-            f"There is a team called {manifest.team!r}. Use --team to add to it, or"
-            " rename it."
+            f"There is a team called {new!r}. Use --team to add to it, or rename it."
         )
-    return Team.objects.create(name=manifest.team)
+    with transaction.atomic():
+        made = Team.objects.create(name=new)
+        audit.record("team.created", made, changes=audit.made({"name": new}))
+    return made
 
 
 def load(

@@ -2,9 +2,11 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,6 +18,7 @@ from analytics.access import audit, roles
 from analytics.access.roles import Deed
 from analytics.models import Invitation, Membership, Role, Team
 from analytics.people import second_factor
+from krafter import names
 
 INVITATION_DAYS = 7
 # More open ones would only be guessed at by nobody and forgotten by everybody.
@@ -26,8 +29,11 @@ NEEDS_OWNER = gettext_lazy("A team needs an owner: make somebody else one first.
 def invite(team: Team, role: Role, note: str) -> tuple[Invitation, str]:
     """An invitation and the secret of its link, which cannot be read again.
 
-    Raises ValidationError if there are too many open ones.
+    Raises ValidationError for a note that is no line of text, and if there are too
+    many open ones.
     """
+    if note and not names.is_name(note):
+        raise ValidationError(names.MESSAGE)
     with transaction.atomic():
         _locked(team)
         if open_invitations(team).count() >= MAX_INVITATIONS:
@@ -75,34 +81,55 @@ def join(invitation: Invitation, user: User) -> None:
             raise ValidationError(_("This invitation has been used."))
         role = Role(invitation.role)
         own = team.memberships.filter(user=user).first()
+        before = None if own is None else Role(own.role)
         if own is None:
             team.memberships.create(user=user, role=role)
         elif roles.DEEDS[role] > roles.DEEDS[Role(own.role)]:
             own.role = role
             own.save(update_fields=["role"])
-        changes = audit.made({"user": user.get_username(), "role": role})
+        changes = {
+            "user": [before and user.get_username(), user.get_username()],
+            "role": [before, role if own is None else own.role],
+        }
         audit.record("member.joined", team, changes=changes)
 
 
 def change_role(membership: Membership, role: Role) -> None:
     """Raises ValidationError if the team would be without an owner."""
     with transaction.atomic():
-        team = _locked(membership.team)
-        before = membership.role
-        membership.role = role
-        membership.save(update_fields=["role"])
-        _check_owner(team)
-        changes = {"role": [before, role]}
-        audit.record("member.changed", membership, changes=changes)
+        own = _present(membership)
+        before, own.role = own.role, role
+        own.save(update_fields=["role"])
+        if before == Role.OWNER:
+            _check_owner(own.team)
+        audit.record("member.changed", own, changes={"role": [before, role]})
 
 
 def remove(membership: Membership) -> None:
     """Raises ValidationError if the team would be without an owner."""
     with transaction.atomic():
-        team = _locked(membership.team)
-        audit.record("member.removed", membership)
-        membership.delete()
-        _check_owner(team)
+        own = _present(membership)
+        audit.record("member.removed", own, changes={"role": [own.role, None]})
+        own.delete()
+        if own.role == Role.OWNER:
+            _check_owner(own.team)
+
+
+def owners(team: Team) -> QuerySet[Membership]:
+    """Those who can do what a team's owner does: whoever is inactive cannot."""
+    return team.memberships.filter(role=Role.OWNER, user__is_active=True)
+
+
+def left_without_owner(users: Iterable[User]) -> list[Team]:
+    """The teams that would lose their last owner with these users.
+
+    In a transaction, so that nobody else leaves meanwhile.
+    """
+    gone = [user.pk for user in users]
+    own = Membership.objects.filter(user__in=gone, role=Role.OWNER)
+    teams = Team.objects.filter(pk__in=own.values("team")).order_by("pk")
+    locked = list(teams.select_for_update())
+    return [t for t in locked if not owners(t).exclude(user__in=gone).exists()]
 
 
 def may_reset_password(actor: User, user: User) -> bool:
@@ -120,6 +147,26 @@ def may_reset_password(actor: User, user: User) -> bool:
     )
 
 
+class _PasswordLinks(PasswordResetTokenGenerator):
+    """Tokens that end with what made the link allowed.
+
+    Whoever made one may be no owner a minute later, or the user an operator, or in
+    another team, and the link would open that as well.
+    """
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        teams = user.memberships.order_by("team").values_list("team", flat=True)
+        owners = Membership.objects.filter(team__in=teams, role=Role.OWNER)
+        rights = [
+            *(user.is_active, user.is_staff, user.is_superuser, list(teams)),
+            list(owners.order_by("team", "user").values_list("team", "user")),
+        ]
+        return f"{super()._make_hash_value(user, timestamp)}{rights}"
+
+
+password_links = _PasswordLinks()
+
+
 def remove_second_factor(user: User) -> bool:
     """For who has lost it; whether there was one. The lost device is signed out."""
     with transaction.atomic():
@@ -134,8 +181,17 @@ def _locked(team: Team) -> Team:
     return Team.objects.select_for_update().get(pk=team.pk)
 
 
+def _present(membership: Membership) -> Membership:
+    """As it is now, with its team locked. Raises ValidationError if it is gone."""
+    team = _locked(membership.team)
+    own = team.memberships.select_related("user").filter(pk=membership.pk).first()
+    if own is None:
+        raise ValidationError("Somebody else has removed this member.")
+    return own
+
+
 def _check_owner(team: Team) -> None:
-    if not team.memberships.filter(role=Role.OWNER).exists():
+    if not owners(team).exists():
         raise ValidationError(NEEDS_OWNER)
 
 

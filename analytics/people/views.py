@@ -11,9 +11,9 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -97,7 +97,8 @@ class ChangePassword(auth_views.PasswordChangeView):
 @login_required
 @require_POST
 def leave(request: HttpRequest, team: int) -> HttpResponse:
-    own = get_object_or_404(_user(request).memberships, team_id=team)
+    found = roles.team_for(_user(request), team)
+    own: Membership = get_object_or_404(found.memberships, user=_user(request))
     if _is_done(request, lambda: members.remove(own)):
         messages.success(request, _("You have left %s.") % own.team)
     return redirect("account")
@@ -112,6 +113,7 @@ class ForgottenPassword(auth_views.PasswordResetView):
     template_name = "people/forgotten.html"
     email_template_name = "people/password_mail.txt"
     subject_template_name = "people/password_subject.txt"
+    token_generator = members.password_links
     success_url = reverse_lazy("login")
     extra_context = {"has_mail": mail.is_configured}
 
@@ -135,6 +137,7 @@ class NewPassword(auth_views.PasswordResetConfirmView):
     """Where the link leads. The token is no longer in the address of the form."""
 
     template_name = "people/new_password.html"
+    token_generator = members.password_links
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -277,7 +280,7 @@ def reset_member(request: HttpRequest, team: Team, member: int) -> HttpResponse:
         raise Http404
     audit.record("user.password_link_made", user, team=team)
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    token = default_token_generator.make_token(user)
+    token = members.password_links.make_token(user)
     path = reverse("password_new", args=(uid, token))
     return _team(
         request,
@@ -316,7 +319,7 @@ class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
     ) -> HttpResponseBase:
         found = members.invitation(kwargs["secret"])
         if found is None:
-            return render(request, "people/no_invitation.html", status=404)
+            return _no_invitation(request)
         self.invitation = found
         return super().dispatch(request, *args, **kwargs)
 
@@ -328,16 +331,25 @@ class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
         return redirect(self.get_success_url())
 
     def form_valid(self, form: Any) -> HttpResponse:
-        user = form.save()
-        audit.record("user.created", user, team=self.invitation.team)
+        try:
+            # No account is left of a link that somebody else was faster with.
+            with transaction.atomic():
+                user = form.save()
+                audit.record("user.created", user, team=self.invitation.team)
+                members.join(self.invitation, user)
+        except ValidationError:
+            return _no_invitation(self.request)
         auth.login(
             self.request, user, backend="django.contrib.auth.backends.ModelBackend"
         )
-        _is_done(self.request, lambda: members.join(self.invitation, user))
         return super().form_valid(form)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(invitation=self.invitation, **kwargs)
+
+
+def _no_invitation(request: HttpRequest) -> HttpResponse:
+    return render(request, "people/no_invitation.html", status=404)
 
 
 def _is_done(request: HttpRequest, deed: Callable[[], None]) -> bool:

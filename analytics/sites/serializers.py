@@ -1,6 +1,7 @@
 """Sites and their settings as the API shows them."""
 
 import ipaddress
+from collections.abc import Callable
 from typing import ClassVar
 
 from django.core.validators import RegexValidator
@@ -11,7 +12,13 @@ from analytics.access.authentication import request_token
 from analytics.models import Site
 from analytics.sources.hosts import MAX_LENGTH as MAX_HOST
 from analytics.sources.hosts import normal, readable
-from krafter.fields import NameField, StrictModelSerializer, StrictSerializer, TextField
+from krafter.fields import (
+    NameField,
+    StrictModelSerializer,
+    StrictSerializer,
+    TextField,
+    check_name,
+)
 
 _MAX_ENTRIES = 100
 
@@ -21,11 +28,18 @@ _MAX_ENTRIES = 100
 _LETTER = r"[^\x00-/:-@\[-`{-\x7F]"
 _LETTER_DOT_HYPHEN = r"[^\x00-,/:-@\[-`{-\x7F]"
 _DOMAIN = rf"{_LETTER}(?:{_LETTER_DOT_HYPHEN}*{_LETTER})?\.?"
-_is_domain = RegexValidator(rf"^{_DOMAIN}\Z", "Letters, digits, dots and hyphens only.")
-_is_excluded = RegexValidator(
-    rf"^!?{_DOMAIN}\Z",
-    "Letters, digits, dots and hyphens only, with an optional ! at the start.",
-)
+# Nor what a name may not have: it would be shown as another host.
+_is_domain: list[Callable[[str], None]] = [
+    RegexValidator(rf"^{_DOMAIN}\Z", "Letters, digits, dots and hyphens only."),
+    check_name,
+]
+_is_excluded: list[Callable[[str], None]] = [
+    RegexValidator(
+        rf"^!?{_DOMAIN}\Z",
+        "Letters, digits, dots and hyphens only, with an optional ! at the start.",
+    ),
+    check_name,
+]
 
 
 def _host(text: str) -> str:
@@ -42,7 +56,7 @@ class ChannelSerializer(StrictSerializer):
 
     of_several_fields: ClassVar = {"minProperties": 2}
 
-    channel = TextField(max_length=64)
+    channel = NameField(max_length=64)
     referrer = TextField(max_length=255, required=False)
     utm_source = TextField(max_length=255, required=False)
     utm_medium = TextField(max_length=255, required=False)
@@ -67,7 +81,7 @@ class SiteSerializer(StrictModelSerializer):
         model = Site
         fields = ("id", "domain", "name", "site_key", "public_stats", "created_at")
         read_only_fields = ("site_key", "created_at")
-        extra_kwargs = {"domain": {"validators": [_is_domain]}}
+        extra_kwargs = {"domain": {"validators": _is_domain}}
 
     def validate_domain(self, value: str) -> str:
         domain = _host(value)
@@ -91,7 +105,7 @@ class SiteSerializer(StrictModelSerializer):
 
 class SiteSettingsSerializer(StrictModelSerializer):
     allowed_hosts = serializers.ListField(
-        child=TextField(max_length=MAX_HOST, validators=[_is_domain]),
+        child=TextField(max_length=MAX_HOST, validators=_is_domain),
         max_length=_MAX_ENTRIES,
     )
     excluded_ips = serializers.ListField(
@@ -103,7 +117,7 @@ class SiteSettingsSerializer(StrictModelSerializer):
     )
 
     excluded_referrers = serializers.ListField(
-        child=TextField(max_length=MAX_HOST, validators=[_is_excluded]),
+        child=TextField(max_length=MAX_HOST, validators=_is_excluded),
         max_length=_MAX_ENTRIES,
     )
     channels = serializers.ListField(child=ChannelSerializer(), max_length=_MAX_ENTRIES)

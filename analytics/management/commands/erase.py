@@ -1,6 +1,7 @@
 """Delete for good: a site, a team, some events, a visitor's."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -53,11 +54,13 @@ class Command(BaseCommand):
                 rows = erasure.team(team, progress=bar.update)
                 self._tell(f"Team {options['team']}", rows)
                 return
+            sites: Iterable[Site]
             if options["due"]:
-                sites = list(erasure.due())
+                sites = filter(erasure.is_taken, erasure.due())
             else:
-                sites = [_site(options["site"])]
-                self._ask(f"site {sites[0]} ({options['site']})", **options)
+                site = _site(options["site"])
+                self._ask(f"site {site} ({options['site']})", **options)
+                sites = [site]
             for site in sites:
                 self._tell(site.site_key, erasure.site(site, progress=bar.update))
 

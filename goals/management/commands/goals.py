@@ -92,9 +92,14 @@ def _export(site: Site) -> str:
         {field: value for field, value in goal._asdict().items() if value is not None}
         for goal in definitions(site).values()
     ]
-    # One line per field, for readable diffs.
+    # One line per field, for readable diffs. A terminal may be shown it: YAML has
+    # escapes, too.
+    texts = [text for goal in goals for text in goal.values() if isinstance(text, str)]
     return yaml.safe_dump(
-        {"goals": goals}, sort_keys=False, allow_unicode=True, width=sys.maxsize
+        {"goals": goals},
+        sort_keys=False,
+        allow_unicode=all(printable(text) == text for text in texts),
+        width=sys.maxsize,
     )
 
 

@@ -20,7 +20,7 @@ from analytics import append_only, housekeeping
 from analytics.access import audit
 from analytics.models import ApiToken, AuditEntry, Team
 from tests.analytics.admin.client import CONFIRMED, superuser, url
-from tests.factories import GoalFactory, SiteFactory
+from tests.factories import GoalFactory, SiteFactory, TeamFactory
 from tests.routes import GOAL, SETTINGS
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +226,51 @@ def test_admin_records_members(site):
         ("team.changed", site.team.name, {"members": [[], ["helper, editor"]]}),
     ]
     assert last().team_id == site.team_id
+
+
+def test_admin_records_who_of_many_members_changed(site):
+    operator = superuser()
+    rows = [
+        site.team.memberships.create(
+            user=User.objects.create_user(f"{number:03}" * 10), role="editor"
+        )
+        for number in range(60)
+    ]
+    form = {
+        "name": site.team.name,
+        "memberships-TOTAL_FORMS": 60,
+        "memberships-INITIAL_FORMS": 60,
+    }
+    for at, row in enumerate(rows):
+        form |= {
+            f"memberships-{at}-id": row.pk,
+            f"memberships-{at}-user": row.user_id,
+            f"memberships-{at}-role": row.role,
+        }
+    form |= {"memberships-7-role": "viewer", "memberships-9-DELETE": "on"}
+    operator.post(url("team", "change", site.team.pk), form)
+    seven, nine = "007" * 10, "009" * 10
+    assert last().changes["members"] == [
+        [f"{seven}, editor", f"{nine}, editor"],
+        [f"{seven}, viewer"],
+    ]
+
+
+def test_admin_records_a_user_in_each_team(site):
+    operator = superuser()
+    other = TeamFactory.create()
+    ben = User.objects.create_user("ben")
+    for team in (site.team, other):
+        team.memberships.create(user=ben, role="viewer")
+    form = {"username": "benjamin", "date_joined_0": "2026-01-01"}
+    form |= {"date_joined_1": "00:00:00", "is_active": "on"}
+    operator.post(url("user", "change", ben.pk), form)
+    operator.post(url("user", "delete", ben.pk), {"post": "yes"})
+    found = AuditEntry.objects.filter(action__startswith="user.")
+    told = {(e.action, e.team_id, str(e.changes.get("username"))) for e in found}
+    for team in (site.team, other):
+        assert ("user.changed", team.pk, "['ben', 'benjamin']") in told
+        assert ("user.deleted", team.pk, "None") in told
 
 
 def test_admin_records_users_without_passwords():

@@ -12,7 +12,14 @@ from django.urls import reverse
 from analytics.admin.read_only import address
 from analytics.models import ApiToken, DropCount, Event, OfOneSite, Role, Site, Team
 from goals.models import Goal
-from tests.analytics.admin.client import CONFIRMED, key_of, member, superuser, url
+from tests.analytics.admin.client import (
+    CONFIRMED,
+    errors,
+    key_of,
+    member,
+    superuser,
+    url,
+)
 from tests.factories import GoalFactory, SiteFactory, TeamFactory, store
 from tests.queries import captured_queries
 
@@ -173,6 +180,16 @@ def test_team_is_given_members(operator, django_user_model):
     team = Team.objects.get()
     assert list(team.members.all()) == [user]
     assert team.memberships.get().role == Role.EDITOR
+
+
+@pytest.mark.parametrize("name", ["Blue\u202e", "Blue\x85Red", "B\nR", "\u2066B"])
+def test_name_of_a_team_is_one_printable_line(operator, name):
+    team = TeamFactory.create()
+    form = {"name": name}
+    form |= {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    for page in (url("team", "add"), url("team", "change", team.pk)):
+        assert "not allowed" in str(errors(operator.post(page, form)))
+    assert [team.name] == [each.name for each in Team.objects.all()]
 
 
 def test_team_with_sites_or_keys_is_not_deleted(operator, site):

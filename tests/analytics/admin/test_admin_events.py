@@ -130,6 +130,13 @@ def test_events_are_filtered_by_nothing_else(operator, site, query):
     assert response.status_code == 400
 
 
+@pytest.mark.parametrize("query", ["amount__gt=1", "name__name__startswith=x"])
+def test_wrong_filter_is_refused_before_a_site_is_chosen(operator, site, query):
+    page = url("event", "changelist")
+    assert operator.get(f"{page}?{query}").status_code == 400
+    assert operator.get(f"{page}?type=goal&p=1").status_code == 302
+
+
 def test_newest_events_only_are_looked_through_for_a_type(operator, site, monkeypatch):
     monkeypatch.setattr("analytics.admin.events.MAX_SHOWN", 1)
     start = datetime(2026, 3, 1, tzinfo=UTC)

@@ -261,6 +261,19 @@ def test_key_is_revoked_with_what_it_made(operator, site):
     assert set(ApiToken.objects.values_list("revoked_by", flat=True)) == {"operator"}
 
 
+def test_revoked_key_still_gives_away_what_it_made(operator, site):
+    """That it did may be noticed once it is revoked, or rotated at once."""
+    leaked, made, late = (key_of(site.team) for _ in range(3))
+    ApiToken.objects.filter(pk=made.pk).update(made_by_key=leaked)
+    ApiToken.objects.filter(pk=late.pk).update(made_by_key=made)
+    for key in (leaked, made):
+        operator.post(url("apitoken", "revoke", key.pk), CONFIRMED)
+    with_made = url("apitoken", "revoke_with_made", leaked.pk)
+    operator.post(with_made, CONFIRMED)
+    assert not ApiToken.objects.filter(revoked_at=None).exists()
+    assert operator.post(with_made, CONFIRMED).status_code == 403
+
+
 def test_all_scopes_are_chosen_alone(operator, site):
     form = key_form(site.team, scopes=["*", "analytics:read"])
     response = operator.post(url("apitoken", "add"), form)

@@ -145,6 +145,24 @@ def test_the_trail_says_how_many_and_not_whose(owner, site, goal):
     assert "customer" not in str([entry.changes for entry in found])
 
 
+def test_receipts_of_many_ids_add_up(owner, site, goal, monkeypatch):
+    monkeypatch.setattr(erasure, "_IDS", 2)
+    erase(owner, site, events=[f"order {number}" for number in range(5)])
+    found = AuditEntry.objects.filter(action="events.erased")
+    assert sum(entry.changes["events"][0] for entry in found) == 5
+
+
+def test_what_found_nothing_has_a_receipt_too(owner, site, goal):
+    days = {"from": "2026-04-01", "to": "2026-05-20"}
+    erase(owner, site, visitor_id="nobody", **days)
+    erase(owner, site, events=["nothing"])
+    found = AuditEntry.objects.filter(action__endswith=".erased").order_by("pk")
+    assert [(entry.action, entry.changes["events"]) for entry in found] == [
+        ("visitor.erased", [0, 0]),
+        ("events.erased", [0, 0]),
+    ]
+
+
 def rows_of(site):
     """How many rows a site has in each table, where it has any."""
     tables: list[Any] = [m for m in apps.get_models() if issubclass(m, OfOneSite)]
@@ -219,6 +237,37 @@ def test_a_deleted_site_is_restored_until_then(owner, site, goal, stats, reader)
     assert stats() == before
     assert owner("GET", path).json()["data"] == []
     assert owner("POST", f"{path}/{site.site_key}/restore").status_code == 404
+
+
+@pytest.mark.parametrize("way", ["service", "command"])
+def test_a_site_is_not_erased_that_was_restored_while_others_were(
+    owner, site, goal, monkeypatch, way
+):
+    """Erasing a large site takes hours; the list of what is due is of before."""
+    first = SiteFactory.create(team=site.team, domain="first.example")
+    owner("DELETE", f"/sites/{first.site_key}")
+    owner("DELETE", f"/sites/{site.site_key}")
+    # Those that are due are erased in the order of their keys.
+    early, late = sorted((first, site), key=lambda each: each.pk)
+    real = erasure.site
+
+    def slow(each, **options):
+        if each.pk == early.pk:
+            answer = owner("POST", f"/deleted-sites/{late.site_key}/restore")
+            assert answer.status_code == 200
+            # What is begun is nobody's any more.
+            begun = owner("POST", f"/deleted-sites/{early.site_key}/restore")
+            assert begun.status_code == 404
+        return real(each, **options)
+
+    monkeypatch.setattr(erasure, "site", slow)
+    with time_machine.travel(NOW + timedelta(days=31), tick=False):
+        if way == "service":
+            erasure.erase_due()
+        else:
+            call_command("erase", "--due", stdout=io.StringIO())
+    assert list(Site.objects.all()) == [late]
+    assert Site.objects.undeleted().get() == late
 
 
 def test_a_domain_that_was_taken_meanwhile_is_in_the_way(owner, site):

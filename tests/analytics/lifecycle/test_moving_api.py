@@ -211,6 +211,8 @@ FACT = ["2026-02-01", "2026-02-01T12:00:00Z", 0, 1, 0, None, None, None, None, N
         [site_line(excluded_ips="x")],
         [site_line(channels=[1])],
         [site_line(uuid="x")],
+        [site_line(domain="moc.elpmaxe\u202e.example")],
+        [site_line(domain="a b")],
         [{"site": {}}],
         [{"site": 1}],
         [site_line(), {"event": FACT}],
@@ -262,6 +264,28 @@ def test_what_no_export_has_made_is_refused(stranger, lines):
     # Nothing of it is seen.
     assert not Site.objects.undeleted().filter(site_key="sk_zzzzzzzzzzzz").exists()
     events.forget()
+
+
+def test_names_of_a_stream_are_printable_lines(stranger):
+    """Those of before are there with escapes; what is too long is cut."""
+    id = "550e8400-e29b-41d4-a716-446655440002"
+    rule = {"type": "event", "match_type": "exact", "match_value": "a"}
+    named = {"id": id, "created_at": "2026-02-01T12:00:00Z"}
+    goal = {"updated_at": "2026-02-01T12:00:00Z", "currency": None}
+    lines = [
+        site_line(name="Shop\u202e"),
+        {"goal": {**named, **rule, **goal, "name": "a\nb"}},
+        {"annotation": {**named, "day": "2026-02-01", "text": "\x1b[2J" * 99}},
+        {"funnel": {**named, "name": " \u2066 ", "steps": [rule, rule]}},
+        {"site_end": "sk_zzzzzzzzzzzz"},
+    ]
+    answer = send(stranger, forged(MANIFEST, *lines))
+    assert answer.status_code == 200, answer.content
+    copy = Site.objects.undeleted().get(site_key="sk_zzzzzzzzzzzz")
+    assert copy.name == r"Shop\u202e"
+    assert copy.goals.get().name == r"a\nb"
+    assert copy.annotations.get().text == (r"\x1b[2J" * 99)[:255]
+    assert copy.funnels.get().name == r"\u2066"
 
 
 def test_a_stream_that_is_right_is_taken(stranger, strangers_site):

@@ -34,6 +34,18 @@ def test_moving_a_team_is_recorded(site, tmp_path):
     ]
 
 
+def test_a_team_that_an_import_makes_is_recorded(site, tmp_path):
+    file = tmp_path / "team.ndjson"
+    site.team.name = "Old\u202e"
+    site.team.save()
+    run("export_team", file)
+    site.team.name = "Other"
+    site.team.save()
+    run("import_team", file, "--new-keys")
+    made = Team.objects.get(name=r"Old\u202e")
+    assert deeds()[1] == ("team.created", made.pk, {"name": [None, made.name]})
+
+
 def test_pruning_and_bringing_back_are_recorded(site, tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
     monkeypatch.setattr(prune, "GRACE_SECONDS", 0)

@@ -7,9 +7,11 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.test import Client
 
 from analytics.models import AuditEntry, Invitation, Membership, Role
+from analytics.people import members
 from tests.analytics.admin.client import superuser, url
 from tests.factories import TeamFactory
 from tests.goals.pages.browsing import browser_of, member
@@ -92,6 +94,40 @@ def test_member_keeps_the_higher_role(owner, team, had, has):
     browser = member(team, "cai", Role(had))
     browser.post(link(invite(owner, team)))
     assert roles_in(team)["cai"] == has
+
+
+def test_link_that_somebody_was_faster_with_makes_no_account(owner, team, monkeypatch):
+    path = link(invite(owner, team))
+    both = Invitation.objects.select_related("team").get()
+    Client().post(path, ACCOUNT)
+    # As if both had opened the page before one of them sent it.
+    monkeypatch.setattr(members, "invitation", lambda secret: both)
+    late = Client()
+    assert late.post(path, {**ACCOUNT, "username": "late"}).status_code == 404
+    assert not User.objects.filter(username="late").exists()
+    assert not AuditEntry.objects.filter(subject_name="late").exists()
+    assert late.get("/account").status_code == 302
+
+
+@pytest.mark.parametrize("note", ["Ben\u202e", "Ben\nOwner", "Ben\x1b[2J"])
+def test_note_of_an_invitation_is_one_printable_line(owner, team, note):
+    assert "not allowed" in invite(owner, team, note=note).content.decode()
+    assert not Invitation.objects.exists()
+
+
+def test_trail_says_which_role_a_link_gave(owner, team):
+    for name, had, gives, has in (
+        ("ann", "viewer", "owner", "owner"),
+        ("bob", "owner", "viewer", "owner"),
+        ("cid", None, "editor", "editor"),
+    ):
+        user = User.objects.create_user(name)
+        if had is not None:
+            team.memberships.create(user=user, role=had)
+        browser_of(user).post(link(invite(owner, team, gives)))
+        entry = AuditEntry.objects.filter(action="member.joined").latest("pk")
+        assert entry.changes["user"] == [had and name, name]
+        assert entry.changes["role"] == [had, has]
 
 
 def test_taken_name_and_weak_password_use_nothing_up(owner, team):
@@ -223,6 +259,67 @@ def test_last_owner_cannot_leave_nor_be_anything_else(owner, team):
     assert roles_in(team) == {"owner": "owner"}
 
 
+def test_who_is_no_owner_leaves_a_team_without_one(team):
+    viewer = member(team, "viewer")
+    viewer.post(f"/account/teams/{team.pk}/leave")
+    assert roles_in(team) == {}
+
+
+def test_inactive_owner_keeps_no_team(owner, team):
+    member(team, "away", Role.OWNER)
+    User.objects.filter(username="away").update(is_active=False)
+    page = owner.post(f"/account/teams/{team.pk}/leave", follow=True)
+    assert "A team needs an owner" in page.content.decode()
+    assert roles_in(team) == {"owner": "owner", "away": "owner"}
+
+
+def test_member_who_is_gone_meanwhile_is_not_changed(owner, team):
+    member(team, "ben")
+    row = team.memberships.get(user__username="ben")
+    team.memberships.filter(pk=row.pk).delete()
+    with pytest.raises(ValidationError, match="has removed"):
+        members.remove(row)
+    with pytest.raises(ValidationError, match="has removed"):
+        members.change_role(row, Role.OWNER)
+    assert not AuditEntry.objects.filter(action__startswith="member.").exists()
+
+
+@pytest.mark.parametrize("way", ["page", "list"])
+def test_user_who_is_a_last_owner_is_not_deleted(owner, team, way):
+    """Nor are all owners of a team at once."""
+    member(team, "second", Role.OWNER)
+    member(team, "third")
+    operator = superuser()
+    owners = list(User.objects.filter(username__in=["owner", "second"]))
+
+    def delete(*users):
+        if way == "page":
+            for user in users:
+                answer = operator.post(url("user", "delete", user.pk), {"post": "yes"})
+            return answer
+        chosen = {"_selected_action": [user.pk for user in users], "post": "yes"}
+        chosen["action"] = "delete_selected"
+        return operator.post(url("user", "changelist"), chosen)
+
+    answer = delete(*owners)
+    assert "needs an owner" in answer.content.decode()
+    left = set(roles_in(team))
+    assert left & {"owner", "second"}
+    third = User.objects.get(username="third")
+    delete(third)
+    assert set(roles_in(team)) == left - {"third"}
+    gone = AuditEntry.objects.filter(action="user.deleted", team_id=team.pk)
+    assert "third" in set(gone.values_list("subject_name", flat=True))
+
+
+def test_number_that_no_team_has_is_404(owner, team):
+    for number in (0, 2**31, 2**63, 10**30):
+        assert owner.post(f"/account/teams/{number}/leave").status_code == 404
+        assert owner.get(f"/teams/{number}").status_code == 404
+        page = f"/teams/{team.pk}/members/{number}"
+        assert owner.post(page, {"role": "viewer"}).status_code == 404
+
+
 def test_owner_leaves_when_there_is_another(owner, team):
     member(team, "second", Role.OWNER)
     owner.post(f"/account/teams/{team.pk}/leave")
@@ -285,6 +382,39 @@ def test_owner_makes_no_link_that_opens_what_is_not_his(owner, team, also):
     assert (
         "Link for a new password" not in owner.get(f"/teams/{team.pk}").content.decode()
     )
+
+
+def promoted(user, team):
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+
+
+def of_the_staff(user, team):
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+
+
+def in_another_team(user, team):
+    TeamFactory.create().memberships.create(user=user, role=Role.VIEWER)
+
+
+def removed(user, team):
+    team.memberships.get(user=user).delete()
+
+
+def maker_removed(user, team):
+    team.memberships.get(user__username="owner").delete()
+
+
+@pytest.mark.parametrize(
+    "then", [promoted, of_the_staff, in_another_team, removed, maker_removed]
+)
+def test_link_for_a_password_ends_with_what_allowed_it(owner, team, then):
+    member(team, "second", Role.OWNER)
+    member(team, "ben")
+    path = link(reset_link(owner, team, "ben"))
+    assert Client().get(path, follow=True).context["validlink"]
+    then(User.objects.get(username="ben"), team)
+    page = Client().get(path, follow=True)
+    assert not page.context["validlink"]
 
 
 def test_forgotten_password_is_mailed_and_tells_nothing(team, settings):

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
+from krafter import names
 from tests.factories import GoalFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +84,15 @@ def test_export_is_yaml_of_all_but_the_ids(site, file):
     exported = run("export", "--site", site.site_key)
     assert yaml.safe_load(exported) == yaml.safe_load(FILE)
     assert exported.startswith("goals:\n- name: Signup\n  type: event\n")
+
+
+@pytest.mark.parametrize("text", ["a\u202eb", "a\x85b", "ä\u2066\u200f", "a\x1b[2J"])
+@pytest.mark.parametrize("field", ["name", "match_value"])
+def test_export_shows_a_terminal_nothing_that_rewrites_it(site, text, field):
+    GoalFactory.create(site=site, **{field: text})
+    exported = run("export", "--site", site.site_key)
+    assert all(names.printable(line) == line for line in exported.splitlines())
+    assert yaml.safe_load(exported)["goals"][0][field] == text
 
 
 def test_goals_are_copied_from_one_site_to_another(site, monkeypatch):
