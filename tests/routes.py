@@ -169,7 +169,12 @@ ROUTES = [
         "GET",
         f"{_SITE}/stats",
         READ,
-        params={**QUESTION, "compare": "previous", "dimensions": "path,country"},
+        params={
+            **QUESTION,
+            "compare": "previous",
+            "dimensions": "path,name,country,props.plan",
+            "include": "other",
+        },
     ),
     Route("GET", f"{_SITE}/realtime", READ),
     Route("POST", f"{_SITE}/erase", ALL, body={"events": ["order-1"]}),

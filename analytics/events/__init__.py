@@ -56,9 +56,11 @@ from analytics.events.seals import Border, Sealed, border
 from analytics.events.selection import Selection
 from analytics.events.series import hourly, hourly_amounts
 from analytics.events.site_breakdown import (
-    SiteBreakdownRow,
+    SiteBreakdown,
     site_breakdown_by_label,
+    site_breakdown_by_name,
     site_breakdown_by_path,
+    site_breakdown_by_prop,
 )
 from analytics.events.standing import Refund, Standing, kept_rows, standing
 from analytics.events.visitor_counts import visitors_by_day, visitors_of_both
@@ -94,7 +96,7 @@ __all__ = [
     "SentName",
     "SentProp",
     "SentProps",
-    "SiteBreakdownRow",
+    "SiteBreakdown",
     "Standing",
     "Traffic",
     "Unkept",
@@ -141,7 +143,9 @@ __all__ = [
     "reserve",
     "seen",
     "site_breakdown_by_label",
+    "site_breakdown_by_name",
     "site_breakdown_by_path",
+    "site_breakdown_by_prop",
     "standing",
     "take_locks",
     "to_amount",

@@ -397,8 +397,9 @@ TOOLS = {
             "site_stats",
             "Site statistics",
             "A site's page views, visitors and visits, in sum and by day; with"
-            " `dimensions` also by path, referrer, country, device and others, and"
-            " with `compare` beside an earlier period.",
+            " `dimensions` also by path, name, referrer, country, device and others,"
+            " or a property (props.<key>), and with `compare` beside an earlier"
+            " period.",
             "sites_stats",
             SiteStatsViewSet,
             "stats",
