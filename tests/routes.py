@@ -105,6 +105,7 @@ QUESTION = {
     "entry_path": "/landing",
     "path": "/blog/*",
     "name": "!signup",
+    "props": "plan=pro&seats=!3",
 }
 
 # An export of a team without sites.
