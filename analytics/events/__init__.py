@@ -47,6 +47,7 @@ from analytics.events.name_lists import (
     name_place,
     names_sent,
     seen,
+    types_of_name,
     wrong_name_days,
 )
 from analytics.events.open_days import Came, Converted, came, converted
@@ -151,6 +152,7 @@ __all__ = [
     "to_amount",
     "top_names",
     "traffic_by_day",
+    "types_of_name",
     "visitor_text",
     "visitors_by_day",
     "visitors_by_value",

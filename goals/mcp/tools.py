@@ -30,6 +30,10 @@ _GOAL = {
     "type": "string",
     "description": "The goal's id or its name, from list_goals.",
 }
+_NAME = {
+    "type": "string",
+    "description": "The name's id, from list_names, or the name itself.",
+}
 _DRY_RUN = {
     "type": "boolean",
     "default": False,
@@ -136,7 +140,11 @@ class Tool:
 
     @property
     def is_of_goal(self) -> bool:
-        return "{id}" in self._said[0]
+        return "/goals/{id}" in self._said[0]
+
+    @property
+    def is_of_name(self) -> bool:
+        return "/names/{id}" in self._said[0]
 
     @cached_property
     def fields(self) -> Json:
@@ -165,6 +173,9 @@ class Tool:
         if self.is_of_goal:
             properties = {"goal": _GOAL, **properties}
             required.insert(0, "goal")
+        if self.is_of_name:
+            properties = {"name": _NAME, **properties}
+            required.insert(0, "name")
         if self.is_of_site:
             properties = {"site_key": _SITE_KEY, **properties}
             required.insert(0, "site_key")
@@ -429,6 +440,15 @@ TOOLS = {
             "names_list",
             NameViewSet,
             "list",
+        ),
+        Tool(
+            "name_stats",
+            "One name that the site sent",
+            "How often one path, event or goal name was sent and by how many visitors,"
+            " day by day, which goals count it, and the properties that it had.",
+            "names_stats",
+            NameViewSet,
+            "stats",
         ),
         Tool(
             "list_props",
