@@ -13,6 +13,7 @@ from analytics.events.breakdown import (
     BreakdownRow,
     breakdown_rows,
     label_rows,
+    visitors_by_own_value,
     visitors_by_value,
 )
 from analytics.events.by_labels import ByLabels, are_kept, is_kept
@@ -155,6 +156,7 @@ __all__ = [
     "types_of_name",
     "visitor_text",
     "visitors_by_day",
+    "visitors_by_own_value",
     "visitors_by_value",
     "visitors_of_both",
     "ways",

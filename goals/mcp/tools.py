@@ -349,7 +349,8 @@ TOOLS = {
             "Conversions by a dimension",
             "A goal's conversions by page, country, device, browser, system,"
             " referrer, channel, campaign, or a property (props.<key>). Rows of labels"
-            " have conversion rates; with `compare` each has its earlier numbers, and"
+            " have conversion rates, with `include=visitors` those of pages, names"
+            " and properties too; with `compare` each has its earlier numbers, and"
             " whether there were `more`, `fewer`, or it `cannot_tell`.",
             "goals_breakdown",
             GoalReportViewSet,
