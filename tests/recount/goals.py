@@ -40,6 +40,7 @@ class Raw(NamedTuple):
     entry: str | None = None
     visit: int | None = None
     began: datetime | None = None
+    arrived: datetime | None = None
 
 
 class Recount:
