@@ -70,11 +70,11 @@ FROM analytics_site AS site, generate_series(0, 19999) AS number,
 """
 # The digest that the service would have made, so that it finds these names.
 DIGESTS = """
-from analytics.events.dictionaries import _digest
+from analytics.events.dictionaries import digest_of
 from analytics.models import EventName
 rows = list(EventName.objects.all())
 for row in rows:
-    row.digest = _digest((row.type, row.name))
+    row.digest = digest_of((row.type, row.name))
 EventName.objects.bulk_update(rows, ["digest"], batch_size=2000)
 """
 CONTEXTS = """

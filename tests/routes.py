@@ -104,6 +104,7 @@ QUESTION = {
     "entry_path": "/landing",
     "path": "/blog/*",
     "name": "!signup",
+    "props": "plan=pro&seats=!3",
 }
 FUNNEL_QUESTION = {**QUESTION, "dimension": "country"}
 FUNNEL = {**FUNNEL_QUESTION, "steps": [RULE, RULE], "window_minutes": 30}
@@ -170,7 +171,12 @@ ROUTES = [
         "GET",
         f"{_SITE}/stats",
         READ,
-        params={**QUESTION, "compare": "previous", "dimensions": "path,country"},
+        params={
+            **QUESTION,
+            "compare": "previous",
+            "dimensions": "path,name,country,props.plan",
+            "include": "other",
+        },
     ),
     Route("GET", f"{_SITE}/realtime", READ),
     Route("POST", f"{_SITE}/erase", ALL, body={"events": ["order-1"]}),

@@ -41,6 +41,8 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
 
     what_deleting_does: str
     what_restoring_does: str
+    # `restore_row` keeps the deed in the audit trail.
+    restoring_is_recorded = False
 
     actions = ("delete_selected", "restore_selected")
     actions_detail: Any = ("restore",)
@@ -121,7 +123,13 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
     def _restoration(self) -> ConfirmedAction:
         does = self.what_restoring_does
         return ConfirmedAction(
-            "restore", "restored", does, self._deed(), self.restore_row, "primary"
+            "restore",
+            "restored",
+            does,
+            self._deed(),
+            self.restore_row,
+            "primary",
+            records=self.restoring_is_recorded,
         )
 
     def _deed(self) -> Deed:

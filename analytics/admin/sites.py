@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminSelect2Widget
@@ -21,9 +20,11 @@ from analytics.admin.serializer_forms import (
     SerializerForm,
 )
 from analytics.ingest import site_lookup
+from analytics.lifecycle import deleted_sites
 from analytics.models import Site
 from analytics.sites.changes import lacks_room
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
+from krafter.errors import Invalid
 
 
 @cache
@@ -82,6 +83,7 @@ _COUNTING = {
 @admin.register(Site)
 class SiteAdmin(SoftDeleteAdmin):
     audited_as = "site"
+    restoring_is_recorded = True
     to_add = to_change = Deed.CHANGE_SITES
     to_delete = Deed.DELETE_SITES
     form = SiteForm
@@ -135,14 +137,9 @@ class SiteAdmin(SoftDeleteAdmin):
         site_lookup.forget()
 
     def restore_row(self, row: Site) -> str | None:
-        if row.erasure_asked_at is not None:
-            return f"{row.domain} is being erased: its owner asked for it."
-        if refusal := lacks_room(row.team):
-            return f"{row}: {refusal}"
         try:
-            with transaction.atomic():
-                Site.objects.filter(pk=row.pk).update(deleted_at=None)
-        except IntegrityError:
-            return f"{row.team} now has another site with the domain {row.domain}."
-        site_lookup.forget()
+            deleted_sites.restore(row)
+        except Invalid as refused:
+            reasons = [reason for own in refused.details.values() for reason in own]
+            return f"{row}: {' '.join(reasons)}"
         return None

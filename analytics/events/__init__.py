@@ -13,6 +13,7 @@ from analytics.events.breakdown import (
     BreakdownRow,
     breakdown_rows,
     label_rows,
+    visitors_by_own_value,
     visitors_by_value,
 )
 from analytics.events.by_labels import ByLabels, are_kept, is_kept
@@ -47,6 +48,7 @@ from analytics.events.name_lists import (
     name_place,
     names_sent,
     seen,
+    types_of_name,
     wrong_name_days,
 )
 from analytics.events.open_days import Came, Converted, came, converted
@@ -56,9 +58,11 @@ from analytics.events.seals import Border, Sealed, border
 from analytics.events.selection import Selection
 from analytics.events.series import hourly, hourly_amounts
 from analytics.events.site_breakdown import (
-    SiteBreakdownRow,
+    SiteBreakdown,
     site_breakdown_by_label,
+    site_breakdown_by_name,
     site_breakdown_by_path,
+    site_breakdown_by_prop,
 )
 from analytics.events.standing import Refund, Standing, kept_rows, standing
 from analytics.events.visitor_counts import visitors_by_day, visitors_of_both
@@ -96,7 +100,7 @@ __all__ = [
     "SentName",
     "SentProp",
     "SentProps",
-    "SiteBreakdownRow",
+    "SiteBreakdown",
     "Standing",
     "Traffic",
     "Unkept",
@@ -143,14 +147,18 @@ __all__ = [
     "reserve",
     "seen",
     "site_breakdown_by_label",
+    "site_breakdown_by_name",
     "site_breakdown_by_path",
+    "site_breakdown_by_prop",
     "standing",
     "take_locks",
     "to_amount",
     "top_names",
     "traffic_by_day",
+    "types_of_name",
     "visitor_text",
     "visitors_by_day",
+    "visitors_by_own_value",
     "visitors_by_value",
     "visitors_of_both",
     "ways",

@@ -84,6 +84,30 @@ def breakdown_rows(
         )
 
 
+def visitors_by_own_value(
+    selection: Selection, dimension: str
+) -> Iterator[tuple[str | int | float | bool | None, int]]:
+    """The unique visitors who have an event with each value, one by one.
+
+    `dimension` as for `breakdown_rows`. A value comes again for a last day that ends
+    early.
+    """
+    value = _expression(dimension)
+
+    def valued(found: QuerySet[Any]) -> QuerySet[Any]:
+        # The condition on the site limits the scan to the site's names.
+        own: QuerySet[Any] = found.filter(name__site=selection.site_id).annotate(
+            value=value
+        )
+        return own
+
+    sql, params = union(*(_counts(part, valued) for part in selection.parts()))
+    with chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        for key, _, _, _, visitors, _ in chunks(cursor):
+            yield decode(key) if dimension.startswith(PROPS) else key, visitors
+
+
 def label_rows(days: ByDay) -> list[BreakdownRow]:
     """Every value of a label; from refunds alone as well, with amounts only."""
     return [

@@ -88,7 +88,7 @@ def _by_site(keys: Iterable[Key]) -> dict[int, dict[bytes, tuple[str, ...]]]:
     """The values of each site by their digests."""
     found: dict[int, dict[bytes, tuple[str, ...]]] = defaultdict(dict)
     for site_id, values in keys:
-        found[site_id][_digest(values)] = values
+        found[site_id][digest_of(values)] = values
     return found
 
 
@@ -96,7 +96,8 @@ def _by_site(keys: Iterable[Key]) -> dict[int, dict[bytes, tuple[str, ...]]]:
 _FIRST_LABELS = 8
 
 
-def _digest(values: tuple[str, ...]) -> bytes:
+def digest_of(values: tuple[str, ...]) -> bytes:
+    """Of a (type, name), or of labels: by which they are found."""
     # Labels added later are part of the digest only if they have a value, so that
     # contexts without them keep their digests and rows.
     while len(values) > _FIRST_LABELS and not values[-1]:
@@ -109,7 +110,7 @@ def reserve(site_id: int, wanted: Collection[tuple[str, str]]) -> None:
     ReservedName.objects.bulk_create(
         (
             ReservedName(site_id=site_id, digest=digest)
-            for digest in sorted(map(_digest, wanted))
+            for digest in sorted(map(digest_of, wanted))
         ),
         ignore_conflicts=True,
     )
@@ -156,6 +157,6 @@ def named(
 
     By the index of their digests.
     """
-    digests = [_digest(key) for key in wanted]
+    digests = [digest_of(key) for key in wanted]
     rows = EventName.objects.filter(site_id=site_id, digest__in=digests)
     return list(rows.values_list("pk", "type", "name"))

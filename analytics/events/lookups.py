@@ -51,7 +51,7 @@ def one_of(column: str, ids: Collection[int]) -> tuple[str, str]:
     if len(ids) > _FEW:
         # Looked up in a hash, without PostgreSQL estimating each of them first,
         # which took half a second for 200,000, or searching an index for each.
-        sql = f"CASE WHEN {sql} THEN 1 END = 1"
+        sql = f"CASE WHEN {sql} THEN 1 ELSE 0 END = 1"
     return sql, f"{{{text}}}"
 
 

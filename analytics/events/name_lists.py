@@ -10,10 +10,11 @@ from django.db.models import Count, Max, Min
 from analytics.events import seals
 from analytics.events.by_question import daily
 from analytics.events.counts import Counts
+from analytics.events.dictionaries import digest_of
 from analytics.events.lookups import one_of
 from analytics.events.selection import Selection
 from analytics.events.statements import Compiled, around, as_day, day_by_day, union
-from analytics.models import Event, EventName, NameDay
+from analytics.models import Event, EventName, EventType, NameDay
 from analytics.questions.periods import Days, each_day
 
 # By what a list is sorted. Equal ones are in the order in which they were first sent.
@@ -293,6 +294,14 @@ def name_of_digest(site_id: int, digest: bytes) -> tuple[int, str, str] | None:
     """The (id, type, name) that a digest is of."""
     names = EventName.objects.filter(site_id=site_id, digest=digest)
     return names.values_list("pk", "type", "name").first()
+
+
+def types_of_name(site_id: int, name: str) -> dict[str, bytes]:
+    """The types of which the site sent a name, with the digest of each."""
+    by_digest = {digest_of((type, name)): type for type in EventType.values}
+    names = EventName.objects.filter(site_id=site_id, digest__in=list(by_digest))
+    there = {bytes(found) for found in names.values_list("digest", flat=True)}
+    return {type: found for found, type in by_digest.items() if found in there}
 
 
 def _lower(text: str) -> str:

@@ -14,30 +14,59 @@ from analytics.events.statements import Expressed
 _LARGEST_WHOLE = 2**53
 
 # Larger numbers become the largest double: PostgreSQL would raise an error.
-_VALUE_ON_POSTGRESQL = """
+_NUMBER_ON_POSTGRESQL = """LEAST(
+    GREATEST(prop::numeric, -1.7976931348623157e308), 1.7976931348623157e308
+)::float8::text"""
+_NUMBER_ON_SQLITE = """MIN(
+    MAX(CAST(value AS REAL), -1.7976931348623157e308), 1.7976931348623157e308
+)"""
+_VALUE_ON_POSTGRESQL = f"""
     CASE JSONB_TYPEOF(prop)
         WHEN 'null' THEN NULL
-        WHEN 'number' THEN LEAST(
-            GREATEST(prop::numeric, -1.7976931348623157e308), 1.7976931348623157e308
-        )::float8::text
+        WHEN 'number' THEN {_NUMBER_ON_POSTGRESQL}
         ELSE prop::text
     END
 """
-_VALUE_ON_SQLITE = """
+_VALUE_ON_SQLITE = f"""
     CASE type
         WHEN 'null' THEN NULL
         WHEN 'text' THEN JSON_QUOTE(value)
         WHEN 'true' THEN type
         WHEN 'false' THEN type
-        ELSE MIN(
-            MAX(CAST(value AS REAL), -1.7976931348623157e308), 1.7976931348623157e308
-        )
+        ELSE {_NUMBER_ON_SQLITE}
     END
 """
 _ON_POSTGRESQL = f"""(
     SELECT {_VALUE_ON_POSTGRESQL} FROM (SELECT %(expressions)s::text AS prop) AS found
 )"""  # noqa: S608 - constants
 _ON_SQLITE = f"(SELECT {_VALUE_ON_SQLITE} FROM JSON_EACH(%(expressions)s))"  # noqa: S608 - constants
+
+# A number in as few digits as tell it from all others, which PostgreSQL does by itself.
+# The signs of percent are read twice: by Django's template and by its cursor.
+_SPELLED_ON_POSTGRESQL = f"""(
+    SELECT CASE JSONB_TYPEOF(prop)
+        WHEN 'null' THEN NULL
+        WHEN 'number' THEN {_NUMBER_ON_POSTGRESQL}
+        ELSE prop #>> ARRAY[]::text[]
+    END FROM (SELECT %(expressions)s::text AS prop) AS found
+)"""  # noqa: S608 - constants
+_SPELLED_ON_SQLITE = f"""(
+    SELECT CASE
+        WHEN kind = 'null' THEN NULL
+        WHEN kind = 'text' THEN value
+        WHEN kind IN ('true', 'false') THEN kind
+        WHEN value = CAST(value AS INTEGER) AND ABS(value) < 1e15
+            THEN CAST(CAST(value AS INTEGER) AS TEXT)
+        WHEN CAST(PRINTF('%%%%!.15g', value) AS REAL) = value
+            THEN PRINTF('%%%%!.15g', value)
+        ELSE PRINTF('%%%%!.17g', value)
+    END FROM (
+        SELECT type AS kind,
+            CASE WHEN type IN ('integer', 'real') THEN {_NUMBER_ON_SQLITE}
+                ELSE value END AS value
+        FROM JSON_EACH(%(expressions)s)
+    )
+)"""  # noqa: S608 - constants
 
 # The key, kind and value of each property of the rows `picked`.
 EACH_ON_POSTGRESQL = f"""
@@ -84,9 +113,28 @@ class Prop(Func):
         return self.as_sql(
             compiler,
             connection,
-            template=_ON_SQLITE,
-            arg_joiner=") WHERE (key = ",
-            **context,
+            **{"template": _ON_SQLITE, "arg_joiner": ") WHERE (key = ", **context},
+        )
+
+
+class SpelledProp(Prop):
+    """A property as a filter writes it: the number 3 and the text "3" are one.
+
+    NULL for null and for none.
+    """
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> Expressed:
+        return self.as_sql(
+            compiler, connection, template=_SPELLED_ON_POSTGRESQL, arg_joiner=" -> "
+        )
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Expressed:
+        return super().as_sqlite(
+            compiler, connection, template=_SPELLED_ON_SQLITE, **context
         )
 
 

@@ -6,11 +6,13 @@ deleted, the source is stored with its refunds, also with refunds of later days.
 
 from collections.abc import Mapping, Sequence
 
-from django.db.models import OuterRef, Subquery
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Subquery
 
 from analytics.events import copies
 from analytics.events.attribution import Attributed
 from analytics.events.contexts import Contexts
+from analytics.events.writing import lock_sites
 from analytics.models import Adjustment, Event
 from analytics.questions.labels import ENTRY_PATH, OWN, Filters, Labels
 from analytics.questions.periods import Days
@@ -41,6 +43,16 @@ def keep(site_id: int, days: Days, rules: Rules) -> None:
             refund.entry_id = of_event[ENTRY_PATH] or None
         own.bulk_update(refunds, ["last_context", "first_context", "entry"])
         last = refunds[-1].pk
+
+
+def forget(site_id: int) -> None:
+    """Drop the sources of refunds whose events are there again."""
+    origin = Event.objects.filter(site_id=site_id, event_id=OuterRef("refund_of"))
+    with transaction.atomic():
+        lock_sites([site_id])
+        Adjustment.objects.filter(Exists(origin), site_id=site_id).update(
+            last_context=None, first_context=None, entry=None
+        )
 
 
 def _whole(numbers: Mapping[str, int], source: str) -> tuple[int, ...]:

@@ -1,38 +1,50 @@
-"""How the traffic of a site is spread over paths and over visitors' labels."""
+"""How the traffic of a site is spread over paths, names, properties and labels."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Count, F, Q
 
 from analytics.events.cells import ByDay, parts
-from analytics.events.lookups import one_of_texts
+from analytics.events.lookups import one_of, one_of_texts
 from analytics.events.name_lists import name_numbers
+from analytics.events.props import SpelledProp
 from analytics.events.selection import Selection
-from analytics.events.statements import around
+from analytics.events.statements import Compiled, around, day_by_day, union
 from analytics.models import EventName, EventType
+from analytics.questions.labels import PROPS
 from analytics.questions.periods import Days
+
+_NAMES = EventName._meta.db_table
 
 
 class SiteBreakdownRow(NamedTuple):
-    """What of the traffic has one value, `""` where the label is unknown."""
+    """What of the traffic has one value, None where it is not known."""
 
-    value: str
+    value: str | None
     pageviews: int
     visitors: int
 
 
-def site_breakdown_by_label(
-    days: ByDay, *, limit: int | None
-) -> list[SiteBreakdownRow]:
+class SiteBreakdown(NamedTuple):
+    """The first rows; how many values there are, and the page views of them all."""
+
+    rows: list[SiteBreakdownRow]
+    values: int
+    pageviews: int
+
+
+def site_breakdown_by_label(days: ByDay, *, limit: int | None) -> SiteBreakdown:
     """The values of a label with the most visitors; without a limit all."""
     rows = [
-        SiteBreakdownRow(value, part.pageviews, part.counts.uniques)
+        SiteBreakdownRow(value or None, part.pageviews, part.counts.uniques)
         for value, part in parts(days).items()
     ]
     # Equal ones in the order of their characters, the unknown one last.
-    rows.sort(key=lambda row: (-row.visitors, not row.value, row.value))
-    return rows[:limit]
+    rows.sort(key=lambda row: (-row.visitors, row.value is None, row.value or ""))
+    pageviews = sum(row.pageviews for row in rows)
+    return SiteBreakdown(rows[:limit], len(rows), pageviews)
 
 
 def site_breakdown_by_path(
@@ -40,41 +52,142 @@ def site_breakdown_by_path(
     *,
     unkept: Sequence[Days],
     limit: int,
-    among: Collection[str] | None = None,
-) -> list[SiteBreakdownRow]:
+    among: Collection[str | None] | None = None,
+) -> SiteBreakdown:
     """The paths viewed by the most visitors, of all or `among` some.
 
     Only page views count here.
 
     `unkept`: the days of which the names are counted; those of the others are kept.
     """
-    names = EventName._meta.db_table
-    # Both databases by code point, as Python sorts.
-    collation = '"C"' if connection.vendor == "postgresql" else "BINARY"
-    viewed = name_numbers(selection, unkept)
-    some, texts = "", list[Any]()
-    if among is not None:
-        condition, param = one_of_texts("name", among)
-        some, texts = f"AND {condition}", [param]
-    statement = around(
-        viewed,
+    counted = _of_each_name(selection, unkept, "type = %s", [EventType.PAGEVIEW.value])
+    return _most(counted, limit, among)
+
+
+def site_breakdown_by_name(
+    selection: Selection,
+    *,
+    unkept: Sequence[Days],
+    limit: int,
+    among: Collection[str | None] | None = None,
+) -> SiteBreakdown:
+    """The same of the names of all events: paths, and names of events and goals.
+
+    One name may be of several types. Its visitors are those of any of them, so that
+    they are counted from the events, by which what is kept of each does not add up.
+    """
+    shared = _of_several_types(selection.site_id)
+    condition, ids = one_of("name_id", shared)
+    counted = _of_each_name(selection, unkept, f"NOT ({condition})", [ids])
+    if shared:
+        own = day_by_day(
+            selection.about(shared),
+            lambda events: (
+                events.filter(name__one_of=shared)
+                .annotate(value=F("name__name"))
+                .values("value", "day", "visitor")
+                .annotate(views=_VIEWS)
+                .values_list("value", "views")
+            ),
+        )
+        parts = (counted, around(own, ("value", "views"), _SUMMED))
+        # SQLite takes no WITH within a UNION.
+        counted = union(
+            *((f"SELECT * FROM ({sql}) AS part", params) for sql, params in parts)  # noqa: S608 - compiled
+        )
+    return _most(counted, limit, among)
+
+
+def site_breakdown_by_prop(
+    selection: Selection,
+    dimension: str,
+    *,
+    limit: int,
+    among: Collection[str | None] | None = None,
+) -> SiteBreakdown:
+    """The same of the values of a property, written as in filters.
+
+    `dimension`: `props.` and a key, any text at all.
+    """
+    value = SpelledProp(dimension.removeprefix(PROPS))
+    counted = day_by_day(
+        selection,
+        # The condition on the site limits the scan to the site's names.
+        lambda events: (
+            events.filter(name__site=selection.site_id)
+            .annotate(value=value)
+            .values("value", "day", "visitor")
+            .annotate(views=_VIEWS)
+            .values_list("value", "views")
+        ),
+    )
+    return _most(around(counted, ("value", "views"), _SUMMED), limit, among)
+
+
+# Of the rows of each visitor and day.
+_VIEWS = Count("pk", filter=Q(name__type=EventType.PAGEVIEW))
+_SUMMED = (
+    "SELECT value, SUM(views) AS pageviews, COUNT(*) AS visitors"
+    " FROM selected GROUP BY value"
+)
+
+
+def _of_each_name(
+    selection: Selection, unkept: Sequence[Days], condition: str, params: list[Any]
+) -> Compiled:
+    """The columns value, pageviews, visitors of the names that meet a condition."""
+    return around(
+        name_numbers(selection, unkept),
         ("name_id", "times", "visitors"),
         f"""
-        SELECT name, times, visitors
+        SELECT name AS value, CASE WHEN type = %s THEN times ELSE 0 END AS pageviews,
+            visitors
         FROM (
-            SELECT name_id, SUM(times) AS times,
+            SELECT name_id, CAST(SUM(times) AS bigint) AS times,
                 CAST(SUM(visitors) AS bigint) AS visitors
             FROM selected GROUP BY name_id
-        ) AS summed JOIN {names} ON {names}.id = name_id
-        WHERE {names}.site_id = %s AND {names}.type = %s {some}
-        ORDER BY visitors DESC, name COLLATE {collation}
-        LIMIT %s
-        """,  # noqa: S608 - two constants
-        [selection.site_id, EventType.PAGEVIEW.value, *texts, limit],
+        ) AS summed JOIN {_NAMES} ON {_NAMES}.id = name_id
+        WHERE {_NAMES}.site_id = %s AND {condition}
+        """,  # noqa: S608 - constants
+        [EventType.PAGEVIEW.value, selection.site_id, *params],
     )
+
+
+def _of_several_types(site_id: int) -> list[int]:
+    """The names whose text is also that of a name of another type."""
+    names = EventName.objects.filter(site_id=site_id).order_by()
+    several = names.values("name").annotate(types=Count("*")).filter(types__gt=1)
+    return list(
+        names.filter(name__in=several.values("name")).values_list("pk", flat=True)
+    )
+
+
+def _most(
+    counted: Compiled, limit: int, among: Collection[str | None] | None
+) -> SiteBreakdown:
+    """The values with the most visitors, of all or `among` some."""
+    sql, params = counted
+    some, texts = "", list[Any]()
+    if among is not None:
+        condition, param = one_of_texts("value", [v for v in among if v is not None])
+        unknown = " OR value IS NULL" if None in among else ""
+        some, texts = f"WHERE {condition}{unknown}", [param]
+    # Both databases by code point, as Python sorts.
+    collation = '"C"' if connection.vendor == "postgresql" else "BINARY"
     with connection.cursor() as cursor:
-        cursor.execute(*statement)
-        return [
-            SiteBreakdownRow(path, int(times), visitors)
-            for path, times, visitors in cursor
-        ]
+        cursor.execute(
+            f"""
+            SELECT value, pageviews, visitors, COUNT(*) OVER (),
+                SUM(pageviews) OVER ()
+            FROM ({sql}) AS counted {some}
+            ORDER BY visitors DESC, value IS NULL, value COLLATE {collation}
+            LIMIT %s
+            """,  # noqa: S608 - constants, and what is compiled
+            [*params, *texts, limit],
+        )
+        found = cursor.fetchall()
+    rows = [
+        SiteBreakdownRow(value, int(views), int(n)) for value, views, n, *_ in found
+    ]
+    values, pageviews = found[0][3:] if found else (0, 0)
+    return SiteBreakdown(rows, values, int(pageviews))

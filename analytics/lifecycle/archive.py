@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from django.db import IntegrityError, transaction
 
 from analytics.access import audit
-from analytics.events import copies, months, removal, seals
+from analytics.events import copies, months, refund_origins, removal, seals
 from analytics.events.copies import Row
 from analytics.events.months import Versions, month_of
 from analytics.events.planner import look_at_tables
@@ -38,6 +38,10 @@ _ROWS = 20_000  # of a row group, and of one look at the database
 _BATCH = 2_000
 
 _text = pa.dictionary(pa.int32(), pa.string())
+# What a refund comes from whose event is gone (see `Adjustment`). Files from before
+# lack these columns.
+_SOURCES = ("last_arrival", "first_arrival")
+_arrival = pa.struct([(label, pa.string()) for label in Labels._fields])
 SCHEMA = pa.schema(
     [
         ("kind", _text),
@@ -54,6 +58,8 @@ SCHEMA = pa.schema(
         ("event_id", pa.string()),
         ("refund_of", pa.string()),
         *((label, _text) for label in Labels._fields),
+        *((source, _arrival) for source in _SOURCES),
+        ("entry_path", _text),
     ]
 )
 _KINDS: dict[str, type[Fact]] = {"event": Event, "refund": Adjustment}
@@ -153,6 +159,7 @@ class Archive:
                 added += _restore_rows(site.pk, rows)
                 progress(len(rows))
         copies.skip_ids(site.pk)
+        refund_origins.forget(site.pk)
         look_at_tables()
         before = site.sealed_before
         restored = Restored(added, _unseal(site, {file.month for file in files}))
@@ -220,9 +227,18 @@ def _batches(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 def _table(site_id: int, batch: list[_Fact]) -> Any:
     ids = {row.name_id for _, _, row in batch}
-    ids |= {row.page_id for _, _, row in batch if row.page_id is not None}
+    ids |= {
+        pk
+        for _, _, row in batch
+        for pk in (row.page_id, row.entry_id)
+        if pk is not None
+    }
     names = copies.texts_of_names(site_id, ids)
-    contexts = copies.labels_of(site_id, {row.context_id for _, _, row in batch})
+    ids = {row.context_id for _, _, row in batch}
+    ids |= {
+        pk for _, _, row in batch for pk in _arrivals(row).values() if pk is not None
+    }
+    contexts = copies.labels_of(site_id, ids)
     return pa.Table.from_pylist(
         [
             {
@@ -242,11 +258,21 @@ def _table(site_id: int, batch: list[_Fact]) -> Any:
                 "event_id": row.event_id,
                 "refund_of": row.refund_of,
                 **contexts[row.context_id]._asdict(),
+                **{
+                    source: None if pk is None else contexts[pk]._asdict()
+                    for source, pk in _arrivals(row).items()
+                },
+                "entry_path": None if row.entry_id is None else names[row.entry_id][1],
             }
             for kind, pk, row in batch
         ],
         schema=SCHEMA,
     )
+
+
+def _arrivals(row: Row) -> dict[str, int | None]:
+    contexts = (row.last_context_id, row.first_context_id)
+    return dict(zip(_SOURCES, contexts, strict=True))
 
 
 def _sha256(path: Path) -> str:
@@ -263,16 +289,23 @@ class Restored(NamedTuple):
 
 def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
     keys = [(row["type"], row["name"]) for row in rows]
-    pages = [("pageview", row["page"]) for row in rows if row["page"] is not None]
-    names = dict(
-        zip(
-            [*keys, *pages],
-            copies.ids_of_names(site_id, [*keys, *pages]),
-            strict=True,
-        )
+    keys += [
+        ("pageview", path)
+        for row in rows
+        for path in (row["page"], row.get("entry_path"))
+        if path is not None
+    ]
+    names = dict(zip(keys, copies.ids_of_names(site_id, keys), strict=True))
+    pages = {path: pk for (type, path), pk in names.items() if type == "pageview"}
+    contexts = copies.ids_of_contexts(site_id, [_labels(row) for row in rows])
+    arrivals = [_labels(row[s]) for row in rows for s in _SOURCES if row.get(s)]
+    arrived = dict(
+        zip(arrivals, copies.ids_of_contexts(site_id, arrivals), strict=True)
     )
-    labels = [Labels(*(row[label] for label in Labels._fields)) for row in rows]
-    contexts = copies.ids_of_contexts(site_id, labels)
+
+    def arrival(row: dict[str, Any], source: str) -> int | None:
+        return arrived[_labels(row[source])] if row.get(source) else None
+
     added = 0
     with transaction.atomic():
         lock_sites([site_id])
@@ -294,9 +327,7 @@ def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
                         name_id=names[row["type"], row["name"]],
                         visitor=row["visitor"],
                         context_id=context,
-                        page_id=None
-                        if row["page"] is None
-                        else names["pageview", row["page"]],
+                        page_id=pages.get(row["page"]),
                         amount=row["amount"],
                         currency=row["currency"],
                         props=None
@@ -304,6 +335,9 @@ def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
                         else msgspec.json.decode(row["props"]),
                         event_id=row["event_id"],
                         refund_of=row["refund_of"],
+                        last_context_id=arrival(row, "last_arrival"),
+                        first_context_id=arrival(row, "first_arrival"),
+                        entry_id=pages.get(row.get("entry_path")),
                     ),
                 )
                 for row, context in own
@@ -318,6 +352,10 @@ def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
                 ) from None
             added += len(missing)
     return added
+
+
+def _labels(row: dict[str, Any]) -> Labels:
+    return Labels(*(row[label] for label in Labels._fields))
 
 
 def _unseal(site: Site, restored: set[str]) -> date | None:

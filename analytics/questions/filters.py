@@ -2,6 +2,8 @@
 
 `country=DE,FR` matches either value, `country=!DE,FR` neither. `(none)` matches what
 has no value, `path=/blog/*` what begins so. A backslash escapes the next character.
+`props.plan=pro` is a filter by a property; `props`, a parameter of one name, has any
+number of them as `plan=pro&seats=3`.
 """
 
 import re
@@ -43,8 +45,18 @@ _MEANING = (
 _MAX_LENGTH = 4_096
 _MAX_KEY = 1_024
 _ESCAPE = r"\\[^\x00]"
-# Of one value: what it begins with or is, and the star.
-_VALUE = rf"(?:(?:[^\\,*!\x00]|{_ESCAPE})(?:[^\\,*\x00]|{_ESCAPE})*\*?|\*)"
+
+
+def _value(apart: str = "") -> str:
+    """Of one value: what it begins with or is, and the star.
+
+    `apart`: what else must be escaped.
+    """
+    begins = rf"(?:[^\\,*!{apart}\x00]|{_ESCAPE})"
+    return rf"(?:{begins}(?:[^\\,*{apart}\x00]|{_ESCAPE})*\*?|\*)"
+
+
+_VALUE = _value()
 _EACH = re.compile(_VALUE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -101,6 +113,26 @@ def _check(where: Where, there: Collection[str], *, may_be_unknown: bool) -> Non
             raise serializers.ValidationError(not_a_choice(f"{prefix}*", there))
 
 
+class PropsField(serializers.CharField):
+    """Filters by properties in one parameter; its validated value is their Wheres."""
+
+    key = rf"(?:[^\\=&\x00]|{_ESCAPE}){{1,{_MAX_KEY}}}"
+    values = rf"!?{_value('&')}(?:,{_value('&')})*"
+    pattern = rf"^{key}={values}(?:&{key}={values})*$"
+
+    def run_validation(self, data: object = serializers.empty) -> Any:
+        text = super().run_validation(data)
+        if not re.fullmatch(self.pattern.removesuffix("$"), text):
+            raise serializers.ValidationError(
+                "Give key=value, several joined by &, each value as in the other"
+                " filters. A backslash goes before a character that means itself."
+            )
+        return tuple(
+            _parsed(PROPS + _ESCAPED.sub(r"\1", key), values)
+            for key, values in re.findall(rf"({self.key})=({self.values})", text)
+        )
+
+
 class FilterQuerySerializer(StrictSerializer):
     """One optional filter parameter for each dimension, and whose labels they are.
 
@@ -126,15 +158,22 @@ class FilterQuerySerializer(StrictSerializer):
             )
             for label in (*LABELS, *OF_EVENTS)
         }
-        return {**super().get_fields(), **labels}
+        props = PropsField(
+            required=False,
+            trim_whitespace=False,
+            max_length=_MAX_LENGTH,
+            help_text="Only events with these properties: `plan=pro`, several joined by"
+            " `&`, in the syntax of the other filters.",
+        )
+        return {**super().get_fields(), **labels, "props": props}
 
     def to_internal_value(self, data: Any) -> Any:
-        props = {name: text for name, text in data.items() if name.startswith(PROPS)}
-        rest = {name: text for name, text in data.items() if name not in props}
+        own = {name: text for name, text in data.items() if name.startswith(PROPS)}
+        rest = {name: text for name, text in data.items() if name not in own}
         found = super().to_internal_value(rest)
         field = LabelField(trim_whitespace=False, max_length=_MAX_LENGTH)
         wheres, errors = [], {}
-        for name, text in props.items():
+        for name, text in own.items():
             field.field_name = name
             try:
                 if not len(PROPS) < len(name) <= len(PROPS) + _MAX_KEY or "\0" in name:
@@ -146,7 +185,7 @@ class FilterQuerySerializer(StrictSerializer):
                 errors[name] = error.detail
         if errors:
             raise serializers.ValidationError(errors)
-        return {**found, "props": tuple(wheres)}
+        return {**found, "props": (*found.get("props", ()), *wheres)}
 
 
 def filters(validated: Mapping[str, Any], site: Site) -> Filters:

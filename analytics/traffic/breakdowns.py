@@ -1,6 +1,6 @@
 """How the traffic of a site is spread over the values of its dimensions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -9,11 +9,15 @@ from msgspec import UNSET, Meta, UnsetType
 from analytics import events
 from analytics.events import Selection
 from analytics.questions.differences import Apart, Judged, told
+from analytics.questions.filters import LABELS
+from analytics.questions.labels import PROPS
 from analytics.questions.time_limits import in_time
 from analytics.traffic import name_days
 
+# Those with names of their own; `props.` and any key is one as well.
 DIMENSIONS = (
     "path",
+    "name",
     "entry_path",
     "referrer",
     "channel",
@@ -50,48 +54,79 @@ class ShareAnswer(msgspec.Struct):
     ] = UNSET
 
 
-@in_time()
-def breakdowns(
-    selection: Selection, dimensions: Sequence[str]
-) -> dict[str, list[ShareAnswer]]:
-    """The values of each dimension with the most visitors.
+class OtherShares(msgspec.Struct):
+    """What the rows of a dimension leave out."""
 
-    Raises Unavailable while days that nobody has asked for take long to count.
-    """
-    found = {
-        label: events.site_breakdown_by_label(days, limit=MAX_VALUES)
-        for label, days in _by_label(selection, dimensions).items()
-    }
-    if "path" in dimensions:
-        found["path"] = events.site_breakdown_by_path(
-            selection, unkept=name_days.unkept(selection), limit=MAX_VALUES
-        )
+    values: int
+    pageviews: int
+
+
+def is_kept(dimensions: Iterable[str]) -> bool:
+    """Whether closed days can be answered by what is kept of them."""
+    return not any(name == "name" or name.startswith(PROPS) for name in dimensions)
+
+
+# What was found of each dimension.
+Found = dict[str, events.SiteBreakdown]
+# The values that are wanted of each dimension; None: those with the most visitors.
+Wanted = Mapping[str, Collection[str | None] | None]
+
+
+@in_time()
+def find(selection: Selection, wanted: Wanted) -> Found:
+    """Raises Unavailable while days that nobody has asked for take long to count."""
+    found: Found = {}
+    by_label = _by_label(selection, [name for name in wanted if name in LABELS])
+    for name, among in wanted.items():
+        limit = MAX_VALUES if among is None else len(among)
+        if name in by_label:
+            all_or_most = MAX_VALUES if among is None else None
+            found[name] = events.site_breakdown_by_label(
+                by_label[name], limit=all_or_most
+            )
+        elif name.startswith(PROPS):
+            found[name] = events.site_breakdown_by_prop(
+                selection, name, limit=limit, among=among
+            )
+        else:
+            found[name] = _BY_NAMES[name](
+                selection,
+                unkept=name_days.unkept(selection),
+                limit=limit,
+                among=among,
+            )
+    return found
+
+
+_BY_NAMES = {
+    "path": events.site_breakdown_by_path,
+    "name": events.site_breakdown_by_name,
+}
+
+
+def shares(found: Found) -> dict[str, list[ShareAnswer]]:
+    return {name: [ShareAnswer(*row) for row in of.rows] for name, of in found.items()}
+
+
+def others(found: Found) -> dict[str, OtherShares]:
+    """What the rows of each dimension leave out."""
     return {
-        name: [
-            ShareAnswer(row.value or None, row.pageviews, row.visitors)
-            for row in found[name]
-        ]
-        for name in dimensions
-    }
-
-
-@in_time()
-def compare(breakdowns: dict[str, list[ShareAnswer]], earlier: Selection) -> None:
-    """Set beside each value what it had on earlier days. Raises as `breakdowns`."""
-    found = {
-        label: events.site_breakdown_by_label(days, limit=None)
-        for label, days in _by_label(earlier, [*breakdowns]).items()
-    }
-    if "path" in breakdowns:
-        among = [row.value or "" for row in breakdowns["path"]]
-        found["path"] = events.site_breakdown_by_path(
-            earlier,
-            unkept=name_days.unkept(earlier),
-            limit=len(among),
-            among=among,
+        name: OtherShares(
+            of.values - len(of.rows),
+            of.pageviews - sum(row.pageviews for row in of.rows),
         )
-    for name, rows in breakdowns.items():
-        before = {row.value or None: row for row in found[name]}
+        for name, of in found.items()
+    }
+
+
+def values(shown: Mapping[str, list[ShareAnswer]]) -> Wanted:
+    return {name: [row.value for row in rows] for name, rows in shown.items()}
+
+
+def compare(shown: Mapping[str, list[ShareAnswer]], earlier: Found) -> None:
+    """Set beside each value what it had on earlier days."""
+    for name, rows in shown.items():
+        before = {row.value: row for row in earlier[name].rows}
         for row in rows:
             past = before.get(row.value)
             pageviews, visitors = (past.pageviews, past.visitors) if past else (0, 0)
@@ -100,10 +135,7 @@ def compare(breakdowns: dict[str, list[ShareAnswer]], earlier: Selection) -> Non
             )
 
 
-def _by_label(
-    selection: Selection, dimensions: Sequence[str]
-) -> dict[str, events.ByDay]:
-    labels = [name for name in dimensions if name != "path"]
+def _by_label(selection: Selection, labels: Sequence[str]) -> dict[str, events.ByDay]:
     if not labels:
         return {}
     if not events.is_kept(selection.filters, labels):

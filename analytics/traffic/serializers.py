@@ -1,38 +1,60 @@
 """What the statistics of a site take."""
 
+import re
 from typing import Any
 
 from rest_framework import serializers
 
 from analytics.questions.filters import FilterQuerySerializer
+from analytics.questions.labels import PROPS
 from analytics.questions.period_query import (
     CompareQuerySerializer,
     PeriodQuerySerializer,
 )
 from analytics.traffic.breakdowns import DIMENSIONS
+from krafter.fields import ChoiceField
 
 
 class DimensionsField(serializers.CharField):
-    """Names of dimensions, separated by commas."""
+    """Names of dimensions, separated by commas.
 
-    one = "|".join(DIMENSIONS)
-    pattern = f"^({one})(,({one}))*$"
+    In the key of a property a backslash escapes a comma, or another backslash.
+    """
+
+    key = r"(?:[^,\\\x00]|\\[^\x00]){1,1024}"
+    one = rf"(?:{'|'.join(DIMENSIONS)}|props\.{key})"
+    pattern = rf"^{one}(?:,{one})*$"
 
     def run_validation(self, data: object = serializers.empty) -> Any:
-        names = super().run_validation(data).split(",")
-        for name in names:
-            if name not in DIMENSIONS:
-                raise serializers.ValidationError(
-                    f"No such dimension: {name}. Any of: {', '.join(DIMENSIONS)}."
-                )
-        return list(dict.fromkeys(names))
+        text = super().run_validation(data)
+        if not re.fullmatch(self.pattern.removesuffix("$"), text):
+            wrong = (part for part in text.split(",") if not self._is_known(part))
+            known = f"{', '.join(DIMENSIONS)}, {PROPS}<key>"
+            raise serializers.ValidationError(
+                f"No such dimension: {next(wrong, text)}. Any of: {known}."
+            )
+        parts = _PART.findall(text)
+        return list(dict.fromkeys(_ESCAPED.sub(r"\1", part) for part in parts))
+
+    def _is_known(self, part: str) -> bool:
+        return part in DIMENSIONS or (part.startswith(PROPS) and part != PROPS)
+
+
+_PART = re.compile(r"(?:[^,\\]|\\.)+", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class SiteStatsQuerySerializer(
     PeriodQuerySerializer, FilterQuerySerializer, CompareQuerySerializer
 ):
     dimensions = DimensionsField(
-        required=False, help_text="Names, separated by commas."
+        required=False,
+        help_text="Names, separated by commas; `props.` and a key is one as well.",
+    )
+    include = ChoiceField(
+        ("other",),
+        required=False,
+        help_text="Of each dimension also what is not among its rows.",
     )
 
 

@@ -15,7 +15,7 @@ from analytics.questions.differences import Apart, Judged, told
 from analytics.questions.period_query import DaysAnswer, EarlierAnswer
 from analytics.questions.periods import Days, each_day
 from analytics.questions.time_limits import in_time
-from analytics.traffic.breakdowns import ShareAnswer
+from analytics.traffic.breakdowns import OtherShares, ShareAnswer
 from analytics.traffic.site_months import SiteMonths
 from krafter import faults, metrics
 
@@ -65,6 +65,10 @@ class SiteStats(msgspec.Struct):
     totals: TrafficAnswer
     timeseries: list[DayAnswer]
     breakdowns: dict[str, list[ShareAnswer]] | UnsetType = UNSET
+    other: Annotated[
+        dict[str, OtherShares] | UnsetType,
+        Meta(description="With `include=other`: what the rows leave out."),
+    ] = UNSET
     comparison: Annotated[
         ComparedTraffic | UnsetType, Meta(description="With `compare`.")
     ] = UNSET

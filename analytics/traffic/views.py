@@ -37,20 +37,26 @@ class SiteStatsViewSet(ContractViewSet[Site]):
         site = site_for(request, key)
         asked = query(SiteStatsQuerySerializer, request)
         labels = filters(asked, site)
+        dimensions = asked.get("dimensions", [])
         # Of visits under a filter nothing is kept.
-        is_kept = not labels.where
+        is_kept = not labels.where and breakdowns.is_kept(dimensions)
         period = days(site, asked, is_kept=is_kept)
         other = compared(site, asked, period, is_kept=is_kept)
         selection = events.Selection(site.pk, *period, labels, sources=rules_of(site))
         answer = site_stats.site_stats(selection)
-        if dimensions := asked.get("dimensions"):
-            answer.breakdowns = breakdowns.breakdowns(selection, dimensions)
+        if dimensions:
+            found = breakdowns.find(selection, dict.fromkeys(dimensions))
+            answer.breakdowns = breakdowns.shares(found)
+            if "include" in asked:
+                answer.other = breakdowns.others(found)
         if other:
             past = labels._replace(until=other.until)
             earlier = selection.within(other.days)._replace(filters=past)
             answer.comparison = site_stats.compared(answer, earlier, other)
             if answer.breakdowns is not UNSET:
-                breakdowns.compare(answer.breakdowns, earlier)
+                shown = answer.breakdowns
+                before = breakdowns.find(earlier, breakdowns.values(shown))
+                breakdowns.compare(shown, before)
         return Response(answer)
 
     def realtime(self, request: Request, key: str) -> Response:

@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
+from analytics import events
 from analytics.access import tokens
 from analytics.access.authentication import site_for
 from analytics.models import ApiToken, Site
@@ -88,6 +89,8 @@ def _answer(tool: Tool, token: ApiToken, arguments: Json) -> Json:
             "name": goal.name,
             "currency": goal.currency,
         }
+    if site and tool.is_of_name:
+        route["id"] = str(_sent_name(site, _text(given, "name")))
     if site:
         _name_goals(site, given)
     if is_rehearsed and tool.rehearsal:
@@ -160,6 +163,25 @@ def _goal(site: Site, named: str, argument: str = "goal") -> Goal:
         )
     found[0].site = site
     return found[0]
+
+
+def _sent_name(site: Site, named: str) -> UUID:
+    """The id of the name that the site sent, by the id or by the name itself."""
+    try:
+        found = events.name_of_digest(site.pk, UUID(named).bytes)
+    except ValueError:
+        found = None
+    if found is not None:
+        return UUID(named)
+    types = events.types_of_name(site.pk, named)
+    if not types:
+        said = f"No such name on this site: list_names of {site.site_key} has them."
+        raise _Unknown({"name": [said]})
+    if len(types) > 1:
+        ids = ", ".join(f"{type} {UUID(bytes=id)}" for type, id in types.items())
+        raise Invalid({"name": [f"Several types have this name: give the id: {ids}."]})
+    (digest,) = types.values()
+    return UUID(bytes=digest)
 
 
 def _name_goals(site: Site, given: Json) -> None:

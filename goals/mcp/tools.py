@@ -30,6 +30,10 @@ _GOAL = {
     "type": "string",
     "description": "The goal's id or its name, from list_goals.",
 }
+_NAME = {
+    "type": "string",
+    "description": "The name's id, from list_names, or the name itself.",
+}
 _DRY_RUN = {
     "type": "boolean",
     "default": False,
@@ -136,7 +140,11 @@ class Tool:
 
     @property
     def is_of_goal(self) -> bool:
-        return "{id}" in self._said[0]
+        return "/goals/{id}" in self._said[0]
+
+    @property
+    def is_of_name(self) -> bool:
+        return "/names/{id}" in self._said[0]
 
     @cached_property
     def fields(self) -> Json:
@@ -165,6 +173,9 @@ class Tool:
         if self.is_of_goal:
             properties = {"goal": _GOAL, **properties}
             required.insert(0, "goal")
+        if self.is_of_name:
+            properties = {"name": _NAME, **properties}
+            required.insert(0, "name")
         if self.is_of_site:
             properties = {"site_key": _SITE_KEY, **properties}
             required.insert(0, "site_key")
@@ -338,7 +349,8 @@ TOOLS = {
             "Conversions by a dimension",
             "A goal's conversions by page, country, device, browser, system,"
             " referrer, channel, campaign, or a property (props.<key>). Rows of labels"
-            " have conversion rates; with `compare` each has its earlier numbers, and"
+            " have conversion rates, with `include=visitors` those of pages, names"
+            " and properties too; with `compare` each has its earlier numbers, and"
             " whether there were `more`, `fewer`, or it `cannot_tell`.",
             "goals_breakdown",
             GoalReportViewSet,
@@ -398,8 +410,9 @@ TOOLS = {
             "site_stats",
             "Site statistics",
             "A site's page views, visitors and visits, in sum and by day; with"
-            " `dimensions` also by path, referrer, country, device and others, and"
-            " with `compare` beside an earlier period.",
+            " `dimensions` also by path, name, referrer, country, device and others,"
+            " or a property (props.<key>), and with `compare` beside an earlier"
+            " period.",
             "sites_stats",
             SiteStatsViewSet,
             "stats",
@@ -429,6 +442,15 @@ TOOLS = {
             "names_list",
             NameViewSet,
             "list",
+        ),
+        Tool(
+            "name_stats",
+            "One name that the site sent",
+            "How often one path, event or goal name was sent and by how many visitors,"
+            " day by day, which goals count it, and the properties that it had.",
+            "names_stats",
+            NameViewSet,
+            "stats",
         ),
         Tool(
             "list_props",

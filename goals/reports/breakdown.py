@@ -1,7 +1,7 @@
 """Where a goal's conversions come from: the values of one dimension."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from functools import partial
 from heapq import nlargest, nsmallest
@@ -29,7 +29,7 @@ from goals.reports.breakdown_answers import (
     Sums,
 )
 from goals.reports.breakdown_before import Before
-from goals.reports.breakdown_values import Found, Values, by_value
+from goals.reports.breakdown_values import Found, Values, by_value, visitors_of
 from krafter.errors import Invalid
 
 _COLUMNS = ("conversions", "unique_conversions", "revenue", "visitors", "rate", "value")
@@ -52,15 +52,18 @@ def breakdown(
 ) -> Breakdown:
     """The first rows after some, and how many values there are in all.
 
-    `with_all_visitors`: of a label also values that brought visitors alone. `other`:
-    the days to compare with, whose values are rows as well. `from_border`: a new rule
-    is counted on what is kept of the days, see `stats.counted`. Raises Unavailable and
-    Unkept, see `events.ByLabels`, and Invalid for a comparison of too many values.
+    `with_all_visitors`: also values that brought visitors alone. Only then rows of
+    what events have themselves have visitors and rates. `other`: the days to compare
+    with, whose values are rows as well. `from_border`: a new rule is counted on what is
+    kept of the days, see `stats.counted`. Raises Unavailable and Unkept, see
+    `events.ByLabels`, and Invalid for a comparison of too many values, or visitors of
+    too many.
     """
     selection = Selection(goal.site_id, *days, filters, sources=rules_of(goal.site))
-    before = other and _before(goal, selection, dimension, other)
+    found_of = partial(_found, goal, dimension=dimension, with_all=with_all_visitors)
+    before = other and _before(goal, selection, other, found_of)
     try:
-        with in_time(), _found(goal, selection, dimension) as found:
+        with in_time(), found_of(selection) as found:
             now = Values(goal, found)
             rows = now.rows(
                 before.values(with_all_visitors) if before else (),
@@ -104,11 +107,16 @@ def breakdown(
     return answer
 
 
-def _before(goal: Goal, selection: Selection, dimension: str, other: Window) -> Before:
+def _before(
+    goal: Goal,
+    selection: Selection,
+    other: Window,
+    found_of: Callable[[Selection], AbstractContextManager[Found]],
+) -> Before:
     filters = selection.filters._replace(until=other.until)
     earlier = selection.within(other.days)._replace(filters=filters)
     try:
-        with in_time(), _found(goal, earlier, dimension) as found:
+        with in_time(), found_of(earlier) as found:
             return Before(Values(goal, found))
     except events.Unkept as unkept:
         raise Invalid({"compare": [unanswerable(unkept.since)]}) from None
@@ -125,15 +133,23 @@ def _since_border(days: Days, unkept: events.Unkept, filters: events.Filters) ->
 
 
 @contextmanager
-def _found(goal: Goal, selection: Selection, dimension: str) -> Iterator[Found]:
-    """Each value of a dimension with what was counted, and of a label its visitors."""
+def _found(
+    goal: Goal, selection: Selection, *, dimension: str, with_all: bool
+) -> Iterator[Found]:
+    """Each value of a dimension with what was counted, and its visitors.
+
+    Without `with_all` those of labels only.
+    """
     is_priced = bool(goal.currency)
     if dimension not in LABELS:
         names = matching_names_of_each(goal.site_id, [goal.rule])[goal.rule]
         with events.breakdown_rows(
             selection, names, dimension, with_amounts=is_priced
         ) as rows:
-            yield Found(rows, amounts=partial(events.amounts, selection, names))
+            amounts = partial(events.amounts, selection, names)
+            # After the conversions: whoever converted meanwhile is a visitor, too.
+            visitors = visitors_of(selection, dimension) if with_all else None
+            yield Found(rows, amounts, visitors)
     elif events.is_kept(selection.filters, [dimension]):
         own = events.ByLabels(
             selection,

@@ -14,20 +14,24 @@ from goals.counting.answers import ComparedCounts, Revenue
 Value = str | int | float | bool | None
 
 
+# Of what events have themselves, such as a path, visitors are counted when asked for.
+_COUNTED = "Of a label, or with `include=visitors`."
+
+
 class ComparedRow(ComparedCounts):
     """What the value had before. `verdict` is of unique conversions.
 
-    Of a label also `visitors`, `rate`, and what the two rates tell.
+    Where visitors are counted also `visitors`, `rate`, and what the two rates tell.
     """
 
-    visitors: Annotated[int | UnsetType, Meta(description="Of a label.")] = UNSET
-    rate: Annotated[float | UnsetType | None, Meta(description="Of a label.")] = UNSET
+    visitors: Annotated[int | UnsetType, Meta(description=_COUNTED)] = UNSET
+    rate: Annotated[float | UnsetType | None, Meta(description=_COUNTED)] = UNSET
     rate_difference: Annotated[
         Confidence | UnsetType | None,
-        Meta(description="Of a label: the interval of the rate less the earlier one."),
+        Meta(description="The interval of the rate less the earlier one."),
     ] = UNSET
     rate_verdict: Annotated[
-        Verdict | UnsetType, Meta(description="Of a label: what the two rates tell.")
+        Verdict | UnsetType, Meta(description="What the two rates tell.")
     ] = UNSET
 
 
@@ -37,15 +41,13 @@ class BreakdownRow(msgspec.Struct):
     unique_conversions: int
     revenue: Revenue
     visitors: Annotated[
-        int | UnsetType, Meta(description="Unique visitors with the label's value.")
+        int | UnsetType, Meta(description="Unique visitors with the value. " + _COUNTED)
     ] = UNSET
-    rate: Annotated[float | UnsetType | None, Meta(description="Of a label.")] = UNSET
-    interval: Annotated[
-        Confidence | UnsetType | None, Meta(description="Of a label.")
-    ] = UNSET
-    too_few_to_compare: Annotated[bool | UnsetType, Meta(description="Of a label.")] = (
+    rate: Annotated[float | UnsetType | None, Meta(description=_COUNTED)] = UNSET
+    interval: Annotated[Confidence | UnsetType | None, Meta(description=_COUNTED)] = (
         UNSET
     )
+    too_few_to_compare: Annotated[bool | UnsetType, Meta(description=_COUNTED)] = UNSET
     comparison: Annotated[
         ComparedRow | UnsetType, Meta(description="With `compare`.")
     ] = UNSET

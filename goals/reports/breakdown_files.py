@@ -37,7 +37,10 @@ def file(
     dimension, _, _ = rows.dimension.partition(".")
     name = f"breakdown-{dimension}-{period.first}-{period.last}"
     if kind == "csv":
-        has_rates = rows.dimension in LABELS
+        # A label has them without any rows, too.
+        has_rates = rows.dimension in LABELS or any(
+            row.visitors is not UNSET for row in rows.breakdown
+        )
         columns = (rows.dimension, *_COUNTS, *(_RATES if has_rates else ()))
         return files.attachment(
             name, kind, files.as_csv(columns, _cells(rows, has_rates), **form)

@@ -14,6 +14,7 @@ from goals.models import Goal
 from goals.money import conversion, rates
 from goals.reports import rate
 from goals.reports.breakdown_answers import BreakdownRow, Sums, Value
+from krafter.errors import Invalid
 
 # Distinguishes 1, "1" and true, and sorts them.
 Key = tuple[int, Any]
@@ -22,18 +23,40 @@ Key = tuple[int, Any]
 class Found(NamedTuple):
     """The counts of each value. `amounts`: the sums of all values.
 
-    `visitors`: for a label, the site's visitors by its values, else None.
+    `visitors`: the site's visitors by the key of each value, None: not counted.
     """
 
     parts: Iterable[Part]
     amounts: Callable[[], conversion.Sums]
-    visitors: dict[str | None, int] | None = None
+    visitors: Mapping[Key, int] | None = None
 
     @classmethod
     def of_label(cls, own: events.ByDay, everybody: events.ByDay) -> "Found":
         parts = events.label_rows(own)
         visitors = events.visitors_by_value(everybody)
-        return cls(parts, partial(_summed, parts), visitors)
+        by_key = {key_of(value): number for value, number in visitors.items()}
+        return cls(parts, partial(_summed, parts), by_key)
+
+
+def visitors_of(selection: events.Selection, dimension: str) -> dict[Key, int]:
+    """Who has an event with each value of what events have themselves.
+
+    Raises Invalid if there are too many values to hold.
+    """
+    found: dict[Key, int] = {}
+    for value, number in events.visitors_by_own_value(selection, dimension):
+        key = key_of(value)
+        found[key] = found.get(key, 0) + number
+        if len(found) > _MAX_VALUES:
+            raise Invalid({"include": [_TOO_MANY]})
+    return found
+
+
+_MAX_VALUES = 100_000
+_TOO_MANY = (
+    f"The dimension has more than {_MAX_VALUES} values: choose a shorter period, or a"
+    " filter."
+)
 
 
 class Values:
@@ -50,11 +73,11 @@ class Values:
     ) -> Iterator[BreakdownRow]:
         """A row for every value, and a row of zeros for other values of `also`.
 
-        `with_all_visitors`: for a label also values with visitors but no conversion.
+        `with_all_visitors`: also values with visitors but no conversion.
         """
         parts, _, visitors = self._found
         if with_all_visitors and visitors is not None:
-            also = [*also, *visitors]
+            also = [*also, *(_value_of(key) for key in visitors)]
         self.sums.revenue, priced = self._priced(_completed(parts, also))
         for part, worth in priced:
             self.number += 1
@@ -65,7 +88,7 @@ class Values:
     def nothing(self) -> BreakdownRow:
         """The row of a value without any counts."""
         worth = Decimal() if self._currency else None
-        visitors: dict[str | None, int] | None = None
+        visitors: dict[Key, int] | None = None
         if self._found.visitors is not None:
             visitors = {}
         return _row(Part(None, Counts(0, 0), {}), worth, visitors)
@@ -98,7 +121,7 @@ def _summed(parts: Iterable[Part]) -> conversion.Sums:
 
 
 def _completed(parts: Iterable[Part], also: Iterable[Value]) -> Iterator[Part]:
-    left = {order_of(value): value for value in also}
+    left = {key_of(value): value for value in also}
     for part in parts:
         left.pop(by_value(part), None)
         yield part
@@ -107,11 +130,11 @@ def _completed(parts: Iterable[Part], also: Iterable[Value]) -> Iterator[Part]:
 
 
 def _row(
-    part: Part, worth: Decimal | None, visitors: Mapping[str | None, int] | None
+    part: Part, worth: Decimal | None, visitors: Mapping[Key, int] | None
 ) -> BreakdownRow:
     row = BreakdownRow(part.value, *part.counts, worth)
-    if visitors is not None and not isinstance(part.value, int | float):
-        row.visitors = visitors.get(part.value, 0)
+    if visitors is not None:
+        row.visitors = visitors.get(by_value(part), 0)
         found = rate.rate(part.counts.uniques, row.visitors)
         row.rate = found and found.rate
         row.interval = found and found.interval
@@ -120,10 +143,10 @@ def _row(
 
 
 def by_value(row: BreakdownRow | Part) -> Key:
-    return order_of(row.value)
+    return key_of(row.value)
 
 
-def order_of(value: Value) -> Key:
+def key_of(value: Value) -> Key:
     """A sort key: texts, then numbers, false, true, and the unknown value."""
     match value:
         case None:
@@ -134,3 +157,9 @@ def order_of(value: Value) -> Key:
             return 0, value
         case _:
             return 1, value
+
+
+def _value_of(key: Key) -> Value:
+    """The value that a key was made of."""
+    rank, value = key
+    return None if rank == key_of(None)[0] else value

@@ -21,7 +21,7 @@ from analytics.questions.time_limits import in_time
 from goals.counting.matched_names import matching_names
 from goals.matching import Rule
 from goals.reports.breakdown_answers import Value
-from goals.reports.breakdown_values import order_of
+from goals.reports.breakdown_values import key_of
 from goals.serializers import GoalTypeText, MatchTypeText
 
 # Values that are shown one by one.
@@ -157,7 +157,7 @@ def funnel(
 
 
 def _order(row: FunnelRow) -> tuple[int, tuple[int, object]]:
-    return -row.visitors[0], order_of(row.value)
+    return -row.visitors[0], key_of(row.value)
 
 
 def _other(sums: _Sums, shown: Sequence[FunnelRow]) -> OtherFunnelValues | None:

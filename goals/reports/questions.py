@@ -69,7 +69,8 @@ class BreakdownFileSerializer(QuestionSerializer):
     include = ChoiceField(
         ("visitors",),
         required=False,
-        help_text="Of a label also values that brought visitors and no conversion.",
+        help_text="Also values that brought visitors and no conversion; rows of paths,"
+        " names and properties then have rates, as those of labels always do.",
     )
 
 

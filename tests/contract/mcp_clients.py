@@ -24,6 +24,8 @@ def try_mcp(parent: Path) -> Iterator[str]:
         keys = credentials(api)
         site = keys["CONTRACT_SITE"]
         goal = call(api, f"/api/v1/analytics/sites/{site}/goals", GOAL)["id"]
+        event = {"type": "event", "name": "signup", "visitor_id": "a"}
+        call(api, f"/api/v1/analytics/sites/{site}/events", event)
         calls = call_of_each(site, goal)
         environment = {**keys, "MCP_CALLS": json.dumps(calls)}
         told = run("node", "out/mcp.js", cwd=folder, environment=environment)

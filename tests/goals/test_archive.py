@@ -2,9 +2,12 @@
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import time_machine
@@ -17,6 +20,7 @@ from analytics.lifecycle import archive, prune
 from analytics.models import Adjustment, Event, Seal
 from tests.factories import GoalFactory, store
 
+DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 BORDER = date(2026, 2, 1)
 
@@ -110,6 +114,68 @@ def test_what_is_archived_comes_back_as_it_was(site, goal, owner, tmp_path):
     assert "  0 events and refunds back" in restored(tmp_path)
 
 
+def test_refund_keeps_what_its_event_came_from(site, owner, tmp_path):
+    """Its event is pruned without an archive, and itself with one a month later."""
+    site.retention_months = 3
+    site.save()
+    goal = GoalFactory.create(
+        site=site, type="custom", match_value="buy", currency="EUR"
+    )
+    bought = datetime(2025, 12, 30, 12, tzinfo=UTC)
+    google = Labels("google.com", country="DE")
+    campaign = Labels("", "News", "email", country="DE")
+    for minutes, path, labels in ((-9, "/", google), (-5, "/sale", campaign)):
+        at = bought + timedelta(minutes=minutes)
+        store(site, "pageview", path, at=at, labels=labels)
+    sale = {"amount": 10_0000, "currency": "EUR", "event_id": "o"}
+    store(site, "goal", "buy", at=bought, labels=Labels(country="DE"), **sale)
+    refunded = datetime(2026, 1, 20, tzinfo=UTC)
+    new = NewRefund(refunded.date(), refunded, "o", 4_0000, event_id="r")
+    assert events.refund(site.pk, [new])[0].is_new
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown?period=custom"
+    period = "from=2026-01-01&to=2026-01-31"
+    questions = [
+        f"{path}&{period}&dimension={dimension}&attribution={attribution}"
+        for dimension in ("referrer", "utm_source", "entry_path", "country")
+        for attribution in ("last", "first", "event")
+    ]
+
+    def rows():
+        return [owner("GET", query).json()["data"]["breakdown"] for query in questions]
+
+    before = rows()
+    assert [before[0][0]["value"], before[1][0]["value"]] == [None, "Google"]
+    assert [before[3][0]["value"], before[6][0]["value"]] == ["News", "/"]
+    with time_machine.travel(NOW - timedelta(days=31), tick=False):
+        call_command("prune", stdout=io.StringIO())
+    assert rows() == before
+    (kept,) = Adjustment.objects.values()
+    assert None not in (kept["last_context_id"], kept["entry_id"])
+    prune_into(tmp_path, site)
+    assert not Adjustment.objects.exists()
+    restored(tmp_path)
+    site.refresh_from_db()
+    assert site.sealed_before == date(2026, 1, 1)
+    assert not Event.objects.exists()
+    assert list(Adjustment.objects.values()) == [kept]
+    assert rows() == before
+
+
+def test_files_without_what_refunds_come_from_are_taken(
+    site, goal, tmp_path, monkeypatch
+):
+    before = facts()
+    late = archive.SCHEMA.names[-3:]
+    assert late == ["last_arrival", "first_arrival", "entry_path"]
+    names = archive.SCHEMA.names[:-3]
+    earlier = pa.schema([archive.SCHEMA.field(name) for name in names])
+    monkeypatch.setattr(archive, "SCHEMA", earlier)
+    prune_into(tmp_path, site)
+    assert pq.ParquetFile(next(tmp_path.glob("*/*.parquet"))).schema_arrow == earlier
+    restored(tmp_path)
+    assert facts() == before
+
+
 def test_the_files_are_what_the_docs_say(site, goal, tmp_path):
     prune_into(tmp_path, site)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
@@ -122,6 +188,9 @@ def test_the_files_are_what_the_docs_say(site, goal, tmp_path):
         assert opened.metadata.num_rows == file["rows"]
         assert opened.metadata.row_group(0).column(0).compression == "ZSTD"
         assert path.stat().st_size == file["bytes"]
+    columns = (DOCS / "data.md").read_text().partition("| Column |")[2]
+    documented = re.findall(r"`(\w+)`", columns.partition("SELECT day")[0])
+    assert {*pq.read_schema(path).names} - {*Labels._fields} <= {*documented}
     january = pq.read_table(path).to_pylist()
     assert len(january) == 31
     assert january[0]["name"].startswith("buy \t")

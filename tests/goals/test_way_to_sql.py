@@ -34,6 +34,7 @@ WAYS = [
     ("GET", "/goals/{goal}/rate", 6, 5),
     ("GET", "/stats", 5, 3),
     ("GET", "/stats?dimensions=path,country", 5, 4),
+    ("GET", "/stats?dimensions=name,props.plan", 5, 4),
 ]
 
 

@@ -40,6 +40,7 @@ class Raw(NamedTuple):
     entry: str | None = None
     visit: int | None = None
     began: datetime | None = None
+    arrived: datetime | None = None
 
 
 class Recount:
@@ -111,7 +112,7 @@ class Recount:
         rows = [{"value": v, **self.numbers(raws)} for v, raws in groups.items()]
         # Where money does not count, a value of refunds alone says nothing.
         rows = [row for row in rows if row["conversions"] or self.goal.currency]
-        if dimension in LABELS:
+        if dimension in LABELS or with_all:
             seen = {row["value"] for row in rows}
             if with_all:
                 rows += [

@@ -121,7 +121,7 @@ def keep(site, history):
             assert outcome.is_new, outcome
         else:
             values = {**raw._asdict(), "amount": amount}
-            for derived in ("refunds", "entry", "visit", "began"):
+            for derived in ("refunds", "entry", "visit", "began", "arrived"):
                 del values[derived]
             events.append([events.NewEvent(site_id=site.pk, **values)])
 

@@ -42,6 +42,7 @@ FILTERS = {
     ),
     "&name=sign*,/": lambda raw: raw.name.startswith("sign") or raw.name == "/",
     "&props.k=1,true": lambda raw: spelled(raw) in ("1", "true"),
+    "&props=k=1,true": lambda raw: spelled(raw) in ("1", "true"),
     "&props.k=(none)": lambda raw: spelled(raw) is None,
 }
 

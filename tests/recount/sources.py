@@ -21,17 +21,20 @@ def attributed(history: list[Raw], attribution: str) -> list[Raw]:
     history = named(history)
     visits: dict[int, dict[str, Any]] = {}
     labels: dict[int, Labels] = {}
+    arrived: dict[int, datetime] = {}
     for path in paths(history):
         visits |= visited(history, path)
         if attribution == "event":
             labels |= {number: history[number].labels for number in path}
         else:
-            labels |= walked(history, path, attribution)
+            brought = arrivals(history, path, attribution)
+            labels |= walked(history, path, brought)
+            arrived |= {number: history[n].at for number, n in brought.items()}
     origin = {
         raw.event_id: number for number, raw in enumerate(history) if not raw.refunds
     }
     return shown(
-        raw._replace(labels=labels[its], **visits[its])
+        raw._replace(labels=labels[its], arrived=arrived.get(its), **visits[its])
         for number, raw in enumerate(history)
         for its in [origin[raw.event_id] if raw.refunds else number]
     )
@@ -91,10 +94,10 @@ def visited(history: list[Raw], path: list[int]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def walked(history: list[Raw], path: list[int], attribution: str) -> dict[int, Labels]:
-    labels = {}
-    known = dict.fromkeys(OWN, "")
-    arrivals: list[Labels] = []
+def arrivals(history: list[Raw], path: list[int], attribution: str) -> dict[int, int]:
+    """Which event is the arrival that brought each, of those that one brought."""
+    brought: dict[int, int] = {}
+    came: list[int] = []
     before: datetime | None = None
     referrer_of_visit = ""
     for number in path:
@@ -106,12 +109,22 @@ def walked(history: list[Raw], path: list[int], attribution: str) -> dict[int, L
         own = raw.labels
         has_campaign = any(getattr(own, label) for label in CAMPAIGN)
         if has_campaign or (own.referrer and own.referrer != referrer_of_visit):
-            arrivals.append(own)
+            came.append(number)
             referrer_of_visit = own.referrer
+        if came:
+            brought[number] = came[0 if attribution == "first" else -1]
+    return brought
+
+
+def walked(
+    history: list[Raw], path: list[int], brought: dict[int, int]
+) -> dict[int, Labels]:
+    labels = {}
+    known = dict.fromkeys(OWN, "")
+    for number in path:
+        own = history[number].labels
         for label in OWN:
             known[label] = getattr(own, label) or known[label]
-        source = Labels()
-        if arrivals:
-            source = arrivals[0 if attribution == "first" else -1]
+        source = history[brought[number]].labels if number in brought else Labels()
         labels[number] = source._replace(**known)
     return labels

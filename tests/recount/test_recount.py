@@ -211,7 +211,7 @@ def check_breakdown(asked, right, path, dimension, sort, include):
     query = f"&dimension={dimension}&sort={sort}{'&include=visitors' * include}"
     answer = asked.data(f"{path}/breakdown", query)
     rows = [{**row, "value": as_json(row["value"])} for row in answer["breakdown"]]
-    for row in rows if is_label else ():
+    for row in rows if is_label or include else ():
         parts, whole = row["unique_conversions"], row["visitors"]
         assert row.pop("too_few_to_compare") is (whole < 30)
         rate, interval = row.pop("rate"), row.pop("interval")
@@ -220,9 +220,7 @@ def check_breakdown(asked, right, path, dimension, sort, include):
             assert float(rate) == pytest.approx(parts / whole, rel=1e-5)
         else:
             assert rate is interval is None
-    expected = right.breakdown(
-        asked.first, asked.last, dimension, with_all=include and is_label
-    )
+    expected = right.breakdown(asked.first, asked.last, dimension, with_all=include)
     assert sorted(rows, key=by_value) == sorted(expected, key=by_value)
     # They add up to the stats, exactly.
     stats = right.stats(asked.first, asked.last)

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.recount.goals import DIMENSIONS, Raw, each, happened, whom
+from tests.recount.questions import spelled
 
 SILENCE = timedelta(minutes=30)
 # Of the site's traffic.
@@ -57,17 +58,46 @@ def visits(raws: list[Raw]) -> int:
 
 
 def shares(raws: list[Raw], dimension: str) -> list[dict[str, Any]]:
-    values: dict[str, list[Raw]] = {}
+    values: dict[str | None, list[Raw]] = {}
     for raw in raws:
         if dimension != "path" or raw.type == "pageview":
-            values.setdefault(DIMENSIONS[dimension](raw) or "", []).append(raw)
+            values.setdefault(value_of(raw, dimension), []).append(raw)
     # Equal ones in the order of their characters, the unknown one last.
-    order = sorted(values, key=lambda v: (-len(whom(values[v])), not v, v))
+    order = sorted(values, key=lambda v: (-len(whom(values[v])), v is None, v or ""))
     return [
         {
-            "value": value or None,
+            "value": value,
             "pageviews": pageviews(values[value]),
             "visitors": len(whom(values[value])),
         }
         for value in order
     ]
+
+
+def value_of(raw: Raw, dimension: str) -> str | None:
+    """A property as filters write it; a label is unknown without any text."""
+    if dimension.startswith("props."):
+        return spelled(raw)
+    return DIMENSIONS[dimension](raw) or None
+
+
+def sent(history: list[Raw], first: date, last: date) -> list[dict[str, Any]]:
+    """The names that had events on these days, in the order of their texts."""
+    names: dict[tuple[str, str], list[Raw]] = {}
+    for raw in happened(history, date.min, date.max):
+        names.setdefault((raw.type, raw.name), []).append(raw)
+    rows = []
+    for (type, name), raws in names.items():
+        own = happened(raws, first, last)
+        days = [raw.day for raw in raws]
+        if own:
+            row = {
+                "type": type,
+                "name": name,
+                "events": len(own),
+                "visitors": len(whom(own)),
+                "first_seen": f"{min(days)}",
+                "last_seen": f"{max(days)}",
+            }
+            rows.append(row)
+    return sorted(rows, key=lambda row: (row["name"], row["type"]))

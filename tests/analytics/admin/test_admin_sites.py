@@ -2,11 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from analytics.models import Site
+from analytics.models import AuditEntry, Import, ImportedSite, Site
 from tests.analytics.admin.client import CONFIRMED, errors, superuser, url
 from tests.factories import GoalFactory, SiteFactory, TeamFactory
 from tests.queries import captured_queries
@@ -153,6 +154,31 @@ def test_deleted_site_is_restored(operator, writer, site):
     operator.post(url("site", "restore", site.pk), CONFIRMED)
     site.refresh_from_db()
     assert site.deleted_at is None
+    assert AuditEntry.objects.filter(action="site.restored").count() == 1
+    assert LogEntry.objects.get().get_change_message() == "Restored."
+
+
+def _being_erased(site):
+    Site.objects.filter(pk=site.pk).update(erasure_asked_at=datetime.now(UTC))
+
+
+def _being_imported(site):
+    source = Import.objects.create(team=site.team, stream=uuid4())
+    ImportedSite.objects.create(site=site, source=source, key="sk_abc123def456")
+
+
+@pytest.mark.parametrize("spoil", [_being_erased, _being_imported])
+def test_site_that_is_erased_or_imported_is_not_restored(operator, site, spoil):
+    """By the rule of the API: there is one."""
+    Site.objects.filter(pk=site.pk).update(deleted_at=datetime.now(UTC))
+    spoil(site)
+    path = url("site", "restore", site.pk)
+    answer = operator.post(path, CONFIRMED, follow=True).content.decode()
+    assert "It is not to be restored any more." in answer
+    site.refresh_from_db()
+    assert site.deleted_at is not None
+    assert not AuditEntry.objects.filter(action="site.restored").exists()
+    assert not LogEntry.objects.exists()
 
 
 def test_site_is_not_restored_when_its_domain_is_taken(operator, site):

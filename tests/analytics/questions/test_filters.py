@@ -12,6 +12,7 @@ from analytics.questions.filters import (
     LABELS,
     FilterQuerySerializer,
     LabelField,
+    PropsField,
     filters,
     parse,
 )
@@ -109,8 +110,72 @@ def test_query_becomes_filters_in_the_order_of_the_labels():
 
 def test_every_label_of_a_context_can_be_asked_for():
     fields = tuple(FilterQuerySerializer().fields)
-    assert fields == ("attribution", *LABELS, "path", "name")
+    assert fields == ("attribution", *LABELS, "path", "name", "props")
     assert len(LABELS) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "wheres"),
+    [
+        ("plan=pro", [Where("props.plan", ("pro",))]),
+        (
+            "plan=!pro,Pro&seats=3*",
+            [
+                Where("props.plan", ("pro", "Pro"), negated=True),
+                Where("props.seats", (), prefixes=("3",)),
+            ],
+        ),
+        ("a=(none)&a=*", [Where("props.a", ("",)), Where("props.a", (), False, ("",))]),
+        (r"a\=b\&\\c=d=\&e\,", [Where("props.a=b&\\c", ("d=&e,",))]),
+        ("utm=1=2", [Where("props.utm", ("1=2",))]),
+    ],
+)
+def test_properties_are_one_parameter_too(text, wheres):
+    asked = FilterQuerySerializer(data={"props": text})
+    assert asked.is_valid(), asked.errors
+    assert filters(asked.validated_data, Site()).where == tuple(wheres)
+    assert re.search(PropsField.pattern, text)
+
+
+def test_both_ways_of_properties_hold_together():
+    asked = FilterQuerySerializer(data={"props": "a=1", "props.b": "2"})
+    assert asked.is_valid()
+    expected = (Where("props.a", ("1",)), Where("props.b", ("2",)))
+    assert filters(asked.validated_data, Site()).where == expected
+
+
+@given(st.lists(st.tuples(_TEXT.filter(bool), _TEXT), min_size=1, max_size=5))
+def test_every_property_can_be_named(pairs):
+    def escaped(text):
+        return "".join("\\" + c for c in text)
+
+    text = "&".join(f"{escaped(k)}={escaped(v) or '(none)'}" for k, v in pairs)
+    assert PropsField(trim_whitespace=False).run_validation(text) == tuple(
+        Where(f"props.{key}", (value,)) for key, value in pairs
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "plan",
+        "=pro",
+        "plan=",
+        "a=b&",
+        "a=b&c",
+        "a=,",
+        "a=!",
+        "a=b*c",
+        "a\\",
+        "a=b\\",
+    ],
+)
+def test_malformed_properties_are_refused(text):
+    asked = FilterQuerySerializer(data={"props": text})
+    assert not asked.is_valid()
+    assert list(asked.errors) == ["props"]
+    assert not re.search(PropsField.pattern, text)
 
 
 @pytest.mark.parametrize("text", ["", ",", "a\0b", "x" * 4_097, "\ud800"])

@@ -272,9 +272,9 @@ def test_number_of_queries_does_not_grow(reader, site):
     reader("GET", path, queries=3)
     every = ",".join(DIMENSIONS)
     query = f"period=12mo&country=DE&device=!Mobile&dimensions={every}"
-    # With a filter the days, the labels, the paths, each after the contexts; and what
-    # the entry paths are called.
-    response = reader("GET", f"{path}?{query}", queries=8)
+    # With a filter the days, the labels, the paths, the names, each after the contexts;
+    # what the entry paths are called, and which names are of several types.
+    response = reader("GET", f"{path}?{query}", queries=11)
     assert list(response.json()["data"]["breakdowns"]) == list(DIMENSIONS)
 
 

@@ -13,6 +13,8 @@ GOAL = {
 def call_of_each(site: str, goal: str) -> dict[str, dict[str, Any]]:
     """Arguments by tool, in an order that works; `goal` is the id of GOAL.
 
+    An event `signup` must have been sent.
+
     What is created is deleted in the end.
     """
     of_site = {"site_key": site}
@@ -21,6 +23,7 @@ def call_of_each(site: str, goal: str) -> dict[str, dict[str, Any]]:
         "list_sites": {},
         "list_goals": of_site,
         "list_names": of_site,
+        "name_stats": {**of_site, "name": "signup"},
         "list_props": of_site,
         "goal_stats": of_goal,
         "goal_timeseries": of_goal,

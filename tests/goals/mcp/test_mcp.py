@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import jsonschema_rs
@@ -278,10 +279,18 @@ def test_each_tool_answers_what_the_api_answers(call, reader, site, goal, time_m
     path = f"/sites/{site.site_key}"
     of_site = {"site_key": site.site_key}
     of_goal = {**of_site, "goal": str(goal.id)}
+    (sent,) = reader("GET", f"{path}/names").json()["data"]
+    id, name_stats = sent["id"], f"{path}/names/{sent['id']}/stats"
     for name, arguments, address in [
         ("list_sites", {}, "/sites"),
         ("list_goals", of_site, f"{path}/goals"),
         ("list_names", {**of_site, "sort": "name"}, f"{path}/names?sort=name"),
+        ("name_stats", {**of_site, "name": "signup"}, name_stats),
+        (
+            "name_stats",
+            {**of_site, "name": id, "period": "7d"},
+            f"{name_stats}?period=7d",
+        ),
         ("list_props", of_site, f"{path}/props"),
         ("list_goals", {**of_site, "type": "event"}, f"{path}/goals?type=event"),
         ("goal_stats", of_goal, f"{path}/goals/{goal.id}/stats"),
@@ -361,6 +370,26 @@ def test_goal_may_be_named_wherever_one_is_taken(call, site, goal):
     GoalFactory.create(site=site, name="Other")
     wrong = call("goal_stats", **of_site, goal="Other")["structuredContent"]
     assert str(other.id) in wrong["details"]["goal"][0]
+
+
+@pytest.mark.django_db
+def test_name_of_several_types_is_asked_for_by_id(call, site, strangers_site):
+    of_site = {"site_key": site.site_key}
+    for type in ("event", "goal"):
+        store(site, type, "signup")
+    store(strangers_site, "event", "elsewhere")
+    wrong = call("name_stats", **of_site, name="signup")
+    assert wrong["isError"]
+    (said,) = wrong["structuredContent"]["details"]["name"]
+    ids = dict(pair.split() for pair in said.partition("id: ")[2][:-1].split(", "))
+    assert ids.keys() == {"event", "goal"}
+    for type, id in ids.items():
+        told = call("name_stats", **of_site, name=id)["structuredContent"]["data"]
+        assert (told["name"]["type"], told["name"]["name"]) == (type, "signup")
+    for name in ("elsewhere", "Signup", "", "a\0", str(uuid4())):
+        unknown = call("name_stats", **of_site, name=name)["structuredContent"]
+        assert "list_names" in unknown["details"]["name"][0]
+    assert call("name_stats", **of_site)["isError"]
 
 
 @pytest.mark.django_db

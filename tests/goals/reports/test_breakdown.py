@@ -1,6 +1,7 @@
 """GET /sites/:key/goals/:id/breakdown."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from analytics import events
 from analytics.events import Labels
 from analytics.questions.filters import LABELS
+from goals.reports import breakdown_values
 from tests.factories import GoalFactory, store
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -278,9 +280,79 @@ def test_rates_are_of_the_visitors_with_the_value(breakdown, site):
         ("mail", 1, 3, 0.333333),
         ("ads", 0, 1, 0.0),
     ]
-    # Of a path or a property nobody asks: a row has no visitors.
-    (path,) = breakdown("name", "include=visitors").json()["data"]["breakdown"]
-    assert "visitors" not in path
+
+
+def test_rates_of_a_path_are_of_its_visitors(breakdown, site):
+    for visitor in (1, 2, 3):
+        store(site, "pageview", "/cart", at=NOON, visitor=visitor)
+    store(site, "pageview", "/", at=NOON, visitor=1)
+    signup(site, visitor=1, page="/cart", amount=10_000)
+    # Who was never seen viewing a page was on it as well.
+    signup(site, visitor=4, page="/cart")
+    signup(site, visitor=4, page=None)
+    assert "visitors" not in breakdown("path").json()["data"]["breakdown"][0]
+    shown = breakdown("path", "include=visitors").json()["data"]["breakdown"]
+    assert shown[0]["interval"] == {"level": 0.95, "low": 0.150039, "high": 0.849961}
+    assert [
+        (row["value"], row["conversions"], row["visitors"], row["rate"])
+        for row in shown
+    ] == [("/cart", 2, 4, 0.5), (None, 1, 1, 1.0), ("/", 0, 1, 0.0)]
+    assert all(row["too_few_to_compare"] for row in shown)
+
+
+@pytest.mark.parametrize("dimension", ["name", "props.plan"])
+def test_rates_of_what_events_have_themselves(breakdown, site, dimension):
+    for visitor, value in enumerate([1, "1", True, None, "free", "free"]):
+        signup(site, visitor=visitor, props={"plan": value})
+        # With the value, and no conversion.
+        store(site, "event", "other", at=NOON, visitor=visitor + 1, props={"plan": 1})
+    found = breakdown(dimension, "include=visitors").json()["data"]["breakdown"]
+    told = {
+        json.dumps(row["value"]): (row["unique_conversions"], row["visitors"])
+        for row in found
+    }
+    assert (
+        told
+        == {
+            "name": {'"signup"': (6, 6), '"other"': (0, 6)},
+            "props.plan": {
+                '"free"': (2, 2),
+                '"1"': (1, 1),
+                "1": (1, 7),
+                "true": (1, 1),
+                "null": (1, 1),
+            },
+        }[dimension]
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_too_many_values_with_visitors_are_refused(breakdown, site, monkeypatch):
+    monkeypatch.setattr(breakdown_values, "_MAX_VALUES", 2)
+    for path in ("/a", "/b"):
+        store(site, "pageview", path, at=NOON)
+    assert breakdown("path", "include=visitors").status_code == 200
+    store(site, "pageview", "/c", at=NOON)
+    refused = breakdown("path", "include=visitors")
+    assert refused.status_code == 422
+    assert list(refused.json()["details"]) == ["include"]
+    assert breakdown("path").status_code == 200
+
+
+def test_rates_of_paths_are_compared(reader, site):
+    goal = GoalFactory.create(site=site)
+    for day, visitors, buyers in ((NOON, 4, 1), (NOON - timedelta(days=1), 2, 2)):
+        for visitor in range(visitors):
+            store(site, "pageview", "/", at=day, visitor=visitor)
+        for visitor in range(buyers):
+            signup(site, at=day, visitor=visitor, page="/")
+    period = "period=custom&from=2026-03-02&to=2026-03-02&compare=previous"
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown?{period}"
+    (row,) = reader("GET", f"{path}&include=visitors").json()["data"]["breakdown"]
+    assert (row["visitors"], row["rate"]) == (4, 0.25)
+    before = row["comparison"]
+    assert (before["visitors"], before["rate"]) == (2, 1.0)
+    assert before["rate_verdict"] == "cannot_tell"
 
 
 def test_pages_go_on_and_what_is_left_is_other(breakdown, site):

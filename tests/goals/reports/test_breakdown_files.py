@@ -101,6 +101,17 @@ def test_csv_of_a_property_has_its_values_as_json_spells_them(ask, site):
     assert values == ["", "pro", "true", "3", "3.5", "true", "(none)"]
 
 
+def test_csv_of_a_path_has_rates_when_asked(ask, site):
+    signup(site, page="/cart")
+    store(site, "pageview", "/", at=NOON, visitor=5)
+    assert "rate" not in read(ask("path", headers=CSV))[0]
+    rows = read(ask("path", "include=visitors", headers=CSV))
+    assert [(row["path"], row["visitors"], row["rate"]) for row in rows] == [
+        ("/cart", "1", "1.0"),
+        ("/", "1", "0.0"),
+    ]
+
+
 @pytest.mark.parametrize("key", ["a,=1", 'a"b', "a\r\nX: y", "é", "a/b"])
 def test_any_key_of_a_property_makes_a_file(ask, site, key):
     signup(site, props={key: "=1+1"})

@@ -102,6 +102,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     "props.seats=3": ("3",),
     "props.seats=!3": ("124", "1234"),
     "props.unseen=x": ("",),
+    "props=plan=pro,Pro": ("12",),
+    "props=plan=!p*": ("234", "1234"),
+    "props=seats=3": ("3",),
+    "props=seats=(none)": ("124", "1234"),
     "country=DE": ("1",),
     "country=!DE,FR": ("34",),
     "country=(none)": ("34",),
@@ -131,6 +135,8 @@ REFUSED = {
     "name=(none)": "Every event has a name.",
     "country=": "",
     "referrer=a,,b": "",
+    "props=plan": "key=value",
+    "props=": "",
 }
 
 Ask = Callable[[str], tuple[int, Any]]
@@ -171,6 +177,10 @@ def ask_each(owner, site) -> dict[str, Ask]:
             return 422, told
         return 200, told["data"]["conversions"]
 
+    def buyers(data: Any) -> int:
+        rows = data["breakdowns"]["name"]
+        return sum(row["visitors"] for row in rows if row["value"] == "buy")
+
     def summed(key: str) -> Callable[[Any], int]:
         return lambda data: sum(row["conversions"] for row in data[key])
 
@@ -183,6 +193,10 @@ def ask_each(owner, site) -> dict[str, Ask]:
         "by path": of(f"{own}/breakdown", summed("breakdown"), "&dimension=path"),
         "rate": of(f"{own}/rate", lambda data: data["numerator"]["unique_visitors"]),
         "conversions": of(f"{own}/conversions", len),
+        "journeys": of(f"{own}/journeys", lambda data: data["journeys"]),
+        "by property": of(
+            f"{own}/breakdown", summed("breakdown"), "&dimension=props.plan"
+        ),
         "all goals": of("/goals/stats", summed("goals")),
         "mcp": by_mcp,
         "funnel": of(
@@ -193,6 +207,7 @@ def ask_each(owner, site) -> dict[str, Ask]:
             lambda data: sum(row["visitors"][0] for row in data["breakdown"]),
             "&dimension=os",
         ),
+        "names of the site": of("/stats", buyers, "&dimensions=name"),
         "site": of("/stats", lambda data: data["totals"]["visitors"]),
         "site by label": of(
             "/stats",
@@ -204,7 +219,8 @@ def ask_each(owner, site) -> dict[str, Ask]:
 
 QUESTIONS = (
     *("stats", "timeseries", "hours", "by label", "by path", "rate", "conversions"),
-    *("all goals", "mcp", "funnel", "funnel by label", "site", "site by label"),
+    *("journeys", "by property", "all goals", "mcp", "funnel", "funnel by label"),
+    *("names of the site", "site", "site by label"),
 )
 
 
