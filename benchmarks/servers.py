@@ -56,9 +56,21 @@ def serve_service(
     command = [sys.executable, "-m", "krafter.server", "127.0.0.1", str(port)]
     environment = {"THREADS": str(threads), **environment}
     if clock:
-        command = ["faketime", "-f", clock, *command]
+        environment |= _faked(clock)
     with _running([*command, str(workers)], port, environment, log) as server:
         yield server
+
+
+def _faked(clock: str) -> dict[str, str]:
+    """What faketime sets. It does not end what it started when it is ended itself."""
+    names = ("LD_PRELOAD", "FAKETIME")
+    told = subprocess.run(
+        ["faketime", "-f", clock, "printenv", *names],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return dict(zip(names, told.stdout.splitlines(), strict=True))
 
 
 @contextlib.contextmanager

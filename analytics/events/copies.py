@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import connection, models, transaction
 from django.db.models import Max, Min
 
+from analytics.events import planner
 from analytics.events.dictionaries import CONTEXTS, NAMES, Dimension, Key
 from analytics.events.writing import NewEvent, encoded, insert, lock_sites
 from analytics.models import Adjustment, Context, Event, EventName, Fact
@@ -183,7 +184,9 @@ def store_events(site_id: int, batch: Iterable[Row]) -> None:
 
     Call it in a transaction that has the site's lock.
     """
-    insert(_encoded(site_id, batch))
+    rows = [*_encoded(site_id, batch)]
+    insert(rows)
+    planner.note_stored(len(rows))
 
 
 def store_refunds(site_id: int, batch: Iterable[Row]) -> None:
@@ -204,6 +207,7 @@ def store_with_ids(
     else:
         rows = _encoded(site_id, (row for _, row in batch))
         insert(rows, ids=[pk for pk, _ in batch])
+        planner.note_stored(len(batch))
 
 
 def _encoded(site_id: int, batch: Iterable[Row]) -> Iterator[Any]:

@@ -55,6 +55,16 @@ def one_of(column: str, ids: Collection[int]) -> tuple[str, str]:
     return sql, f"{{{text}}}"
 
 
+def found_by(column: str, select: str) -> str:
+    """`column` is one of some few that `select` finds, as SQL: it is run once.
+
+    PostgreSQL, while it knows nothing of a table, would run it for each row.
+    """
+    if connection.vendor == "sqlite":
+        return f"{column} IN ({select})"
+    return f"{column} = ANY(ARRAY({select}))"
+
+
 def one_of_texts(column: str, texts: Collection[str]) -> tuple[str, Any]:
     """`column` is one of some few texts, as SQL; and its one parameter."""
     if connection.vendor == "sqlite":
