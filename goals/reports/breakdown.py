@@ -33,7 +33,7 @@ from goals.reports.breakdown_values import Found, Values, by_value, visitors_of
 from krafter.errors import Invalid
 
 _COLUMNS = ("conversions", "unique_conversions", "revenue", "visitors", "rate", "value")
-# With `-` the largest first.
+# With `-` in descending order.
 SORTS = tuple(sign + column for column in _COLUMNS for sign in ("-", ""))
 
 
@@ -50,14 +50,16 @@ def breakdown(
     other: Window | None = None,
     from_border: bool = False,
 ) -> Breakdown:
-    """The first rows after some, and how many values there are in all.
+    """Return one page of the values of a dimension, and the number of all values.
 
-    `with_all_visitors`: also values that brought visitors alone. Only then rows of
-    what events have themselves have visitors and rates. `other`: the days to compare
-    with, whose values are rows as well. `from_border`: a new rule is counted on what is
-    kept of the days, see `stats.counted`. Raises Unavailable and Unkept, see
-    `events.ByLabels`, and Invalid for a comparison of too many values, or visitors of
-    too many.
+    `limit` and `after` are numbers of rows. `with_all_visitors`: also values that have
+    visitors but no conversions; without it, only rows of labels have visitors and
+    rates, and those of event fields (path, name, properties) do not. `other`: the days
+    to compare with; their values are rows as well. `from_border`: a new rule is counted
+    only on the days with stored counts, see `stats.counted`.
+
+    Raises Unavailable and Unkept (see `events.ByLabels`), and Invalid if a comparison
+    or `with_all_visitors` has too many values.
     """
     selection = Selection(goal.site_id, *days, filters, sources=rules_of(goal.site))
     found_of = partial(_found, goal, dimension=dimension, with_all=with_all_visitors)
@@ -71,7 +73,7 @@ def breakdown(
             )
             if before:
                 rows = map(before.compare, rows)
-            # No more than these are held, however many values there are.
+            # Only these rows are held, however many values there are.
             pick, key = _order(sort)
             first = pick(after + limit, rows, key=key)[after:]
     except events.Unkept as unkept:
@@ -123,9 +125,9 @@ def _before(
 
 
 def _since_border(days: Days, unkept: events.Unkept, filters: events.Filters) -> Days:
-    """Those of the days that are kept.
+    """Return those of the days that have stored counts.
 
-    Raises Invalid where it is labels together that were not kept.
+    Raises Invalid if the query combines labels whose counts are not stored together.
     """
     if filters.where or unkept.since > days.last:
         raise Invalid({"period": [unanswerable(unkept.since)]})
@@ -136,9 +138,9 @@ def _since_border(days: Days, unkept: events.Unkept, filters: events.Filters) ->
 def _found(
     goal: Goal, selection: Selection, *, dimension: str, with_all: bool
 ) -> Iterator[Found]:
-    """Each value of a dimension with what was counted, and its visitors.
+    """Yield the counts and the visitors of each value of a dimension.
 
-    Without `with_all` those of labels only.
+    Without `with_all`, only labels have visitors.
     """
     is_priced = bool(goal.currency)
     if dimension not in LABELS:
@@ -147,7 +149,8 @@ def _found(
             selection, names, dimension, with_amounts=is_priced
         ) as rows:
             amounts = partial(events.amounts, selection, names)
-            # After the conversions: whoever converted meanwhile is a visitor, too.
+            # After the conversions, so that all who converted meanwhile are among
+            # the visitors.
             visitors = visitors_of(selection, dimension) if with_all else None
             yield Found(rows, amounts, visitors)
     elif events.is_kept(selection.filters, [dimension]):
@@ -173,7 +176,7 @@ def _found(
 
 
 def _less(sums: Sums, shown: Iterable[BreakdownRow | ComparedRow]) -> Sums:
-    """What is left of sums without what is shown."""
+    """Return the sums minus those of the rows shown."""
     conversions, revenue = sums.conversions, sums.revenue
     for row in shown:
         conversions -= row.conversions
@@ -185,13 +188,13 @@ def _less(sums: Sums, shown: Iterable[BreakdownRow | ComparedRow]) -> Sums:
 def _order(
     sort: str,
 ) -> tuple[Callable[..., list[BreakdownRow]], Callable[[BreakdownRow], Any]]:
-    """What picks the first rows, and by which key."""
+    """Return the function that picks the first rows, and its sort key."""
     column = sort.removeprefix("-")
     if column == "value":
         return (nlargest if sort.startswith("-") else nsmallest), by_value
     sign = -1 if sort.startswith("-") else 1
-    # Equal numbers stand in the order of their values, so that the answer is
-    # the same however the database comes by it.
+    # Rows with equal numbers are sorted by value, so that the order does not depend
+    # on the database.
     return nsmallest, lambda row: (
         sign * (getattr(row, column) or 0),
         by_value(row),

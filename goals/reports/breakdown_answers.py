@@ -10,11 +10,11 @@ from analytics.questions.labels import Attribution
 from analytics.questions.period_query import DaysAnswer, EarlierAnswer
 from goals.counting.answers import ComparedCounts, Revenue
 
-# A text; of a property also a number, a boolean or null.
+# A text. A property may also have a number, a boolean or null.
 Value = str | int | float | bool | None
 
 
-# Of what events have themselves, such as a path, visitors are counted when asked for.
+# Fields of events, such as the path, have visitors only on request.
 _COUNTED = "Of a label, or with `include=visitors`."
 
 

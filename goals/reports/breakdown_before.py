@@ -10,12 +10,15 @@ from goals.reports.breakdown_answers import BreakdownRow, ComparedRow, Value
 from goals.reports.breakdown_values import Key, Values, by_value
 from krafter.errors import Invalid
 
-# Values of the earlier period held in memory at most.
+# At most this many values of the earlier period are held in memory.
 _MAX_COMPARED = 100_000
 
 
 class Before:
-    """Every value of the earlier period. Raises Invalid if there are too many."""
+    """All values of the earlier period with their counts.
+
+    Raises Invalid if there are more than `_MAX_COMPARED`.
+    """
 
     def __init__(self, values: Values) -> None:
         self._rows: dict[Key, BreakdownRow] = {}
@@ -27,13 +30,13 @@ class Before:
         self._nothing = values.nothing
 
     def values(self, with_all_visitors: bool) -> Iterator[Value]:
-        """The values that need a row, even if they have no counts any more."""
+        """Yield the values that need a row, even without counts in this period."""
         for row in self._rows.values():
             if with_all_visitors or row.conversions or row.revenue:
                 yield row.value
 
     def compare(self, row: BreakdownRow) -> BreakdownRow:
-        """The row with the earlier counts of its value."""
+        """Add the earlier counts of the row's value to the row, and return it."""
         past = self._rows.get(by_value(row), self._nothing)
         found = ComparedRow(
             past.conversions,

@@ -14,7 +14,7 @@ from goals.reports.breakdown_answers import Breakdown, BreakdownRow, OtherValues
 from goals.reports.files import CsvForm
 from krafter.rendering import encode
 
-# More would not fit into memory while they are sorted; the others are one row.
+# Rows are held in memory while they are sorted. The rest becomes one row.
 MOST_ROWS = 100_000
 _OTHER = "(other)"
 _COUNTS = ("conversions", "unique_conversions", "revenue")
@@ -28,16 +28,17 @@ class OtherLine(msgspec.Struct):
 def file(
     rows: Breakdown, kind: files.Kind, **form: Unpack[CsvForm]
 ) -> StreamingHttpResponse:
-    """With what the rows lack to all values as the last one.
+    """Return the breakdown as a file.
 
-    In CSV that is `(other)`, and no value `(none)`, as filters have it.
+    The last row has the sums of all values not shown. In CSV that row is called
+    `(other)`, and the unknown value is `(none)`, as in filters.
     """
     period = rows.period
-    # The key of a property may have what no file name can.
+    # The key of a property may have characters that file names cannot have.
     dimension, _, _ = rows.dimension.partition(".")
     name = f"breakdown-{dimension}-{period.first}-{period.last}"
     if kind == "csv":
-        # A label has them without any rows, too.
+        # A label has these columns even if there are no rows.
         has_rates = rows.dimension in LABELS or any(
             row.visitors is not UNSET for row in rows.breakdown
         )

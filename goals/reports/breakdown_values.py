@@ -16,14 +16,15 @@ from goals.reports import rate
 from goals.reports.breakdown_answers import BreakdownRow, Sums, Value
 from krafter.errors import Invalid
 
-# Distinguishes 1, "1" and true, and sorts them.
+# A sort key that distinguishes 1, "1" and true.
 Key = tuple[int, Any]
 
 
 class Found(NamedTuple):
-    """The counts of each value. `amounts`: the sums of all values.
+    """The counts of each value.
 
-    `visitors`: the site's visitors by the key of each value, None: not counted.
+    `amounts` returns the sums over all values. `visitors`: the number of the site's
+    visitors by the key of each value; None if they were not counted.
     """
 
     parts: Iterable[Part]
@@ -39,9 +40,9 @@ class Found(NamedTuple):
 
 
 def visitors_of(selection: events.Selection, dimension: str) -> dict[Key, int]:
-    """Who has an event with each value of what events have themselves.
+    """Return the number of visitors by the key of each value of an event field.
 
-    Raises Invalid if there are too many values to hold.
+    Raises Invalid if there are more than `_MAX_VALUES` values.
     """
     found: dict[Key, int] = {}
     for value, number in events.visitors_by_own_value(selection, dimension):
@@ -60,7 +61,10 @@ _TOO_MANY = (
 
 
 class Values:
-    """The rows of the values found, and their sums once all rows were read."""
+    """The rows of the values found.
+
+    `number` and `sums` are complete after the last row was read.
+    """
 
     def __init__(self, goal: Goal, found: Found) -> None:
         self._currency = goal.currency
@@ -71,7 +75,7 @@ class Values:
     def rows(
         self, also: Iterable[Value] = (), *, with_all_visitors: bool = False
     ) -> Iterator[BreakdownRow]:
-        """A row for every value, and a row of zeros for other values of `also`.
+        """Yield a row for every value; for other values in `also`, a row of zeros.
 
         `with_all_visitors`: also values with visitors but no conversion.
         """
@@ -86,7 +90,7 @@ class Values:
 
     @property
     def nothing(self) -> BreakdownRow:
-        """The row of a value without any counts."""
+        """A row of zeros, for a value without counts."""
         worth = Decimal() if self._currency else None
         visitors: dict[Key, int] | None = None
         if self._found.visitors is not None:
@@ -96,7 +100,11 @@ class Values:
     def _priced(
         self, parts: Iterable[Part]
     ) -> tuple[Decimal | None, Iterator[tuple[Part, Decimal | None]]]:
-        """The total revenue, and each part with its revenue: they add up exactly."""
+        """Return the total revenue, and each part with its revenue.
+
+        The parts add up exactly to the total. Both are None if the goal has no
+        currency.
+        """
         currency = self._currency
         if currency is None:
             return None, ((part, None) for part in parts)
@@ -104,7 +112,7 @@ class Values:
         per_euro = rates.needed(everything, currency).per_euro
         total = conversion.total(everything, currency, per_euro)
         if {code for _, code in everything} <= {None, currency}:
-            # Nothing is rounded, so the parts can be priced one by one.
+            # Nothing is rounded, so each part can be priced by itself.
             worth = partial(conversion.total, currency=currency, per_euro=per_euro)
             return total, ((part, worth(part.sums)) for part in parts)
         held = sorted(parts, key=by_value)
@@ -147,7 +155,7 @@ def by_value(row: BreakdownRow | Part) -> Key:
 
 
 def key_of(value: Value) -> Key:
-    """A sort key: texts, then numbers, false, true, and the unknown value."""
+    """Return a sort key. Order: texts, numbers, false, true, the unknown value."""
     match value:
         case None:
             return 3, 0
@@ -160,6 +168,6 @@ def key_of(value: Value) -> Key:
 
 
 def _value_of(key: Key) -> Value:
-    """The value that a key was made of."""
+    """Return the value of a key."""
     rank, value = key
     return None if rank == key_of(None)[0] else value

@@ -1,4 +1,4 @@
-"""The conversion rate of a goal: which part of the visitors converted."""
+"""The conversion rate of a goal: the share of visitors who converted."""
 
 from datetime import datetime
 from typing import Annotated
@@ -59,7 +59,7 @@ class RateAnswer(_Rate):
 def compared_rate(
     now: RateAnswer, before: RateAnswer, until: datetime | None
 ) -> ComparedRate:
-    """The rate of an earlier period, compared with the rate of this one."""
+    """Return the rate of an earlier period, compared with the current one."""
     apart, verdict = rate.told(_shares(now), _shares(before))
     return ComparedRate(
         before.period,
@@ -89,9 +89,10 @@ def conversion_rate(
     of: Goal | None = None,
     from_border: bool = False,
 ) -> RateAnswer:
-    """The rate among the site's visitors, or among those who satisfied the goal `of`.
+    """Return the rate among the site's visitors, or among those who met the goal `of`.
 
-    With `from_border` of the days on which the goal has counts: see `stats.counted`.
+    The rate is between 0 and 1, or None without visitors. `from_border`: only the days
+    on which the goal has counts, see `stats.counted`.
     """
     border = goal.site.sealed_before
     if from_border and of is None and border is not None and days.first < border:

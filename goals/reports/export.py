@@ -44,7 +44,7 @@ COLUMNS = ConversionAnswer.__struct_fields__
 
 
 def conversion(row: events.LedgerEntry) -> msgspec.Struct:
-    """In the words of the site's events."""
+    """Return a conversion with the same fields as an event of the site."""
     visit = row.source.visit
     return shown(
         row.entry,
@@ -61,9 +61,10 @@ def conversion(row: events.LedgerEntry) -> msgspec.Struct:
 def file(
     ledger: Ledger, kind: files.Kind, **form: Unpack[CsvForm]
 ) -> StreamingHttpResponse:
-    """All of a goal's conversions as a file; its making is kept.
+    """Return all conversions of a goal as a file.
 
-    `form` is of CSV alone; properties are JSON there.
+    The export is recorded in the audit trail. `form` applies to CSV only, where
+    properties are JSON text.
     """
     first, last = ledger.selection.days
     name = f"conversions-{first}-{last}"

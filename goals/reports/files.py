@@ -1,4 +1,4 @@
-"""Answers as files: CSV and NDJSON, in blocks."""
+"""Answers as CSV and NDJSON files, sent in blocks."""
 
 import csv
 import io
@@ -15,12 +15,12 @@ from krafter.rendering import encode
 Kind = Literal["csv", "ndjson"]
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _MEDIA_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
-# A block of a stream; large enough that sending it outweighs making it.
+# Bytes in a block: large enough that a block costs little per row.
 _BLOCK = 64 * 1024
 
 
 class CsvForm(TypedDict, total=False):
-    """How CSV is written. `delimiter`: a key of DELIMITERS.
+    """The format of CSV. `delimiter`: a key of DELIMITERS.
 
     `bom`: begin with a byte order mark.
     """
@@ -30,7 +30,7 @@ class CsvForm(TypedDict, total=False):
 
 
 def attachment(name: str, kind: Kind, blocks: Iterable[bytes]) -> StreamingHttpResponse:
-    # A domain may have letters of any script.
+    # A domain may have letters of any script, which need encoding here.
     disposition = content_disposition_header(True, f"{name}.{kind}") or ""
     return StreamingHttpResponse(
         blocks,
@@ -40,7 +40,7 @@ def attachment(name: str, kind: Kind, blocks: Iterable[bytes]) -> StreamingHttpR
 
 
 def ndjson(rows: Iterable[msgspec.Struct]) -> Iterator[bytes]:
-    """A JSON object a line."""
+    """Yield blocks of NDJSON, with one JSON object per line."""
     block = bytearray()
     for row in rows:
         block += encode(row) + b"\n"
@@ -53,7 +53,7 @@ def ndjson(rows: Iterable[msgspec.Struct]) -> Iterator[bytes]:
 def as_csv(
     columns: Sequence[str], rows: Iterable[Iterable[Any]], **form: Unpack[CsvForm]
 ) -> Iterator[bytes]:
-    """RFC 4180 with a header, in UTF-8."""
+    """Yield blocks of CSV (RFC 4180) with a header line, in UTF-8."""
     block = io.StringIO(newline="")
     block.write("\ufeff" if form.get("bom") else "")
     writer = csv.writer(block, delimiter=DELIMITERS[form.get("delimiter", "comma")])
@@ -68,10 +68,11 @@ def as_csv(
 
 
 def harmless(cell: Any) -> str:
-    """With an apostrophe before what a spreadsheet would run as a formula.
+    """Return a cell as text, with an apostrophe before any formula.
 
-    Anyone may send events: `=HYPERLINK(...)` as a name would carry the other
-    cells away once the owner of the site opens the file.
+    A spreadsheet would run the formula, and anyone may send events: with
+    `=HYPERLINK(...)` as a name, the other cells would be sent to a stranger when the
+    owner of the site opens the file.
     """
     if cell is None:
         return ""
@@ -81,7 +82,8 @@ def harmless(cell: Any) -> str:
     return f"'{guarded}" if cell.startswith(_FORMULAS) else guarded
 
 
-# Excel's, LibreOffice's and Google's; the full-width ones count in Japanese Excel.
-# Whatever the file was written with, a spreadsheet may split it at any of these.
+# Formula characters of Excel, LibreOffice and Google Sheets; Japanese Excel accepts
+# the full-width ones. A spreadsheet may split a line at any of these separators,
+# whatever the file was written with.
 _AFTER_SEPARATOR = re.compile(r"""([,;|\t\r\n][\s"']*)(?=[=+\-@＝＋－＠])""")  # noqa: RUF001 - meant
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant

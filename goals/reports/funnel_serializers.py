@@ -1,4 +1,4 @@
-"""Funnels as the wire asks for them."""
+"""Validation of funnel requests."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -87,6 +87,6 @@ class FunnelQuestionSerializer(SavedFunnelQuestionSerializer):
 
 
 def selection(site: Site, asked: Mapping[str, Any]) -> events.Selection:
-    """The days and filters of a validated question. Raises Invalid."""
+    """Return the days and filters of a validated request. Raises Invalid."""
     labels = filters(asked, site)
     return events.Selection(site.pk, *days(site, asked), labels, sources=rules_of(site))

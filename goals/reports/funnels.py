@@ -1,7 +1,7 @@
-"""How many visitors went through steps in order, and where they dropped off.
+"""How many visitors reached each step of a funnel, in order.
 
-Visitors change their ids at midnight, so that a funnel is gone through within
-one day, and one person on two days counts as two.
+Visitor ids change at midnight, so a funnel lies within one day, and a person on two
+days counts as two visitors.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ from goals.reports.breakdown_answers import Value
 from goals.reports.breakdown_values import key_of
 from goals.serializers import GoalTypeText, MatchTypeText
 
-# Values that are shown one by one.
+# The most values with a row of their own.
 MOST_VALUES = 100
 
 
@@ -103,7 +103,7 @@ class Funnel(msgspec.Struct):
 
 
 class _Sums:
-    """Rows that pass are counted and added up."""
+    """Counts rows and adds up their visitors while they stream by."""
 
     def __init__(self, length: int) -> None:
         self.values = 0
@@ -123,15 +123,15 @@ def funnel(
     window_minutes: int | None,
     dimension: str | None = None,
 ) -> Funnel:
-    """For each step its visitors, and how many of those before it were lost.
+    """Return the visitors of each step, and how many the step before had more.
 
-    A visitor has `window_minutes` from an event of the first step, or the day.
+    `window_minutes` is counted from the event of the first step; None: the whole day.
     """
     names = [matching_names(selection.site_id, step.rule) for step in steps]
     window = timedelta(minutes=window_minutes) if window_minutes else None
     sums = _Sums(len(steps))
     with events.funnel(selection, names, window, dimension=dimension) as found:
-        # No more than these are held, however many values there are.
+        # Only these rows are held, however many values there are.
         shown = nsmallest(MOST_VALUES, sums.passing(found.rows), key=_order)
     answer = Funnel(
         period=DaysAnswer(selection.first, selection.last),

@@ -1,4 +1,4 @@
-"""The hours, days, weeks and months that a period is made of. Pure."""
+"""The hours, days, weeks and months of a period. Pure."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -13,7 +13,10 @@ _DAY = timedelta(days=1)
 
 
 def start_of(interval: str, day: date, first: date) -> date:
-    """Where the interval of a day begins, in a period that begins on `first`."""
+    """Return the first day of the interval that contains `day`.
+
+    It is not before `first`, the first day of the period.
+    """
     match interval:
         case "week":
             return max(first, day - day.weekday() * _DAY)
@@ -23,17 +26,19 @@ def start_of(interval: str, day: date, first: date) -> date:
 
 
 def stretches(days: Days, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """The period in parts, each cut into its hours from its start on.
+    """Yield parts of the period, as (start, end), that are split into hours.
 
-    An hour is 60 minutes counted from its day's midnight, so that a day may
-    have 23 or 25. One part is enough unless clocks change by half an hour:
-    then the last hour of that day is half as long, and a new part begins.
+    The hours of a part begin at its start. An hour is 60 minutes counted from its day's
+    midnight, so a day has 23, 24 or 25 hours. There is one part, unless clocks change
+    by half an hour: then the last hour of that day is half as long, and a new part
+    begins.
+
     Raises PeriodError.
     """
     if (days.last - days.first).days >= MAX_HOURLY_DAYS:
         raise PeriodError("interval", f"hour: at most {MAX_HOURLY_DAYS} days.")
     if days.first.year < 2 or days.last.year > 9998:
-        # There the calendar ends before some zone's midnight.
+        # Beyond these years, midnight of some time zone cannot be represented.
         raise PeriodError("interval", "hour: only in the years 2 to 9998.")
     start = midnight(days.first, zone)
     for day in each_day(Days(days.first + _DAY, days.last)):

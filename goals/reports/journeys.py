@@ -1,4 +1,4 @@
-"""How visitors come to convert: how long it takes, and over which pages."""
+"""How visitors come to convert: the time it takes, and the pages they view."""
 
 from collections import Counter
 from math import ceil
@@ -70,7 +70,10 @@ class Journeys(msgspec.Struct):
 def journeys(
     goal: Goal, days: Days, filters: events.Filters = EVERYTHING, *, limit: int
 ) -> Journeys:
-    """`limit`: of the pages and ways of each list."""
+    """Return times and pages before the first conversion of each visitor and day.
+
+    `limit`: the maximum length of each list of pages and ways.
+    """
     selection = events.Selection(goal.site_id, *days, filters)
     found = events.ways(selection, matching_names(goal.site_id, goal.rule), limit=limit)
     return Journeys(
@@ -88,7 +91,11 @@ def journeys(
 
 
 def time_to_convert(seconds: Counter[int]) -> TimeToConvert | None:
-    """Nearest ranks: the least number that so many took no longer than. Pure."""
+    """Return quantiles in seconds, by the nearest-rank method. Pure.
+
+    A quantile is the least number of seconds that its share of journeys did not exceed.
+    None without journeys.
+    """
     if not seconds:
         return None
     quantiles: list[Quantile] = []
@@ -104,7 +111,10 @@ def time_to_convert(seconds: Counter[int]) -> TimeToConvert | None:
 
 
 def _most(pages: Counter[str | None], limit: int) -> list[JourneyPage]:
-    """Equal ones in the order of their paths, no page last."""
+    """Return the most frequent pages.
+
+    Pages with equal numbers are sorted by path; "no page" comes last among them.
+    """
     rows = [JourneyPage(path, times) for path, times in pages.items()]
     rows.sort(key=lambda row: (-row.journeys, row.path is None, row.path or ""))
     return rows[:limit]

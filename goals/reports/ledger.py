@@ -1,4 +1,4 @@
-"""A goal's conversions one by one, with the refunds of them if they are asked for."""
+"""A goal's conversions one by one, and their refunds on request."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -21,7 +21,10 @@ class Ledger(NamedTuple):
     def rows(
         self, *, before: tuple[datetime, int] | None = None, limit: int | None = None
     ) -> Iterator[events.LedgerEntry]:
-        """The newest first; `before`: the time and place of the last one seen."""
+        """Yield entries, newest first.
+
+        `before`: time and id of the last entry seen; only older ones follow.
+        """
         return events.ledger(
             self.selection,
             self.names,
@@ -32,7 +35,10 @@ class Ledger(NamedTuple):
 
 
 def ledger(goal: Goal, asked: Mapping[str, Any]) -> Ledger:
-    """As a LedgerQuestionSerializer has validated it. Raises Invalid."""
+    """Return the ledger for data that LedgerQuestionSerializer has validated.
+
+    Raises Invalid.
+    """
     site = goal.site
     period, labels = days(site, asked), filters(asked, site)
     selection = events.Selection(site.pk, *period, labels, sources=rules_of(site))

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the questions beyond a goal's stats."""
+"""The descriptions of the reports' operations in the OpenAPI document."""
 
 from drf_spectacular.utils import OpenApiParameter
 

@@ -1,4 +1,4 @@
-"""What the questions about goals take."""
+"""The query parameters of the reports about goals."""
 
 from collections.abc import Mapping
 from typing import Any

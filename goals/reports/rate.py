@@ -14,8 +14,8 @@ from analytics.questions.differences import (
     short,
 )
 
-# Around one half the interval of 30 visitors is 34 percentage points wide. That
-# of fewer says nothing about which of two rates is the better one.
+# At a rate near one half, the interval of 30 visitors is 34 percentage points wide.
+# With fewer visitors the data cannot decide which of two rates is higher.
 FEWEST_TO_COMPARE = 30
 
 
@@ -36,10 +36,12 @@ def is_too_few_to_compare(visitors: int) -> bool:
 
 
 def rate(converters: int, visitors: int) -> Rate | None:
-    """The share of the visitors who converted, with Wilson's score interval.
+    """Return the share of visitors who converted, with Wilson's score interval.
 
-    Wilson's, since the usual one of the normal distribution says "0 % to 0 %"
-    of three visitors none of whom converted, and leaves 0..1 near its ends.
+    All numbers are between 0 and 1. None without visitors.
+
+    The textbook interval of the normal distribution is "0 % to 0 %" for three visitors
+    none of whom converted, and goes beyond 0..1 near its ends.
     """
     if visitors == 0:
         return None
@@ -50,19 +52,22 @@ def rate(converters: int, visitors: int) -> Rate | None:
     half = Z * sqrt(spread) / shrunk
     return Rate(
         short(share),
-        # Exactly 0 and 1 at the ends, where rounding would leave a trace.
+        # Exactly 0 and 1 at the ends, where rounding errors would remain.
         0.0 if converters == 0 else short(centre - half),
         1.0 if converters == visitors else short(centre + half),
     )
 
 
 def difference(now: Rate, before: Rate) -> Difference:
-    """The interval of the later rate less the earlier one."""
+    """Return the interval of the later rate minus the earlier one."""
     return differences.difference(Estimate(*now), Estimate(*before))
 
 
 def told(now: Rate | None, before: Rate | None) -> tuple[Confidence | None, Verdict]:
-    """The interval of the difference to an earlier rate, and the verdict."""
+    """Return the interval of the difference to an earlier rate, and the verdict.
+
+    (None, "cannot_tell") if one of the rates is missing.
+    """
     if now is None or before is None:
         return None, "cannot_tell"
     found = difference(now, before)

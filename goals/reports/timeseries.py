@@ -82,9 +82,9 @@ def compared_timeseries(
     *,
     from_border: bool = False,
 ) -> ComparedTimeseries:
-    """The earlier row for each row of a period, in its order.
+    """Return the earlier row for each row of a period, in the same order.
 
-    See `stats.counted` for `from_border`. Raises PeriodError.
+    `from_border`: see `stats.counted`. Raises PeriodError.
     """
     filters = filters._replace(until=other.until)
     before = timeseries(goal, other.days, interval, filters, from_border=from_border)
@@ -126,9 +126,10 @@ def timeseries(
     *,
     from_border: bool = False,
 ) -> Rows:
-    """A row for every interval of the period, in order, empty ones included.
+    """Return a row for every interval of the period, in order; empty ones have zeros.
 
-    See `stats.counted` for `from_border`; days before the border are 0.
+    `from_border`: see `stats.counted`; days before the border have zeros.
+
     Raises PeriodError.
     """
     if interval == "hour":
@@ -141,7 +142,7 @@ def timeseries(
     counts: defaultdict[date, Counts] = defaultdict(lambda: Counts(0, 0))
     for day, counted in found.items():
         sofar = counts[starts[day]]
-        # Visitor ids change daily, so the visitors of two days are different.
+        # Visitor ids change daily, so unique visitors of different days add up.
         counts[starts[day]] = Counts(
             sofar.conversions + counted.counts.conversions,
             sofar.uniques + counted.counts.uniques,
@@ -173,7 +174,7 @@ def _rows(
     sums: Mapping[Any, Sums],
     currency: str | None,
 ) -> Rows:
-    """A row for each start of an interval, with zeros for empty ones."""
+    """Return a row for each start of an interval, with zeros for empty ones."""
     everything = {
         pair: amount for part in sums.values() for pair, amount in part.items()
     }

@@ -76,7 +76,7 @@ class AllGoalsViewSet(ContractViewSet[Goal]):
             labels = labels._replace(until=other.until)
             before = {row.id: row for row in all_goal_stats(site, other.days, labels)}
             for row in rows:
-                # One that was made meanwhile has no earlier numbers yet.
+                # A goal that was created meanwhile has no earlier numbers yet.
                 if past := before.get(row.id):
                     row.comparison = compared_counts(row.unique_conversions, past)
         return Response(answer)
@@ -97,7 +97,7 @@ class AnsweringFiles(ContractViewSet[Goal]):
         return [EnvelopeRenderer(), CsvRenderer(), NdjsonRenderer()]
 
     def handle_exception(self, error: Exception) -> Response:
-        # An error is JSON, whatever the caller accepts besides.
+        # Errors are JSON, whatever else the client accepts.
         self.request.accepted_renderer = EnvelopeRenderer()
         self.request.accepted_media_type = EnvelopeRenderer.media_type
         return super().handle_exception(error)
@@ -184,7 +184,10 @@ def _breakdown_serializer(renderer: object) -> type[StrictSerializer]:
 
 
 def _asking(goal: Goal, asked: Mapping[str, Any]) -> Callable[[], Breakdown]:
-    """What answers: a page, or without a limit as much as a file has."""
+    """Return the function that makes the breakdown.
+
+    It makes one page, or, without a limit, as many rows as a file has.
+    """
     labels, dimension = filters(asked, goal.site), asked["dimension"]
     is_kept = events.is_kept(labels, [dimension])
     period = days(goal.site, asked, is_kept=is_kept)

@@ -1,4 +1,4 @@
-"""Make an API key from a shell: the token on stdout, all else on stderr."""
+"""Create an API key from a shell. Only the token goes to stdout, all else to stderr."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any

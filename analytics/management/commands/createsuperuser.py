@@ -12,7 +12,8 @@ class Command(createsuperuser.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         users: Any = self.UserModel._default_manager
         last = users.aggregate(Max("pk"))["pk__max"] or 0
-        # Not in a transaction: it asks at the terminal, and SQLite would be locked.
+        # Not in a transaction: while the command waits for input, SQLite would be
+        # locked.
         super().handle(*args, **options)
         for user in users.filter(pk__gt=last, is_superuser=True):
             audit.record("user.created", user, changes={"is_superuser": [None, True]})

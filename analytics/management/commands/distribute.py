@@ -1,4 +1,4 @@
-"""Spread the facts of sites over the machines of a Citus cluster."""
+"""Distribute the events of sites over the machines of a Citus cluster."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""Delete for good: a site, a team, some events, a visitor's."""
+"""Erase a site, a team, single events, or all events of a visitor."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterable

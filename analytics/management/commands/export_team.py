@@ -1,4 +1,4 @@
-"""Write all that a team has into one stream, for another installation."""
+"""Export all data of a team as one stream, for another installation."""
 
 import sys
 from argparse import ArgumentParser
@@ -54,7 +54,10 @@ class Command(BaseCommand):
 
 
 def team_called(name: str | None) -> Team:
-    """Raises CommandError unless there is exactly one."""
+    """Return the team with this name; with None, the only team.
+
+    Raises CommandError unless there is exactly one.
+    """
     teams = Team.objects.all() if name is None else Team.objects.filter(name=name)
     found = list(teams[:2])
     if not found:

@@ -1,4 +1,4 @@
-"""Show which country table is in use, and how old it is."""
+"""Show which country table is used, and its date."""
 
 from datetime import UTC, datetime
 from typing import Any

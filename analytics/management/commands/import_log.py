@@ -21,7 +21,7 @@ from analytics.ingest.access_log.patterns import BadPattern, compile_pattern
 from analytics.ingest.log_import import DryRun, Import, Refused, Run
 from analytics.models import Site
 
-# Always shown, in this order; what else dropped a line follows.
+# These rows are always shown, in this order. Other drop rules follow.
 _ROWS = (
     *("duplicate", "malformed", "not GET", "status"),
     *("asset", "feed", "too long", "crawler"),
@@ -96,7 +96,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(self.errors))
 
     def _take(self, run: Run, name: str) -> None:
-        """Import one log. What is wrong with it is left for the end."""
+        """Import one log. Errors are collected in `self.errors`, raised at the end."""
         try:
             with _open(name) as stream:
                 self._take_lines(run, name, reading.lines(stream))
@@ -107,7 +107,7 @@ class Command(BaseCommand):
         try:
             if name == "-" or reading.is_packed(name):
                 self.errors.append(f"{name}: only a plain file can be followed.")
-            # Each round is one file of that name.
+            # Each iteration reads one file of that name (logs are rotated).
             while not self.errors:
                 self._take_lines(run, name, reading.follow(name))
         except OSError as error:
@@ -179,7 +179,7 @@ def _percent(text: str) -> float:
 
 
 def _makers(name: str, pattern: str | None) -> dict[str, Callable[[tzinfo], Read]]:
-    """The formats to look for."""
+    """Return what makes the reader of each format to try, by name."""
     if pattern is not None:
         if name != "auto":
             raise CommandError("Give --format or --pattern, not both.")
@@ -193,11 +193,11 @@ def _makers(name: str, pattern: str | None) -> dict[str, Callable[[tzinfo], Read
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """A supervisor's signal ends the command as Ctrl-C does."""
+    """Let SIGTERM end the command in the same way as Ctrl-C."""
     try:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     except ValueError:
-        # Not in the main thread, which signals reach.
+        # Signals reach only the main thread.
         yield
         return
     try:
@@ -208,7 +208,7 @@ def _stopped_by_sigterm() -> Iterator[None]:
 
 @contextmanager
 def _open(name: str) -> Iterator[BinaryIO]:
-    """A log's bytes, unpacked, with a progress bar over those that are read."""
+    """Open a log and unpack it, with a progress bar over the bytes read."""
     with ExitStack() as stack:
         source = cast(io.BufferedReader, sys.stdin.buffer)
         total = None
@@ -222,7 +222,7 @@ def _open(name: str) -> Iterator[BinaryIO]:
 
 
 class _Counted(io.RawIOBase):
-    """Tells a progress bar how many bytes were read."""
+    """A raw stream that reports the number of bytes read to a progress bar."""
 
     def __init__(self, source: io.BufferedReader, bar: "tqdm[Any]") -> None:
         self._source = source

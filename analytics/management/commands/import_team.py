@@ -1,4 +1,4 @@
-"""Take in what `export_team` wrote."""
+"""Import a team from a stream that `export_team` wrote."""
 
 import shutil
 import sys
@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
-    """The file, which is read twice; standard input as a file of its own."""
+    """Open the file for two reads; standard input is first copied to a file."""
     if path != "-":
         with open(path, "rb") as file:
             yield file

@@ -1,4 +1,7 @@
-"""Django's `migrate`, one at a time: two first ones at once would both make tables."""
+"""Django's `migrate`, one process at a time.
+
+Two concurrent first runs would both create the tables.
+"""
 
 import fcntl
 import time
@@ -14,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from krafter import private_files
 
-# "krmi": apart from other users of advisory locks.
+# "krmi" in ASCII; differs from the keys of other advisory locks.
 _LOCK = 0x6B726D69
 _WAIT_SECONDS = 600
 _PAUSE_SECONDS = 0.2
@@ -28,7 +31,7 @@ class Command(migrate.Command):
 
 @contextmanager
 def _alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Raises CommandError when another goes on for ten minutes."""
+    """Wait until no other migration runs. Raises CommandError after ten minutes."""
     lock = _database_lock if connection.vendor == "postgresql" else _file_lock
     with lock(connection) as take:
         deadline = time.monotonic() + _WAIT_SECONDS
@@ -41,7 +44,7 @@ def _alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 @contextmanager
 def _database_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """On a connection of its own, and gone with it."""
+    """An advisory lock on a separate connection; it is released when that closes."""
     own = connection.copy()
     own.settings_dict["OPTIONS"].pop("pool", None)
 
@@ -58,7 +61,7 @@ def _database_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
 
 @contextmanager
 def _file_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """Beside the database: SQLite's own lock is free between two migrations."""
+    """A lock file beside the database. SQLite's own lock is free between migrations."""
     name = str(connection.settings_dict["NAME"])
     if "memory" in name and not Path(name).exists():
         yield lambda: True

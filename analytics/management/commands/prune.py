@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
 
 def opened(folder: str) -> Any:
-    """The archive in a folder. Raises CommandError."""
+    """Open the archive in a folder. Raises CommandError."""
     try:
         from analytics.lifecycle.archive import Archive
     except ModuleNotFoundError:

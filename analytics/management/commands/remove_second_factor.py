@@ -1,4 +1,4 @@
-"""For who has lost the app and the recovery codes."""
+"""Remove a user's second factor, when both app and recovery codes are lost."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bring back the events that `prune --archive` has archived."""
+"""Restore the events that `prune --archive` has archived."""
 
 from argparse import ArgumentParser
 from typing import Any

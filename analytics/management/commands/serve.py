@@ -28,7 +28,7 @@ class Command(BaseCommand):
         )
 
     def execute(self, *args: Any, **options: Any) -> Any:
-        # `make run` checks first, when nothing is migrated yet.
+        # `make run` runs the checks first, before any migration.
         self.requires_migrations_checks = not options["check"]
         return super().execute(*args, **options)
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             host = env.text("HOST", "127.0.0.1")
             port = env.integer("PORT", 8000, minimum=1)
             workers = env.integer("WORKERS", 1, minimum=1)
-            # Read by the workers; here for the message.
+            # The workers read it too; here an error is shown as a message.
             env.integer("THREADS", settings.THREADS, minimum=1)
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
@@ -49,9 +49,9 @@ class Command(BaseCommand):
         shown = f"[{address}]" if ":" in address else address
         self.stdout.write(f"Serving on http://{shown}:{port}, Ctrl-C ends it.")
         self.stdout.flush()
-        # In place of this process, so that signals reach the server itself.
+        # Replaces this process, so that signals reach the server itself.
         if installation.IS_CLONE:
-            # manage.py has its folder on the path, wherever it is called from.
+            # Like manage.py, which has its folder on the path in any folder.
             paths = [str(installation.ROOT), os.environ.get("PYTHONPATH", "")]
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         os.execv(  # noqa: S606 - no shell is what is wanted
@@ -60,19 +60,22 @@ class Command(BaseCommand):
 
 
 def _command(address: str, port: int, workers: int) -> list[str]:
-    # -P: a file in the current folder must not stand in for a module.
+    # -P: a file in the current folder must not be imported instead of a module.
     server = (sys.executable, "-P", "-m", "krafter.server")
     return [*server, address, str(port), str(workers)]
 
 
 def _check_free(host: str, port: int) -> str:
-    """The address to listen on, if this process may and nobody else does."""
+    """Return the address to listen on.
+
+    Raises CommandError if this process may not listen there, or the port is taken.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As a server does: a connection that lingers keeps nobody out.
+            # Like servers: connections in TIME_WAIT do not block the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen()

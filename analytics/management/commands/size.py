@@ -1,4 +1,4 @@
-"""Show what each site takes, how fast it grows, and when the disk is full."""
+"""Show the disk space of each site, its growth, and when the disk is full."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -67,7 +67,7 @@ def _line(each: SiteSize) -> str:
 
 
 def shown(number: float) -> str:
-    """A number of bytes, as `1.2 GB`."""
+    """Return a number of bytes as text, such as `1.2 GB`."""
     for unit in ("B", "kB", "MB"):
         if number < 1_000:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"

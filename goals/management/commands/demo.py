@@ -22,7 +22,7 @@ DAYS = 90
 SEED = 1
 MAX_DAYS = 1_830
 
-# The three of the API's description.
+# The three goals of the API's description.
 GOALS: tuple[dict[str, str | None], ...] = (
     {
         "name": "Purchase",
@@ -89,7 +89,7 @@ class Command(BaseCommand):
 
 @transaction.atomic
 def _site(site_key: str) -> Site:
-    """The site, made where it is missing, with goals unless it ever had some."""
+    """Return the site. Create it if it is missing; add goals unless it ever had any."""
     if not re.fullmatch("sk_[a-z0-9]{12}", site_key):
         raise CommandError("A site key is sk_ and 12 lowercase letters and digits.")
     site = Site.objects.filter(site_key=site_key).first()
@@ -113,7 +113,7 @@ def _make_site(site_key: str) -> Site:
     values = {
         "domain": domain,
         "name": "Demo shop",
-        # A page that is opened from the same machine may try the tracker.
+        # So that the tracker can be tried on a page opened on the same machine.
         "allowed_hosts": ["localhost", "127.0.0.1"],
     }
     site = Site.objects.create(team=team, site_key=site_key, **values)

@@ -1,4 +1,4 @@
-"""What `make run` makes and says before it serves."""
+"""Create what `make run` needs before it serves, and print the first steps."""
 
 import json
 import os
@@ -54,11 +54,11 @@ class Command(BaseCommand):
         self._show(_kept(password), secret)
 
     def _fill_demo(self) -> None:
-        """A site that its owner deleted stays away."""
+        """Create the demo, unless its owner has deleted it."""
         site = Site.objects.filter(site_key=live.SITE_KEY).first()
         if site is None or site.deleted_at is None:
             call_command("demo", stdout=self.stdout)
-            # Whenever that is: the first look sees visits, and conversions today.
+            # So the first page shows visits and conversions of today, at any hour.
             live.add(Site.objects.get(site_key=live.SITE_KEY), timezone.now())
 
     def _show(self, password: Path | None, secret: str | None) -> None:
@@ -81,7 +81,10 @@ class Command(BaseCommand):
 
 
 def _make_admin() -> str | None:
-    """The new user's password, or None where an administrator exists."""
+    """Create an administrator and return the password.
+
+    None if there is an administrator already.
+    """
     users = get_user_model().objects
     if users.filter(is_superuser=True).exists():
         return None
@@ -92,7 +95,10 @@ def _make_admin() -> str | None:
 
 
 def _kept(password: str | None) -> Path | None:
-    """Where the password was written: what is printed stays in logs."""
+    """Write the password to a file and return its path.
+
+    It is not printed, because printed text stays in logs.
+    """
     if password is None:
         return None
     path = Path(settings.DATA_DIR) / "admin_password"
@@ -101,7 +107,7 @@ def _kept(password: str | None) -> Path | None:
 
 
 def _write(path: Path, text: str) -> None:
-    """A file for its owner alone, from its first byte on."""
+    """Write a file that only its owner may read, from its creation on."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -109,7 +115,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _make_key() -> str | None:
-    """The new key's secret, or None where any key was ever made."""
+    """Create an API key and return its secret; None if there was ever a key."""
     if ApiToken.objects.exists():
         return None
     with transaction.atomic():
@@ -123,14 +129,14 @@ def _make_key() -> str | None:
 
 
 def _key() -> str:
-    """Which key is in use, or that none is; how to make another."""
+    """Describe the key in use, if there is one, and how to make another."""
     usable = ApiToken.objects.usable(timezone.now())
     token = usable.filter(name=KEY_NAME).first() or usable.first()
     return f"{token or 'none is in use'}; a new one:\n            {_NEW_KEY}"
 
 
 def _curl(api: str, secret: str) -> list[str]:
-    """Lines to paste; none where the demo is gone."""
+    """Return example commands to paste; none if the demo site was deleted."""
     site = Site.objects.undeleted().filter(site_key=live.SITE_KEY).first()
     if site is None:
         return []

@@ -1,4 +1,4 @@
-"""Export the goals of a site as YAML, or replace them by a YAML file."""
+"""Export the goals of a site as YAML, or replace them from a YAML file."""
 
 import sys
 from pathlib import Path
@@ -88,12 +88,12 @@ class Command(BaseCommand):
 
 def _export(site: Site) -> str:
     goals = [
-        # A field that is left out is null.
+        # Fields that are null are left out.
         {field: value for field, value in goal._asdict().items() if value is not None}
         for goal in definitions(site).values()
     ]
-    # One line per field, for readable diffs. A terminal may be shown it: YAML has
-    # escapes, too.
+    # One line per field, for readable diffs. Control characters are escaped,
+    # because the output may be shown in a terminal.
     texts = [text for goal in goals for text in goal.values() if isinstance(text, str)]
     return yaml.safe_dump(
         {"goals": goals},

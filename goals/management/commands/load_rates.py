@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 
 def _lines(path: str) -> list[str]:
-    """The lines that are not blank. Invalid UTF-8 is replaced."""
+    """Return the lines that are not blank. Invalid UTF-8 is replaced."""
     try:
         raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:

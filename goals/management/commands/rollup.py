@@ -48,7 +48,7 @@ class Command(BaseCommand):
         )
 
     def _drop_unasked(self) -> int:
-        """Delete the counts of rules that no goal has, but of sealed days."""
+        """Delete the counts of rules that no goal has, except those of sealed days."""
         asked = defaultdict(set)
         for goal in Goal.objects.all():
             asked[goal.site_id].add(goal.rule.digest)

@@ -1,4 +1,4 @@
-"""Count kept days again, and report those that differ."""
+"""Recount the days with stored counts, and report those that differ."""
 
 from argparse import ArgumentParser
 from collections.abc import Collection, Iterator
@@ -64,7 +64,7 @@ def _verified(site: Site) -> Iterator[Verified]:
         .distinct()
     }
     border = events.border(site.pk)
-    # The events of sealed days are gone: what is kept of them is all there is.
+    # The events of sealed days are deleted, so their counts cannot be checked.
     for month in sorted(m for m in kept if not border or m >= border.before):
         yield from _of_month(site.pk, rules, month)
         yield from verified_labels(site, rules, month)
@@ -93,7 +93,7 @@ def _of_month(site_id: int, rules: Collection[Rule], month: date) -> Iterator[Ve
         {day for of_rule in kept.values() for day in of_rule} | {*traffic}
     ):
         if before.get(day, 0) != after.get(day, 0):
-            # An event came meanwhile: the next answer counts the day again.
+            # An event was stored meanwhile: the next answer recounts the day.
             continue
         compared = [
             (rule, of_rule[day], counted[rule].get(day, rule_months.NOTHING))
@@ -107,7 +107,7 @@ def _of_month(site_id: int, rules: Collection[Rule], month: date) -> Iterator[Ve
             if was != found
         ]
         if day in traffic:
-            # Of some days only the visitors are kept.
+            # Some days have only the number of visitors stored.
             own = by_day.get(day, _QUIET)
             found = [own.visitors] if len(traffic[day]) == 1 else [*own]
             if traffic[day] != found:
@@ -126,7 +126,10 @@ def _of_month(site_id: int, rules: Collection[Rule], month: date) -> Iterator[Ve
 
 
 def _traffic(site_id: int, month: date, versions: Versions) -> dict[date, list[int]]:
-    """The numbers that are kept of each day that is counted and valid."""
+    """Return the stored numbers by day: only counted days whose version is valid.
+
+    A list has the number of visitors alone, or all numbers of the day.
+    """
     row = SiteMonth.objects.filter(site_id=site_id, month=month).first()
     if row is None:
         return {}
