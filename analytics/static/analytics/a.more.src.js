@@ -1,13 +1,12 @@
-// Optional: events that pages do not call themselves, through the tracker's own
-// `ka.track`. Browsers get a.more.js, which is this file minified;
-// docs/tracker.md names each event and its props. Nothing is on by default:
-// data-more="outbound downloads" names what is wanted.
+// Optional: automatic events, sent with the tracker's `ka.track`. Browsers get
+// a.more.js, which is this file minified; docs/tracker.md lists each event and its
+// props. Nothing is on by default: data-more="outbound downloads" turns events on.
 // The try block is also the scope: nothing becomes global.
 try {
   const { dataset } = document.currentScript;
   const wanted = (dataset.more || "").split(/[\s,]+/);
-  // Late enough for a tracker that is loaded after this file. Once a page, even
-  // if this file is on it twice.
+  // `ka` is looked up at each event, so the tracker may load after this file. Each
+  // part starts once per page, even if the page has this file twice.
   const track = (name, props) => window.ka && ka.track(name, props);
   const once = window.ka && (ka.q.more = ka.q.more || {});
   const use = (part, start) => {
@@ -15,10 +14,10 @@ try {
     if (once) once[part] = true;
     start();
   };
-  // Where a link leads, without query and fragment: they may hold secrets.
+  // The target of a link without query and fragment, which may contain secrets.
   const bare = (url) => url.host + url.pathname;
 
-  // Links: left and middle clicks, and the keyboard, which clicks as well.
+  // Left and middle clicks on links; the keyboard triggers click events as well.
   const onLink = (listener) => {
     const handle = (event) => {
       try {
@@ -51,13 +50,14 @@ try {
     }),
   );
 
-  // A form that is sent, by its own name; nothing of what was filled in.
+  // A submitted form: its id or name and its action, never the values of its fields.
   use("forms", () =>
     document.addEventListener(
       "submit",
       ({ target }) => {
         try {
-          // A field named "id" or "action" would stand in the way of the form's.
+          // Attributes, because a field named "id" or "action" hides the form's
+          // property of that name.
           const own = (name) => target.getAttribute(name) || undefined;
           const action = new URL(own("action") || location, document.baseURI);
           track("form submit", { form: own("id") || own("name"), action: bare(action) });
@@ -67,8 +67,8 @@ try {
     ),
   );
 
-  // A page says that it is one of "not found" by data-404; a script cannot see
-  // the status in every browser.
+  // A "not found" page declares itself with data-404, because scripts cannot read
+  // the response status in every browser.
   if (dataset["404"] != null && (wanted[0] == "" || wanted.includes("404")))
     wanted.push("404");
   use("404", () => {
@@ -77,8 +77,8 @@ try {
       track("404", { path: location.pathname });
   });
 
-  // How a page was read is told when it is left: hidden, or replaced by the
-  // next page of an application.
+  // Scroll depth and time are sent when a page is left: when it is hidden, or
+  // replaced by the next page of a single-page application.
   let path = location.pathname;
   let depth = 0;
   let visibleSince = document.hidden ? 0 : performance.now();
@@ -107,7 +107,7 @@ try {
     addEventListener("scroll", measure, { passive: true, capture: true });
     addEventListener("load", measure);
     measure();
-    // Only steps that are new for this page: tabs are hidden and shown often.
+    // Each step is sent once per page, because tabs are hidden and shown often.
     leave.push(() => {
       const step = Math.floor(depth / 25) * 25;
       if (step && !(told[path] >= step)) {

@@ -1,50 +1,52 @@
 // The tracker. Browsers get a.js, which is this file minified; docs/tracker.md
-// has the command, and tells what is sent. a.js stays under 1,024 bytes as sent
-// with gzip: what can be told later, such as the meaning of a call's arguments,
-// is left to the server. Always `let`: `const` beside it would cost 17 bytes.
-// The try block is also the scope: nothing but `ka` becomes global.
+// has the command, and describes what is sent. With gzip, a.js stays under 1,024
+// bytes: whatever the server can work out, such as the meaning of a call's
+// arguments, is left to it. Always `let`: `const` beside it would cost 17 bytes.
+// The try block is also the scope: only `ka` becomes global.
 try {
   let { src, dataset } = document.currentScript;
-  // The stub's list of early calls, or that of the trackers loaded before.
+  // The list of early calls from the stub, or from trackers loaded before.
   let queue = window.ka?.q || [];
   let trackers = queue.all = queue.all || {};
 
-  // One tracker for each site key. A second copy of the same (theme and tag
-  // manager, or Turbo running it again) does not count twice.
+  // One tracker for each site key. A second copy for the same key (in the theme and
+  // in a tag manager, or run again by Turbo) does not count page views twice.
   if (!trackers[dataset.site]) {
     let waiting = [];
     let counted, isBusy, last;
 
-    // For whoever installs the snippet: each call, and what became of it.
+    // For the person who installs the snippet: logs each call and its result.
     let log = (...what) => dataset.debug == null || console.log(what);
 
-    // Sends what waits, one request at a time: what is called meanwhile goes
-    // together in the next one, so that calls are stored in their order. When
-    // the page hides all goes at once.
+    // Sends the waiting calls, one request at a time, so that calls are stored in
+    // order: calls made during a request go together in the next one. When the page
+    // is hidden, all are sent at once.
     let post = async (isLeaving) => {
       if (waiting[0] && (isLeaving || !isBusy)) {
         let at = performance.now() | 0;
         let calls = waiting.splice(0, 99);
         let body;
-        // At most 2,000 characters, which are at most 6,000 bytes, unless one
-        // call alone is longer. The server takes 8 KiB.
+        // At most 2,000 characters, which are at most 6,000 bytes, unless a single
+        // call is longer. The server accepts 8 KiB.
         while (
           (body = JSON.stringify({
             site: dataset.site,
             debug: dataset.debug,
             referrer: document.referrer.slice(0, 2000),
-            // Says when the server got the calls before these.
+            // Tells the server when it received the previous calls.
             last: last?.slice(0, 99),
             at,
             calls,
           }))[2000] && calls[1]
         )
           waiting.unshift(calls.pop());
-        // A request that outlives the page. One that fails at once (0.1 s) never left
-        // the browser: 64 KiB of such requests are under way, so it is sent as
-        // an ordinary one. A string is text/plain, which needs no preflight.
+        // `keepalive`: the request outlives the page. If it fails within 0.1 s, it
+        // never left the browser, because 64 KiB of such requests are in progress.
+        // It is then sent as an ordinary one. A string is text/plain, which needs no
+        // preflight.
         let send = (keepalive) =>
-          // Paths are those of the page's own host, whatever its <base> says.
+          // `data-api` is resolved against the page's address, not its <base>; the
+          // default `a` against the script's address.
           fetch(new URL(dataset.api || "a", dataset.api ? location : src), {
             method: "POST",
             body,
@@ -52,11 +54,13 @@ try {
           }).catch(() => keepalive && 99 > performance.now() - at && send(0));
         isBusy = send(1);
         post(isLeaving);
-        // False or 0 if there is none.
+        // False or 0 if the request failed.
         let answer = await isBusy;
         log(calls, (last = await answer.text?.().catch(() => {})));
-        // Only a goal with an id may be sent again, because it is counted once
-        // however often it arrives. That is some 2,000 ms later.
+        // After a failure (no answer, or status 429 and above), goals with an id are
+        // sent again, in about 2,000 ms and up to 20 s after the call. Other calls
+        // are not, because only an event with an id is counted once however often it
+        // arrives.
         setTimeout(
           () => post((isBusy = 0)),
           429 > answer.status ||
@@ -76,23 +80,24 @@ try {
     // A call is its method and arguments: ["goal", "purchase", 49.99].
     let run = (trackers[dataset.site] = async (call) => {
       try {
-        // Without its fragment, which may hold secrets and is nobody's
-        // business, unless the page says that it holds routes.
+        // Without the fragment, which may contain secrets, unless the page declares
+        // with data-hash that its fragments are routes.
         let url = new URL(call[1]?.url || location, document.baseURI).href.split(
           dataset.hash == null ? "#" : " ",
         )[0];
         call = [
           0,
-          // Of a long one stay host, path, routes in the fragment, and what tells
-          // where visits come from: utm_..., ref, source, gad_source, tblci, dicbo,
-          // epik, igsh, and the click ids whose names end with id.
+          // A long URL keeps only host, path, routes in the fragment, and the
+          // parameters that name the source of a visit: utm_..., ref, source,
+          // gad_source, tblci, dicbo, epik, igsh, and click ids whose names end with
+          // id.
           url[2000]
             ? url
                 .replace(/([?&])(?!.{0,9}(epi|dic|rce=|ref=|tbl|utm|id=|igs))[^&#]*/gi, "$1")
                 .slice(0, 2000)
             : url,
-          // Copies, since pages change their objects. What JSON cannot hold is
-          // left out and must not cost the call.
+          // Copies, since pages change their objects. An argument that JSON cannot
+          // represent is left out, and the rest of the call is sent.
           ...call.map((part) => {
             try {
               return JSON.parse(JSON.stringify(part));
@@ -108,11 +113,11 @@ try {
           ["doNotTrack", "globalPrivacyControl", "webdriver"].find(
             (name) => navigator[name] == 1,
           ) ||
-          // Only pages of the web have a host: no file:, about:, blob:, data:.
+          // Pages of file:, about:, blob: and data: have no host.
           (location.host
             ? self != top && dataset.iframe == null && "iframe"
             : location.protocol);
-        // Browsers that deny storage throw.
+        // Browsers that block storage throw an error.
         try {
           refusal = refusal || localStorage.kaOff;
         } catch {}
@@ -120,7 +125,7 @@ try {
         else {
           call[0] = performance.now() | 0;
           waiting.push(call);
-          // Calls that a page makes in one go share a request.
+          // Calls made in the same task share a request.
           await 0;
           post(document.hidden);
         }
@@ -130,16 +135,15 @@ try {
     queue.push = async (call) => {
       for (let site in trackers) trackers[site](call);
     };
-    // Functions taken from the stub push into the same list.
+    // Functions that a page took from the stub push to the same list.
     window.ka = { q: queue };
     ["track", "goal", "page"].map(
       (name) => (ka[name] = (...args) => queue.push([name, ...args])),
     );
 
-    // Counts a page view unless the path is the one already counted: a query
-    // that changes makes no new page, nor does a router that writes the same
-    // address again. A page that the back button takes out of the browser's
-    // memory is a new view.
+    // Counts a page view unless the path is the one already counted: a changed query
+    // is not a new page, nor is the same address written again by a router. A page
+    // that the back button restores from the browser's memory is a new view.
     let visit = (event) => {
       (counted ==
         (counted =
@@ -151,12 +155,13 @@ try {
 
     ["pushState", "replaceState"].map((name) => {
       let original = history[name];
-      // First the browser's own method, whose errors are the page's business.
+      // The browser's own method is called first; its errors go to the page.
       history[name] = (...args) => visit(original.apply(history, args));
     });
     addEventListener("popstate", visit);
     addEventListener("pageshow", visit);
-    // Nothing waits while a page is hidden, so that all may go when it is shown, too.
+    // The event is passed as `isLeaving`. That is harmless when the page is shown,
+    // because no calls wait while it is hidden.
     addEventListener("pagehide", post);
     addEventListener("visibilitychange", post);
     visit();
