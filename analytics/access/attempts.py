@@ -1,7 +1,8 @@
-"""How often somebody may be wrong about a secret: limits of guessing.
+"""Limits on wrong guesses of secrets: keys, passwords and codes.
 
-Counted as all limits are, and in the table while Redis is away. Kept in memory is
-who is over a limit, so that whoever goes on costs no more writes.
+They are counted like all limits, and in the table while Redis is unavailable. The
+callers that are over a limit are held in memory, so that their further attempts cost no
+writes.
 """
 
 import logging
@@ -17,14 +18,14 @@ from analytics.access import throttling
 from analytics.ingest import client_address
 from krafter import metrics
 
-# Callers remembered for a minute; the count in the table holds for all.
+# Callers held in memory for a minute; the count in the table applies to all.
 _MAX_REMEMBERED = 10_000
 
 logger = logging.getLogger(__name__)
 
 
 class _Spent:
-    """Who has spent a limit in this minute."""
+    """The callers that have used up a limit in the current minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +47,11 @@ _spent = _Spent()
 
 
 def is_refused(kind: str, who: str, limit: int, minute: int) -> bool:
-    """Count an attempt; whether it is one too many. Every limit of 0 is off."""
+    """Count an attempt; return whether it exceeds the limit.
+
+    `limit` is a number of attempts per minute, `minute` the minutes since 1970. A limit
+    of 0 is off: nothing is counted or refused.
+    """
     if not limit:
         return False
     caller = throttling.anonymous(kind, who, minute)
@@ -55,7 +60,7 @@ def is_refused(kind: str, who: str, limit: int, minute: int) -> bool:
         if used <= limit:
             return False
         _spent.add(caller, minute)
-        # Once a minute for each, in each process. Who it is must not be in a log.
+        # Once a minute per caller and process. A log must not identify the caller.
         logger.warning("Too many attempts (%s), refused until the next minute", kind)
     metrics.LIMITED.labels(kind).inc()
     return True

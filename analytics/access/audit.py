@@ -1,8 +1,9 @@
-"""The audit trail: who changed what, from what to what, when and by which way.
+"""The audit trail: who changed what, when, and by which interface.
 
-`record` finds out by itself who acts: the user or the key of the request, else the
-command or the service. Call it in the transaction of the change, so that there is no
-change without its entry. Secrets, addresses and contents of requests are not kept.
+An entry has the values before and after. `record` finds the actor itself: the user or
+key of the request, else the command or the service. Call it in the transaction of the
+change, so that no change is without its entry. Secrets, addresses and contents of
+requests are not stored.
 """
 
 import logging
@@ -26,16 +27,16 @@ from analytics.models import ApiToken, AuditEntry, Site, Team
 from krafter import clock, faults, request_ids
 from krafter.rendering import API_PREFIX
 
-# {field: [before, after]}, of what JSON can hold.
+# {field: [before, after]}, with values that JSON can represent.
 Changes = Mapping[str, list[Any]]
 
-# Where in a request's environment the key is noted that it came with.
+# The item of a request's environment that holds its API key.
 _KEY = "krafter.audited_key"
-# A longer value is named by its size: sites hold lists of up to 100 KB.
+# A longer value is replaced by its size: sites have lists of up to 100 KB.
 _MAX_VALUE_BYTES = 2_000
 _MAX_NAME = 255
 _MAX_FAILURES_AN_HOUR = 100
-# Lists of addresses are for the site's settings alone, and end with them.
+# Lists of addresses belong only in the site's settings, and are deleted with them.
 _COUNTED = frozenset({"excluded_ips"})
 _SECRET = frozenset({"digest", "password", "password1", "password2", "secret", "token"})
 
@@ -45,10 +46,10 @@ logger = logging.getLogger(__name__)
 
 
 class Record(NamedTuple):
-    """`action` is a noun and what was done, such as `goal.changed`.
+    """`action` is a noun and a participle, such as `goal.changed`.
 
-    `subject` is what it was done to: a goal, site, key, team or user; None for the
-    installation. Its team and site are found from it; `team` is for subjects that
+    `subject` is the object of the action: a goal, site, key, team or user; None for the
+    installation. Its team and site are derived from it; `team` is for subjects that
     have none, such as users.
     """
 
@@ -71,29 +72,29 @@ def record(
     changes: Changes | None = None,
     team: Team | int | None = None,
 ) -> None:
-    """Keep one record and log it, see `Record`."""
+    """Store one record and log it on commit. See `Record`."""
     record_each([Record(action, subject, changes, team)])
 
 
 def record_each(records: Iterable[Record]) -> None:
-    """Keep several records of one request, in as few statements as possible."""
+    """Store several records of one request, in as few statements as possible."""
     actor, via = _who()
     request_id = request_ids.current()
     entries = [_entry(each, actor, via, request_id) for each in records]
     AuditEntry.objects.bulk_create(entries, batch_size=500)
-    # What is rolled back was not done.
+    # A change that is rolled back must not be logged.
     transaction.on_commit(lambda: _log(entries))
 
 
 def record_of_user(action: str, user: Any, changes: Changes | None = None) -> None:
-    """In the trail of each team of the user, so that its owners see it."""
+    """Record an action in the trails of all teams of a user, for their owners."""
     found = Team.objects.filter(members=user).values_list("pk", flat=True)
     teams: list[int | None] = [*found]
     record_each(Record(action, user, changes, team) for team in teams or [None])
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """The fields that differ between two states of the same thing."""
+    """Return the fields that differ between two states of the same object."""
     return {
         field: [before.get(field), value]
         for field, value in after.items()
@@ -102,38 +103,41 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
 
 
 def made(after: Mapping[str, Any]) -> Changes:
-    """The fields of something new that have a value."""
+    """Return the fields of a new object that have a value."""
     return changes({}, after)
 
 
 def values(row: models.Model, fields: Iterable[str]) -> dict[str, Any]:
-    """The present values of a row's fields, for `changes`."""
+    """Return the current values of a row's fields, for `changes`."""
     return {field: getattr(row, field) for field in fields}
 
 
 def key_issued(token: ApiToken) -> None:
-    """Keep what a new key may do."""
+    """Record the rights of a new key."""
     sites = [site.site_key for site in token.sites.all()] if token.is_narrowed else None
     about = {**values(token, ("name", "scopes", "expires_at")), "sites": sites}
     record("key.created", token, changes=made(about))
 
 
 def sign_in_succeeded(*, user: Any, **_: Any) -> None:
-    """Receives Django's signal, which every way of signing in sends."""
+    """Receive Django's signal, which every way of signing in sends."""
     with faults.unwritten():
         record_of_user("sign_in.succeeded", user)
 
 
 def signed_out(*, user: Any, **_: Any) -> None:
-    """Receives Django's signal. Nobody: a browser that was signed out already."""
+    """Receive Django's signal; `user` is None if the browser was signed out already."""
     if user is not None:
         with faults.unwritten():
             record_of_user("session.ended", user)
 
 
 def sign_in_failed(*, credentials: Mapping[str, Any], **_: Any) -> None:
-    """Receives Django's signal. A name that no user has is left out: people enter
-    passwords in that field."""
+    """Receive Django's signal.
+
+    A name that no user has is not recorded, because people sometimes type their
+    password in that field.
+    """
     model: Any = get_user_model()
     name = without_nul(str(credentials.get(model.USERNAME_FIELD, "")))
     user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
@@ -142,10 +146,11 @@ def sign_in_failed(*, credentials: Mapping[str, Any], **_: Any) -> None:
 
 
 def _record_failure(user: Any) -> None:
-    """`user`: None where there is none such.
+    """Record a failed sign-in. `user`: None for an unknown name.
 
-    Strangers can make as many as they like, so that a process keeps a hundred an
-    hour of each of the two kinds. The next one that is kept says how many were not.
+    Anyone can cause failures, so each process stores at most a hundred an hour for
+    known and for unknown users each. The next stored record has the number of those
+    left out.
     """
     failures = _failures[user is not None]
     if (left_out := failures.count()) is None:
@@ -158,14 +163,17 @@ def _record_failure(user: Any) -> None:
 
 
 class _Failures:
-    """How many of this hour were kept, and left out since one was."""
+    """How many failures were stored in this hour, and left out since the last one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hour = self._kept = self._left_out = 0
 
     def count(self) -> int | None:
-        """Count one; how many were left out before it. None: leave it out too."""
+        """Count a failure; return how many were left out before it.
+
+        None: leave this one out too.
+        """
         hour = int(clock.timestamp()) // 3600
         with self._lock:
             if hour != self._hour:
@@ -182,13 +190,13 @@ _failures = {True: _Failures(), False: _Failures()}
 
 
 def forget() -> None:
-    """Count failed sign-ins from the beginning."""
+    """Reset the counts of failed sign-ins."""
     _failures.update({True: _Failures(), False: _Failures()})
 
 
 def purge() -> int:
-    """Delete the entries of days that are older than AUDIT_DAYS; how many."""
-    # Whole days, so that it is told once a day that some were deleted.
+    """Delete entries older than AUDIT_DAYS; return how many."""
+    # Whole days, so that the deletion is recorded only once a day.
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     old = AuditEntry.objects.filter(at__lt=today - timedelta(settings.AUDIT_DAYS))
     with transaction.atomic():
@@ -202,12 +210,12 @@ def purge() -> int:
 
 
 def noted(request: Any, token: ApiToken) -> None:
-    """Note the key of a request, for what is recorded during it."""
+    """Set the API key of a request, for records made during it."""
     request.META[_KEY] = token
 
 
 class AuditMiddleware:
-    """Lets `record` know which request it is called for."""
+    """Tells `record` the current request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -221,7 +229,7 @@ class AuditMiddleware:
 
 
 def _who() -> tuple[_Actor, str]:
-    """Who acts, and by which way."""
+    """Return the actor and the interface."""
     request = _request.get()
     if request is None:
         return _program()
@@ -239,19 +247,19 @@ def _who() -> tuple[_Actor, str]:
 
 
 def actor_name() -> str:
-    """Who acts, for a column: a user, the first characters of a key, a command."""
+    """Return the actor as text: a user name, a key's first characters, or a command."""
     actor, _ = _who()
     return (actor.name or actor.type)[:_MAX_NAME]
 
 
 def acting_key() -> ApiToken | None:
-    """The key of the request, if it came with one."""
+    """Return the key of the request; None without one."""
     request = _request.get()
     return None if request is None else request.META.get(_KEY)
 
 
 def _program() -> tuple[_Actor, str]:
-    """The command that was typed; what the service does by itself is its own."""
+    """Return the management command as actor, or the service if there is none."""
     program = Path(sys.argv[0]).name if sys.argv else ""
     if program in ("manage.py", "krafter") and len(sys.argv) > 1:
         return _Actor("command", name=sys.argv[1]), "command"
@@ -303,7 +311,7 @@ def _id(subject: models.Model | None) -> str:
 
 
 def _kept(field: str, value: Any) -> Any:
-    """The value as JSON has it, unless it is secret, private or long."""
+    """Return the value as JSON, or a placeholder if it is secret, private or long."""
     if field in _SECRET:
         return None if value is None else "(secret)"
     if field in _COUNTED:
@@ -315,10 +323,10 @@ def _kept(field: str, value: Any) -> Any:
 
 
 def _log(entries: Iterable[AuditEntry]) -> None:
-    """A line for each, with the names of fields, of keys and of commands alone.
+    """Log a line for each entry, with names of fields, keys and commands only.
 
-    Names of users and values may be personal, and logs are read by others than
-    the trail; the id leads there.
+    Names of users and values may be personal, and logs have other readers than the
+    trail. With the id in the line, the entry can be found in the trail.
     """
     for entry in entries:
         who = entry.actor_id if entry.actor_type == "user" else entry.actor_name

@@ -15,9 +15,9 @@ from analytics.access.callers import caller, without_nul
 from analytics.models import ApiToken, Site
 from krafter import faults
 
-# Where in a request's environment the site is noted that its path names.
+# The item of a request's environment that holds the site named in its path.
 _SITE = "krafter.site"
-# So that a busy key does not turn every read into a write.
+# Without this pause, each read with a busy key would be a write.
 _LAST_USED_EVERY = timedelta(minutes=1)
 
 

@@ -1,8 +1,8 @@
-"""Who asks, about which site, and how often: one statement for most requests.
+"""Look up a request's key, site and rate-limit count, usually in one statement.
 
-Django's queries take longer to make than to run here, and there would be three
-of them before a request is looked at. What they say is said by
-`ApiTokenQuerySet.usable` and `SiteQuerySet.visible_to` too.
+Building Django's queries takes longer than running them here, and each request would
+need three. The conditions are those of `ApiTokenQuerySet.usable` and
+`SiteQuerySet.visible_to`.
 """
 
 from datetime import datetime
@@ -21,10 +21,10 @@ _Row = TypeVar("_Row", bound=Model)
 
 
 class Caller(NamedTuple):
-    """A usable key, and the site it asks about, None where it reaches none.
+    """A usable key and the requested site; None if the key cannot access the site.
 
-    `used`: the requests of its team in this minute, this one counted; None
-    where they were not counted here.
+    `used`: the requests of its team in this minute, including this one; None if they
+    were not counted here.
     """
 
     token: ApiToken
@@ -35,9 +35,10 @@ class Caller(NamedTuple):
 def caller(
     digest: str, site_key: str, *, now: datetime, minute: int | None
 ) -> Caller | None:
-    """The caller with a secret of this digest; None: no such key is usable.
+    """Return the caller whose secret has this digest; None if no such key is usable.
 
-    `minute`: count the request in this one, where that takes no other statement.
+    `minute`: the minute (since 1970) to count the request in, if that needs no extra
+    statement.
     """
     counts = minute is not None and connection.vendor == "postgresql"
     token, site = _columns(ApiToken), _columns(Site)
@@ -51,7 +52,7 @@ def caller(
     except DatabaseError as error:
         if not counts or not faults.is_read_only(error):
             raise
-        # It can be read all the same; whoever counts next counts in memory.
+        # The database can still be read; the throttle then counts in memory.
         return caller(digest, site_key, now=now, minute=None)
     if row is None:
         return None
@@ -65,7 +66,10 @@ def caller(
 
 
 def without_nul(text: str) -> str:
-    """What PostgreSQL takes as a text. Compare it with the whole text after."""
+    """Return the text without NUL, which PostgreSQL does not accept.
+
+    Compare results with the original text afterwards.
+    """
     return text.replace("\0", "")
 
 
@@ -97,7 +101,7 @@ _OF_TEAM = "SELECT 'team:' || team_id, %s, 1 FROM token"
 
 
 class _Columns(Generic[_Row]):
-    """The columns of a model, to be selected and made an instance of again."""
+    """The columns of a model, to select them and to build instances from rows."""
 
     def __init__(self, model: type[_Row]) -> None:
         self._model = model
@@ -120,7 +124,7 @@ class _Columns(Generic[_Row]):
         values = list(row)
         for position, column, convert in self._converters:
             values[position] = convert(values[position], column, connection)
-        # As all others, though its thread may have connections of its own.
+        # The default alias, like all instances, whatever the thread's connection.
         return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
 
 

@@ -1,6 +1,6 @@
-"""Issuing, rotating and revoking API keys, over every way: who did it is kept.
+"""Issue, rotate and revoke API keys.
 
-Each function keeps its deed in the audit trail, in the transaction of the change.
+Each function records its change in the audit trail, in the same transaction.
 """
 
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from django.utils import timezone
 from analytics.access import audit
 from analytics.models import ApiToken, Site, Team
 
-# Usable keys of a team: more than programs that could have one each.
+# The maximum number of usable keys of a team; programs need fewer.
 MAX_KEYS = 1_000
-# How long the old secret works after the admin has made a new one, and at most.
+# How long the old secret still works after a rotation in the admin, and at most.
 OVERLAP = timedelta(days=1)
 MAX_OVERLAP_HOURS = 30 * 24
 
 
-# Such a key is shown as one that expires soon.
+# A key with less time left is shown as one that expires soon.
 SOON = timedelta(days=30)
 
 
@@ -29,13 +29,13 @@ class TooManyKeys(Exception):
 
 
 def default_end() -> datetime | None:
-    """When a key ends for which nobody says it: see KEY_DAYS."""
+    """Return the default end of a new key, from KEY_DAYS; None: it does not expire."""
     days = settings.KEY_DAYS
     return timezone.now() + timedelta(days) if days else None
 
 
 def state(key: ApiToken) -> str:
-    """usable, expires soon, expired or revoked."""
+    """Return "usable", "expires soon", "expired" or "revoked"."""
     if key.is_revoked:
         return "revoked"
     if key.expires_at is None:
@@ -47,7 +47,7 @@ def state(key: ApiToken) -> str:
 
 
 def is_full(team: Team) -> bool:
-    """Whether the team can have no other key."""
+    """Return whether the team has the maximum number of usable keys."""
     usable = ApiToken.objects.usable(timezone.now()).filter(team=team)
     return usable.count() >= MAX_KEYS
 
@@ -61,9 +61,12 @@ def issue(
     expires_at: datetime | None = None,
     rotates: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new key and its secret, see `ApiToken.issue`. Raises TooManyKeys."""
+    """Issue a key; return it with its secret, as `ApiToken.issue`.
+
+    Raises TooManyKeys.
+    """
     with transaction.atomic():
-        # Without the lock two requests at once could exceed the limit.
+        # Without the lock, two concurrent requests could exceed the limit.
         Team.objects.select_for_update().get(pk=team.pk)
         if is_full(team):
             raise TooManyKeys
@@ -83,7 +86,10 @@ def issue(
 
 
 def rotate(old: ApiToken, *, overlap: timedelta = timedelta()) -> tuple[ApiToken, str]:
-    """The same key with a new secret; the old one ends now, or after the overlap."""
+    """Issue the same key with a new secret; return both. Raises TooManyKeys.
+
+    The old secret stops working at once, or after `overlap`.
+    """
     with transaction.atomic():
         new, secret = issue(
             team=old.team,
@@ -108,7 +114,10 @@ def rotate(old: ApiToken, *, overlap: timedelta = timedelta()) -> tuple[ApiToken
 
 
 def revoke(token: ApiToken, *, with_made: bool = False) -> int:
-    """End the key, and what it made if that is asked for; how many were in use."""
+    """Revoke the key; return how many keys were revoked that were in use.
+
+    `with_made`: also the keys made with it, directly or indirectly.
+    """
     ended = 0
     with transaction.atomic():
         for each in [token, *(_made_by(token) if with_made else ())]:
@@ -119,16 +128,16 @@ def revoke(token: ApiToken, *, with_made: bool = False) -> int:
 
 
 def made_usable(token: ApiToken) -> bool:
-    """Whether there are keys that it or they made and that are not revoked."""
+    """Return whether any key made with this one, directly or not, is not revoked."""
     return any(not each.is_revoked for each in _made_by(token))
 
 
 def _made_by(token: ApiToken) -> list[ApiToken]:
-    """The keys that the key made, those that they made, and so on."""
+    """Return the keys made with this key, directly or indirectly."""
     found: list[ApiToken] = []
     makers = [token.pk]
     while makers:
-        # A key is made by an older one, so that this ends.
+        # A key is always made by an older one, so the loop ends.
         made = list(ApiToken.objects.filter(made_by_key__in=makers))
         found += made
         makers = [each.pk for each in made]

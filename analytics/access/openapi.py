@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of keys, and of requests that are sent again."""
+"""The parts of the OpenAPI document on keys and repeated requests."""
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema

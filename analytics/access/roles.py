@@ -1,7 +1,7 @@
-"""What a signed-in person may do in which team: the only place that decides it.
+"""What a signed-in person may do in which team. Only this module decides it.
 
-Members have a role, operators (superusers) may do everything in every team. What
-API keys may do is decided by their scopes: see `analytics.access.tokens`.
+Members have a role; operators (superusers) may do everything in every team. The rights
+of API keys are their scopes: see `analytics.access.tokens`.
 """
 
 from enum import Enum
@@ -14,12 +14,12 @@ from django.http import Http404
 
 from analytics.models import Membership, Role, Site, SiteQuerySet, Team
 
-# A request's `user`: somebody who has signed in, or nobody.
+# A request's `user`: a signed-in user, or AnonymousUser.
 Person = AbstractBaseUser | AnonymousUser
 
 
 class Deed(Enum):
-    """Something to do in a team, in words."""
+    """A permission in a team; the value describes it."""
 
     READ = "see sites, goals, events and statistics"
     CHANGE_GOALS = "make, change, delete and restore goals"
@@ -33,7 +33,7 @@ class Deed(Enum):
 
 
 _EDITOR = {Deed.READ, Deed.CHANGE_GOALS, Deed.CHANGE_SITES}
-# A deed that is named nowhere is an owner's.
+# Owners may do everything, so a permission listed for no other role is theirs.
 DEEDS = {
     Role.VIEWER: frozenset({Deed.READ}),
     Role.EDITOR: frozenset(_EDITOR),
@@ -42,7 +42,7 @@ DEEDS = {
 
 
 def may(user: Person, deed: Deed, team: Team | int) -> bool:
-    """Whether a person may do this in the team (or the team with this id)."""
+    """Return whether a person may do this in the team (or the team with this id)."""
     if is_operator(user):
         return True
     team_id = team.pk if isinstance(team, Team) else team
@@ -51,14 +51,14 @@ def may(user: Person, deed: Deed, team: Team | int) -> bool:
 
 
 def may_anywhere(user: Person, deed: Deed) -> bool:
-    """Whether there is a team in which a person may do this."""
+    """Return whether a person may do this in any team."""
     return is_operator(user) or any(
         deed in DEEDS[role] for role in _roles(user).values()
     )
 
 
 def role_in(user: Person, team: Team) -> Role | None:
-    """The person's role; None for who is no member. Operators count as owners."""
+    """Return the person's role; None if not a member. Operators count as owners."""
     return Role.OWNER if is_operator(user) else _roles(user).get(team.pk)
 
 
@@ -67,19 +67,19 @@ def is_operator(user: Person) -> bool:
 
 
 def teams(user: Person, deed: Deed = Deed.READ) -> QuerySet[Team]:
-    """The teams in which a person may do this."""
+    """Return the teams in which a person may do this."""
     return Team.objects.filter(_in_teams(user, deed, "pk"))
 
 
 def sites(user: Person, deed: Deed = Deed.READ) -> SiteQuerySet:
-    """The sites with which a person may do this, deleted ones included."""
+    """Return the sites with which a person may do this, including deleted ones."""
     return Site.objects.filter(_in_teams(user, deed, "team"))
 
 
 def site_ids(user: Person, deed: Deed = Deed.READ) -> list[int] | None:
-    """The ids of those sites; None for all there are.
+    """Return the ids of the sites of `sites`; None: all sites.
 
-    For tables of facts: no statement may name one of them and the sites.
+    For tables of events: on Citus no statement may join one of them with the sites.
     """
     if is_operator(user):
         return None
@@ -87,17 +87,17 @@ def site_ids(user: Person, deed: Deed = Deed.READ) -> list[int] | None:
 
 
 def team_for(user: Person, team_id: int, deed: Deed = Deed.READ) -> Team:
-    """The team, for a deed in it.
+    """Return the team if the person may do this in it.
 
-    Raises Http404 where there is none or the person is no member: the two are not
-    told apart. Raises PermissionDenied where the role does not suffice.
+    Raises Http404 if the team does not exist or the person is not a member, so that the
+    two cannot be distinguished. Raises PermissionDenied if the role does not allow it.
     """
     return _checked(user, deed, teams(user).filter(pk=team_id).first())
 
 
 def site_for(user: Person, site_key: str, deed: Deed = Deed.READ) -> Site:
-    """The undeleted site with this public key, for a deed. Raises as `team_for`."""
-    # PostgreSQL takes no NUL as a text.
+    """Return the undeleted site with this public key. Raises like `team_for`."""
+    # PostgreSQL accepts no NUL in a text.
     found = sites(user).undeleted() if "\0" not in site_key else Site.objects.none()
     site = found.filter(site_key=site_key).select_related("team").first()
     _checked(user, deed, site.team if site else None)
@@ -113,7 +113,7 @@ def _checked(user: Person, deed: Deed, team: Team | None) -> Team:
 
 
 def _in_teams(user: Person, deed: Deed, team: str) -> Q:
-    """The rows whose `team` is one in which the person may do this."""
+    """Return the condition on rows whose `team` is one where the person may do this."""
     if is_operator(user):
         return Q()
     own = [id for id, role in _roles(user).items() if deed in DEEDS[role]]
@@ -121,7 +121,10 @@ def _in_teams(user: Person, deed: Deed, team: str) -> Q:
 
 
 def _roles(user: Person) -> dict[int, Role]:
-    """Role by team. Read once for each object: a request's user lives as long as it."""
+    """Return the roles by team id.
+
+    Read once per user object; a request's user object lives as long as the request.
+    """
     if not user.is_active:
         return {}
     found: dict[int, Role] | None = getattr(user, "_roles", None)

@@ -1,7 +1,7 @@
-"""Counts in Redis that all processes share, for as long as it answers.
+"""Counts in Redis, shared by all processes while it answers.
 
-Nobody waits long for a Redis that is away: one request in `_PAUSE_SECONDS` asks it
-again, and the others are told at once.
+No request waits long for an unavailable Redis: one request in `_PAUSE_SECONDS` tries
+it, and the others get Away at once.
 """
 
 import logging
@@ -15,21 +15,21 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-# It is near, and answers in less than a millisecond.
+# Redis is on the same network, and answers in less than a millisecond.
 _ANSWER_SECONDS = 0.1
 _PAUSE_SECONDS = 2.0
-# A window of a minute, and the clocks of several machines.
+# A window of one minute, and the difference between the clocks of machines.
 _LIFETIME_SECONDS = 120
 
 logger = logging.getLogger(__name__)
 
 
 class Away(Exception):
-    """Redis did not answer, or was not asked because it did not just now."""
+    """Redis did not answer, or was not tried because it did not answer just before."""
 
 
 class _Absence:
-    """Since when Redis is away, and when to ask it again."""
+    """Whether Redis is unavailable, and when to try it again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ class _Absence:
         self._next_try = 0.0
 
     def check(self) -> None:
-        """Raises Away, but for the one whose turn it is to ask again."""
+        """Raises Away, except in the request whose turn it is to try again."""
         if not self._is_away:
             return
         with self._lock:
@@ -67,15 +67,15 @@ def _client(url: str) -> redis.Redis:
         url,
         socket_timeout=_ANSWER_SECONDS,
         socket_connect_timeout=_ANSWER_SECONDS,
-        # Trying again is what `_Absence` does, without anybody waiting.
+        # `_Absence` decides about retries, without waiting.
         retry=Retry(NoBackoff(), 0),
     )
 
 
 def add(url: str, uses: Mapping[str, int]) -> list[int]:
-    """Raise the counts of these names; what each is then, in their order.
+    """Raise the counts of these names; return the new counts, in the same order.
 
-    In one exchange. Raises Away.
+    Uses one exchange with Redis. Raises Away.
     """
     _absence.check()
     try:
@@ -92,6 +92,6 @@ def add(url: str, uses: Mapping[str, int]) -> list[int]:
 
 
 def forget() -> None:
-    """Ask Redis again at once."""
+    """Let the next request try Redis."""
     global _absence
     _absence = _Absence()

@@ -1,9 +1,11 @@
-"""How often a caller may ask: fixed windows of one clock minute.
+"""Rate limits: fixed windows of one clock minute.
 
-The count is one row in the shared database, raised by one atomic statement,
-so that the limit holds over all processes of an installation. With a Redis
-configured (CACHE_URL) the count is there instead. While that is away nothing is
-counted, so that it stops nobody, but for what guards secrets: see `spend`.
+The count is one row in the shared database, raised by one atomic statement, so the
+limit holds over all processes of an installation. With a Redis configured (CACHE_URL)
+the count is there instead. While Redis is unavailable nothing is counted and no request
+is refused, except for limits that protect secrets: see `spend`.
+
+A `minute` is a number of minutes since 1970.
 """
 
 import hmac
@@ -24,14 +26,14 @@ from analytics.models import ApiToken, RateWindow
 from krafter import clock, faults, metrics
 from krafter.rendering import API_PREFIX
 
-# Where in a request's environment its quota is noted for the headers.
+# The item of a request's environment with its quota, for the response headers.
 QUOTA = "krafter.quota"
-# Where the minute is noted in which it was counted, and what its team has used.
+# The item with the minute it was counted in, and its team's count in that minute.
 COUNTED = "krafter.counted"
 
 
 class Quota(NamedTuple):
-    """What is left of a limit; `reset` in Unix seconds."""
+    """The use of a limit, in requests. `reset` is a Unix time in seconds."""
 
     limit: int
     used: int
@@ -59,20 +61,24 @@ def current_minute() -> int:
 
 
 def counted_minute() -> int | None:
-    """This minute, if the requests of teams are counted in the database."""
+    """Return the current minute if requests of teams are counted in the database.
+
+    None if there is no limit, or Redis counts.
+    """
     is_counted = settings.RATE_LIMIT_API and not settings.CACHE_URL
     return current_minute() if is_counted else None
 
 
 def seconds_left() -> float:
-    """Until the next minute."""
+    """Return the seconds until the next minute."""
     return 60 - clock.timestamp() % 60
 
 
 def anonymous(kind: str, who: str, minute: int) -> str:
-    """A caller's name for one minute.
+    """Return the name of a caller in the counts of one minute.
 
-    Keyed and tied to the minute: the counts cannot tell who it was, or came back.
+    It is a keyed hash that includes the minute, so the counts do not show who the
+    caller was, or whether the same caller came back.
     """
     message = f"{minute} {who}".encode()
     digest = hmac.digest(settings.SECRET_KEY.encode(), message, "sha256")
@@ -80,10 +86,10 @@ def anonymous(kind: str, who: str, minute: int) -> str:
 
 
 def spend(caller: str, minute: int, *, guards: bool = False) -> int:
-    """Count one request of a caller; how many it has now made in this minute.
+    """Count one request of a caller; return the caller's count in this minute.
 
-    `guards`: the limit guards a secret, so it is counted in the table while Redis
-    is away. Otherwise each is the first then.
+    `guards`: the limit protects a secret, so it is counted in the table while Redis is
+    unavailable. Other limits then return 1.
     """
     if guards:
         uses = {(caller, minute): 1}
@@ -92,7 +98,7 @@ def spend(caller: str, minute: int, *, guards: bool = False) -> int:
 
 
 def spend_all(uses: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
-    """Count requests of several (caller, minute); the counts with them."""
+    """Count requests by (caller, minute); return the new counts by the same keys."""
     if not settings.CACHE_URL:
         return dict(_in_table(uses))
     counts = _spend_in_redis(uses)
@@ -105,10 +111,10 @@ def spend_all(uses: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]
 def _spend_in_redis(
     uses: Mapping[tuple[str, int], int],
 ) -> dict[tuple[str, int], int] | None:
-    """None while there is no Redis."""
+    """Return the new counts; None if Redis is not configured or unavailable."""
     if not settings.CACHE_URL:
         return None
-    # Where there is no Redis, its client need not be installed.
+    # Imported here because Redis' client is an optional requirement.
     from analytics.access import shared_counts
 
     names = {
@@ -124,7 +130,7 @@ def _spend_in_redis(
 def _in_table(
     uses: Mapping[tuple[str, int], int],
 ) -> Iterator[tuple[tuple[str, int], int]]:
-    # Sorted, so that two batches cannot wait for each other.
+    # Sorted, so that two batches cannot deadlock.
     for minute in sorted({minute for _, minute in uses}):
         of_minute = sorted((c, n) for (c, m), n in uses.items() if m == minute)
         for caller, used in _spend_in_table(minute, of_minute):
@@ -134,7 +140,7 @@ def _in_table(
 def _spend_in_table(
     minute: int, uses: Sequence[tuple[str, int]]
 ) -> list[tuple[str, int]]:
-    """By one statement for all callers: what each has used of the minute."""
+    """Count the uses in one statement; return each caller's count in the minute."""
     rows = ", ".join(["(%s, %s, %s)"] * len(uses))
     values = [value for caller, amount in uses for value in (caller, minute, amount)]
     with write_turns.turn(), connection.cursor() as cursor:
@@ -143,9 +149,9 @@ def _spend_in_table(
 
 
 _TABLE = RateWindow._meta.db_table
-# A process that comes late, with the minute before, counts for the newer one: going
-# back would forget what is used of it. A minute that is further ahead is a wrong
-# clock's, and would not be over for as long as that was wrong.
+# A process that is late, with the minute before, counts in the newer minute: going
+# back would lose what was used of it. A minute further ahead comes from a wrong
+# clock, and is overwritten; it would otherwise stay until that time.
 SPEND_SQL = (
     f"INSERT INTO {_TABLE} AS kept (caller, minute, used)"
     " {} ON CONFLICT (caller) DO UPDATE SET used = excluded.used"
@@ -157,9 +163,10 @@ SPEND_SQL = (
 
 
 def purge() -> int:
-    """Destroy the counts of minutes that are over; how many.
+    """Destroy the counts of past minutes; return how many.
 
-    For good: whoever has the secret key could try all addresses against their names.
+    They are destroyed, not just deleted: with the secret key, all addresses could be
+    tried against the names.
     """
     now = current_minute()
     is_over = Q(minute__lt=now) | Q(minute__gt=now + 1)
@@ -167,10 +174,10 @@ def purge() -> int:
 
 
 class _Memory:
-    """The counts of this minute in this process.
+    """The counts of the current minute in this process.
 
-    For a database that can be read and not written: questions are answered, and
-    the limit holds for each worker apart.
+    For a read-only database: queries are still answered, and the limit applies to each
+    worker separately.
     """
 
     def __init__(self) -> None:
@@ -187,7 +194,7 @@ class _Memory:
             return self._used[caller]
 
 
-# Teams alone are counted there: as many as there are.
+# Only teams are counted here, so there is one entry per team at most.
 _in_memory = _Memory()
 
 
@@ -222,9 +229,10 @@ class TeamRateThrottle(BaseThrottle):
 
 
 class RateLimitHeadersMiddleware:
-    """Put the limit's headers on every answer of the API.
+    """Add the rate-limit headers to every answer of the API.
 
-    One that no limit was counted for (a 401, an unknown route) shows a whole one.
+    An answer for which no limit was counted (a 401, an unknown route) shows a full
+    limit.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

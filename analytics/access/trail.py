@@ -16,7 +16,7 @@ from analytics.questions.event_pages import PageQuerySerializer
 from krafter.answers import Moment
 from krafter.fields import DayField
 
-# Of one thing, the newest.
+# The newest entries of one object.
 _CHANGES = 1_000
 _ACTION = r"^[a-z_]+\.[a-z_]+$"
 
@@ -26,7 +26,7 @@ class AuditQuerySerializer(PageQuerySerializer):
     site = serializers.RegexField(r"^sk_[a-z0-9]{12}$", required=False)
 
     def get_fields(self) -> dict[str, Any]:
-        # `from` is no name that Python allows.
+        # `from` is a keyword of Python.
         days = {name: DayField(required=False) for name in ("from", "to")}
         return {**super().get_fields(), **days}
 
@@ -84,7 +84,10 @@ def listing(
     before: tuple[datetime, int] | None,
     limit: int,
 ) -> Iterator[AuditEntry]:
-    """The entries that the key may see, newest first."""
+    """Yield the entries that the key may see, newest first.
+
+    `before`: time and primary key of the last entry seen; only older ones follow.
+    """
     found = _visible_to(token)
     if "action" in asked:
         found = found.filter(action=asked["action"])
@@ -96,7 +99,7 @@ def listing(
         found = found.filter(at__lt=_midnight(last) + timedelta(days=1))
     if before is not None:
         at, pk = before
-        # The first alone lets the index begin where the page does.
+        # The first condition lets the index scan begin at the page.
         found = found.filter(Q(at__lte=at), Q(at__lt=at) | Q(pk__lt=pk))
     return iter(found.order_by("-at", "-pk")[:limit])
 
@@ -116,7 +119,7 @@ def _midnight(day: date) -> datetime:
 def changes_of(
     action: str, subject: models.Model
 ) -> Iterator[tuple[datetime, dict[str, list[Any]]]]:
-    """When an action was done to a thing and what it changed, the last first."""
+    """Yield the time and the changes of an action on an object, newest first."""
     found = AuditEntry.objects.filter(subject_id=str(subject.pk), action=action)
     rows = found.values_list("at", "changes")[:_CHANGES]
     yield from ((at.replace(microsecond=0), changed) for at, changed in rows)

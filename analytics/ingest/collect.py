@@ -53,7 +53,7 @@ _ACCEPTED = Answer(202, _JSON)
 
 
 async def answer(environ: Mapping[str, Any], body: bytes) -> Answer:
-    """The answer to a request, for the server; see `respond`."""
+    """Return the answer to a request, for the server; see `respond`."""
     if (refusal := _refusal(environ, body)) is not None:
         return refusal
     request = _Request(environ, body)
@@ -64,10 +64,10 @@ async def answer(environ: Mapping[str, Any], body: bytes) -> Answer:
 
 
 def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
-    """The answer to a request; `read(n)` gives up to n bytes of its body.
+    """Return the answer to a request; `read(n)` returns up to n bytes of its body.
 
-    Never raises: a failure is logged without the request, and answered with an
-    error. If no limit was counted, the headers show an unused one.
+    Never raises: a failure is logged without the request, and answered with an error.
+    If no limit was counted, the headers show an unused one.
     """
     body = read(MAX_BYTES + 1) if environ["REQUEST_METHOD"] == "POST" else b""
     if (refusal := _refusal(environ, body)) is not None:
@@ -80,7 +80,7 @@ def respond(environ: Mapping[str, Any], read: Callable[[int], bytes]) -> Answer:
 
 
 def _refusal(environ: Mapping[str, Any], body: bytes) -> Answer | None:
-    """The answer to a request without an event; it does not count for the limit."""
+    """Return the answer to a request without an event; it does not use the limit."""
     match environ["REQUEST_METHOD"]:
         case "POST":
             if len(body) <= MAX_BYTES:
@@ -175,7 +175,8 @@ def _take(
     except faults.ERRORS:
         raise
     except Exception as error:
-        # A mistake of ours: the requests that share the commit have no part in it.
+        # A bug in this service. Other requests in the same commit must not fail
+        # with it.
         failed = _failure(error)
         return (), lambda are_new: failed
     return taken.outcomes, lambda are_new: _ACCEPTED._replace(

@@ -32,8 +32,8 @@ from analytics.ingest import client_address
 CHECK_SECONDS = 60
 # Country databases have about 10 MB, city databases about 130 MB.
 MAX_BYTES = 512 << 20
-# A file without a country in its first records is refused, an ASN database for one.
-# In country databases nearly every record has one.
+# A file whose first records have no country is refused, such as an ASN database. In
+# country databases nearly every record has one.
 _SAMPLE = 10_000
 
 logger = logging.getLogger(__name__)

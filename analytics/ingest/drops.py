@@ -48,9 +48,12 @@ class _Host(NamedTuple):
 
 
 def _count_hosts(added: Counter[_Host]) -> None:
-    """Of so many hosts a day, and so many at once, since they are anybody's texts."""
+    """Count dropped events by host, at most MAX_HOSTS hosts per day and per call.
+
+    The limits are needed because anyone can send any text as a host.
+    """
     often = sorted(key for key, _ in added.most_common(MAX_HOSTS))
-    # Here and not by housekeeping, whose statement would be about all sites.
+    # Deleted here and not by housekeeping, whose statement would cover all sites.
     for site_id, day in sorted({(key.site_id, key.day) for key in often}):
         old = DroppedHost.objects.filter(site_id=site_id, day__lt=day - _HOSTS_KEPT)
         old.delete()
@@ -107,7 +110,7 @@ class Drops(msgspec.Struct):
 
 
 def drops(site_id: int, days: Days) -> Drops:
-    """The events that each rule dropped on those days, in the order of the rules."""
+    """Return how many events each rule dropped on those days, in rule order."""
     found = DropCount.objects.filter(site_id=site_id, day__range=days)
     counts = dict(found.values_list("rule").annotate(Sum("count")))
     return Drops(

@@ -1,7 +1,7 @@
-"""Moments as they are sent: ISO 8601 with an offset, or numbers since 1970. Pure.
+"""Times in events: ISO 8601 with an offset, or numbers since 1970. Pure.
 
-What is finer than a microsecond is cut: rounding up would take 23:59:59.9999999 into
-the next day, and perhaps the next year.
+Digits finer than a microsecond are cut: rounding up would move 23:59:59.9999999 to the
+next day, and perhaps to the next year.
 """
 
 import re
@@ -14,21 +14,22 @@ _ISO = re.compile(
     re.ASCII,
 )
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
-# Seconds of the year 5138, and milliseconds of 1973.
+# From this number on a number is of milliseconds: this is the year 1973 in
+# milliseconds, and 5138 in seconds.
 _FIRST_MILLISECONDS = 100_000_000_000
-# A number may have more digits than arithmetic keeps.
+# For numbers with more digits than the default precision of arithmetic.
 _CUTTING = Context(prec=40, rounding=ROUND_FLOOR)
 
 
 def parse(text: str) -> datetime | None:
-    """A time as text: `2026-02-18T12:00:00.5Z`, `+01:00`, `+0100` or `+01`.
+    """Parse a time such as `2026-02-18T12:00:00.5Z`; also `+01:00`, `+0100` or `+01`.
 
-    The seconds may be left out, and a space stand for the `T`. Without an offset the
-    answer has no time zone; None is no time at all.
+    The seconds may be missing, and a space may replace the `T`. Without an offset the
+    result has no time zone. None if the text is not a time.
     """
     if not _ISO.fullmatch(text):
         return None
-    # From Python 3.11 on it cuts what is finer than a microsecond.
+    # Python 3.11 and later cut digits finer than a microsecond.
     try:
         return datetime.fromisoformat(text.upper().replace(" Z", "Z"))
     except ValueError:
@@ -36,18 +37,19 @@ def parse(text: str) -> datetime | None:
 
 
 def since_1970(number: Decimal | int) -> datetime | None:
-    """A number of seconds, or from 100,000,000,000 on of milliseconds.
+    """Return the time of a number of seconds, or milliseconds from 100,000,000,000 on.
 
-    None where the calendar ends.
+    None if the time is outside Python's calendar.
     """
     is_seconds = -_FIRST_MILLISECONDS < number < _FIRST_MILLISECONDS
     return counted(number, 1 if is_seconds else 1_000)
 
 
 def counted(number: Decimal | int, a_second: int) -> datetime | None:
-    """The moment after that many parts of a second since 1970 began.
+    """Return the time that is `number` units after 1970-01-01 00:00 UTC.
 
-    `a_second`: how many make one, a power of ten. None where the calendar ends.
+    `a_second`: units per second, a power of ten. None if the time is outside Python's
+    calendar.
     """
     try:
         seconds = _CUTTING.divide(Decimal(number), Decimal(a_second))

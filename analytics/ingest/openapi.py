@@ -1,6 +1,6 @@
-"""What the OpenAPI document says of events: those sent, and those stored.
+"""The parts of the OpenAPI document on events, sent and stored.
 
-Bodies are described by the structs that read them, in `payloads`.
+Bodies are described by the structs that decode them, in `payloads`.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,10 +43,10 @@ _SENT = [*_ITEMS, EventBatch]
 
 
 def add_bodies(result: Schema, **_: object) -> Schema:
-    """drf-spectacular's hook: what no struct says of the bodies of events."""
+    """drf-spectacular's hook: rules on bodies of events that structs cannot express."""
     schemas = result["components"]["schemas"]
     schemas["Sent"] = {"oneOf": _one_of(_SENT)}
-    # Of the tracker's event, what is too long is cut, not refused.
+    # Texts of a tracker's event that are too long are cut, not refused.
     schemas["TrackedEvent"] = _unbounded(schemas["TrackedEvent"])
     return result
 
@@ -86,7 +86,7 @@ class CollectViewSet(ContractViewSet[Event]):
             ),
             body={
                 "application/json": shapes.TrackedEvent,
-                # What a page may send to another origin without asking first.
+                # A type that a page may send to another origin without a preflight.
                 "text/plain": {
                     "type": "string",
                     "contentMediaType": "application/json",

@@ -86,9 +86,9 @@ _AMPERSAND = re.compile("&(?:amp;)+", re.IGNORECASE)
 
 @_remember
 def referrer(url: str) -> str:
-    """The host that a visitor came from, or `android-app://` and the id of an app.
+    """Return the referrer's host, or `android-app://` and the id of an app.
 
-    `""` for none, as of a path.
+    `""` if there is none, as in a path.
     """
     host = normal(parse(url).host)
     is_app = url[: len(APP)].lower() == APP
@@ -96,10 +96,10 @@ def referrer(url: str) -> str:
 
 
 def named_referrer(text: str) -> str:
-    """As `referrer`, of what a server sends: also a host alone, or a name."""
+    """As `referrer`, for values sent by servers: also a host alone, or a name."""
     text = text.strip()
     if "://" in text or text.startswith("/"):
         return referrer(text)
     host = text.partition("/")[0]
-    # Names have no dot, and are compared in any case.
+    # Names have no dot, and are compared without regard to case.
     return normal(host) if "." in host else text[:MAX_LENGTH]

@@ -93,7 +93,7 @@ def split(body: bytes) -> tuple[list[bytes], bool]:
 
 
 def split_lines(body: bytes) -> list[bytes]:
-    """The events of a body with one a line, blank lines left out.
+    """Return the events of an NDJSON body, without blank lines.
 
     Raises Rejected.
     """
@@ -137,7 +137,7 @@ _PATH = re.compile(r" - at `\$\.([^`]*)`$")
 
 @cache
 def _choices(shape: type[Any]) -> dict[str, tuple[str, ...]]:
-    """The values of the fields that have a choice of them."""
+    """Check the values of fields that have a fixed choice."""
     kinds = get_type_hints(shape)
     return {
         name: get_args(kind)
@@ -172,7 +172,7 @@ def decode_body(
 
 
 def _explain(message: str, shape: Any) -> Details:
-    """msgspec's message under the field that it names."""
+    """Return msgspec's message as details of the field that it names."""
     if unknown := _UNKNOWN.search(message):
         return {unknown[1]: ["Unknown field."]}
     if missing := _MISSING.search(message):

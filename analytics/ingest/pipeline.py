@@ -43,12 +43,12 @@ class Hit(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """What is counted of an event that a rule dropped: see `drops`."""
+    """The data counted of a dropped event: see `drops`."""
 
     site_id: int
     day: date
     rule: str
-    # Of a page's foreign host alone.
+    # Set only for a page on a foreign host.
     host: str = ""
 
 
@@ -195,7 +195,7 @@ def sealed(hit: Hit, *, at: datetime) -> str | None:
 
 
 def labels(hit: Hit) -> events.Labels:
-    """The labels that are stored of the client and its referrer; needs no salt."""
+    """Return the labels of the client and its referrer; needs no salt."""
     where = country.of_request(hit.address, hit.environ)
     return _labels(hit.sent, _site(hit), where=where, user_agent=hit.user_agent)
 
@@ -203,7 +203,7 @@ def labels(hit: Hit) -> events.Labels:
 def read(
     raw: bytes, site: Site, *, now: datetime
 ) -> events.NewEvent | events.NewRefund:
-    """What one of the events in a server's request says. Raises Rejected."""
+    """Return one event of a server's request. Raises Rejected."""
     try:
         if payloads.is_refund(raw):
             return refund_from_server(raw, site, now=now)
@@ -213,7 +213,7 @@ def read(
 
 
 def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
-    """The event that a server sends for a visitor of its own.
+    """Return the event that a server sends for a visitor that it names.
 
     Raises Malformed, Rejected.
     """
@@ -236,7 +236,10 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
 
 
 def refund_from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewRefund:
-    """Raises Malformed, Rejected; whether the event exists is not asked here."""
+    """Return the refund. Raises Malformed, Rejected.
+
+    Whether the event exists is not checked here.
+    """
     sent = payloads.decode(raw, shapes.Refund)
     at, details = payloads.when(sent, raw, now)
     if details := payloads.wrong_refund(sent, raw) | details:
@@ -254,9 +257,9 @@ def refund_from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewRe
 
 
 def identify(raw: bytes) -> tuple[str, str]:
-    """The type and the name that an event would be stored with.
+    """Return the type and name that an event would be stored with.
 
-    Takes what either way in takes. Raises Malformed, Rejected.
+    Accepts events as sent by trackers and by servers. Raises Malformed, Rejected.
     """
     sent = payloads.decode_body(raw, shapes.AnyEvent)
     at, details = payloads.when(sent, raw, datetime.now(UTC))
@@ -296,7 +299,7 @@ def _new_event(
 
 
 def _name(sent: shapes.Sent) -> str:
-    """What goals are matched against."""
+    """Return the text that goals are matched against."""
     if sent.type == "pageview":
         return _path(sent.url or sent.name or "")
     return sent.name or ""
@@ -342,7 +345,7 @@ def _said(
 ) -> events.Labels:
     page = pages.parse(sent.url or "")
     agent = user_agents.parse(user_agent)
-    # Most pages have no query; only for the others is the referrer looked at.
+    # Most pages have no query; the referrer is needed only for the others.
     is_link_of_own = bool(page.query) and rules_of(site).owns(referrer)
     found = pages.campaign(page.query, is_link_of_own=is_link_of_own)
     return events.Labels(

@@ -1,8 +1,8 @@
 """The random salts of visitor ids, and their destruction.
 
-A salt is a site's, for one of its days. It lives until 47 hours after that day began
-there, and is destroyed within the 48th, by whichever worker comes first. Destroyed
-means that its bytes are in no file of the database any more (`analytics.rewriting`).
+A salt belongs to a site and one of its days. It is valid until 47 hours after that day
+began there, and is destroyed within the 48th hour, by any worker. Destroyed means that
+no file of the database has its bytes any more (`analytics.rewriting`).
 """
 
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from analytics import rewriting
 from analytics.models import Site, SiteSalt
 from krafter import clock, metrics
 
-# The promise is 48 hours. The last hour is for destroying it
+# Visitors are promised 48 hours. The last hour is the time to destroy the salt
 # (`analytics.housekeeping`, every ten minutes).
 LIFETIME = timedelta(hours=47)
 
 
 class Salt(NamedTuple):
-    """`ipv6_prefix`: how many bits of an IPv6 address stand for one client."""
+    """`ipv6_prefix`: the number of bits of an IPv6 address that identify a client."""
 
     value: bytes
     ipv6_prefix: int
@@ -45,7 +45,7 @@ _borrowed: ContextVar[dict[_Key, Salt] | None] = ContextVar("borrowed", default=
 
 @dataclass(frozen=True)
 class _Remember:
-    """To be called on commit; until then only the transaction knows the salt."""
+    """Called on commit; until then only the transaction uses the salt."""
 
     key: _Key
     salt: Salt
@@ -55,9 +55,9 @@ class _Remember:
 
 
 def salt(site: Site, day: date) -> Salt:
-    """The salt of a day of the site, made when it is first asked for.
+    """Return the salt of a day of the site; it is created at the first call.
 
-    That of a day that is over is random, is not stored, and is the same only
+    The salt of a day that is over is random, is not stored, and stays the same only
     within `borrowing`.
     """
     key, now = (site.id, day), clock.now()
@@ -67,8 +67,8 @@ def salt(site: Site, day: date) -> Salt:
     ends_at = site.midnight(day) + LIFETIME
     if ends_at <= now:
         return _borrow(key, ends_at)
-    # A salt of a transaction that is rolled back must not be remembered: the
-    # same visitor would get two ids.
+    # A salt of a transaction that is rolled back must not stay in memory: the same
+    # visitor would get two ids.
     for entry in connection.run_on_commit:
         made = entry[1]
         if isinstance(made, _Remember) and made.key == key:
@@ -84,7 +84,7 @@ def salt(site: Site, day: date) -> Salt:
         },
     )
     if row.ends_at <= now:
-        # Another zone was the site's when the day began.
+        # The site had another time zone when the day began.
         return _borrow(key, ends_at)
     made_now = _of(row)
     transaction.on_commit(_Remember(key, made_now))
@@ -115,9 +115,9 @@ def _of(row: SiteSalt) -> Salt:
 
 
 def destroy() -> int:
-    """Destroy the salts whose time is over, here and in the table; how many.
+    """Destroy expired salts, in memory and in the table; return how many.
 
-    Raises OperationalError when the table is never free: it is to be tried again.
+    Raises OperationalError if the table is locked all the time; then try again.
     """
     if not clock.is_steady():
         # A clock that jumped ahead would destroy today's salts.
@@ -134,10 +134,10 @@ def destroy() -> int:
 
 
 def _agree() -> None:
-    """Put back what a crash of PostgreSQL took, and follow what others put there.
+    """Store salts again that a crash of PostgreSQL lost; take over stored ones.
 
-    An unlogged table is empty after a crash; without this, those who came before it
-    would be visitors of another name.
+    The table is unlogged, and so empty after a crash. Without this, visitors from
+    before the crash would get new ids.
     """
     stored = {(row.site_id, row.day): _of(row) for row in SiteSalt.objects.all()}
     for key in _known.keys() & stored.keys():
@@ -154,7 +154,7 @@ def _agree() -> None:
 
 
 def forget() -> None:
-    """Drop the salts held in memory; the table keeps them."""
+    """Forget the salts in memory; the table keeps them."""
     _known.clear()
     connection.run_on_commit = [
         entry

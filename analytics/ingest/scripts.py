@@ -16,7 +16,7 @@ _HEADERS = {
 
 
 def script(path: str, *, accepts_gzip: bool) -> tuple[dict[str, str], bytes]:
-    """The headers and the body of the script at one of the paths."""
+    """Return the headers and the body of the script at one of PATHS."""
     if accepts_gzip:
         return _HEADERS | {"Content-Encoding": "gzip"}, _packed(path)
     return _HEADERS, _plain(path)

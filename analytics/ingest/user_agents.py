@@ -1,8 +1,8 @@
-"""Read user agents: whether it is a program, and coarse labels.
+"""Read user agents: detect programs, and derive coarse labels.
 
-Pure. Patterns come from packages (crawler-user-agents, ua-parser) and from this
-file; `python -m benchmarks.user_agents` measures them. User agents are untrusted,
-so all matching is linear in their length.
+Pure. Patterns come from packages (crawler-user-agents, ua-parser) and from this file;
+`python -m benchmarks.user_agents` measures them. User agents are untrusted, so all
+matching is linear in their length.
 """
 
 import re
@@ -53,7 +53,7 @@ _BROWSER = _compile(
         *("^E?Links", "^Lynx", "^w3m", "Mosaic", "^Dillo", "^Palmscape", "^Xiino"),
     ]
 )
-# Only programs say these, anywhere in the string.
+# Only programs have these, anywhere in the string.
 _PROGRAM = _compile(
     [
         # A contact address. Ecosia's browser says android@143.0, hence the letter.
@@ -88,7 +88,7 @@ _PROGRAM = _compile(
         *(r"^Mozilla/[0-9.]+(?: [\w-]+(?:/[\w.-]+)?)?$", r"\(compatible;?\)$"),
     ]
 )
-# Programs say "compatible; Name". Of browsers, only these old ones did.
+# Programs have "compatible; Name". The only browsers that did are these old ones.
 _COMPATIBLE = _compile([r"compatible; *([^;/ )]*)"])
 _COMPATIBLE_BROWSERS = frozenset(
     [
@@ -115,7 +115,7 @@ _PHONE = re.compile("Android[^)]*", re.IGNORECASE)
 
 @cache
 def _parser() -> ua_parser.Parser:
-    """Not the package's own, whose cache would keep user agents for good."""
+    """Not the package's own parser, whose cache would keep user agents forever."""
     return ua_parser.Parser(ua_parser.BestAvailableResolver(load_lazy_builtins()))
 
 
@@ -133,7 +133,7 @@ def parse(user_agent: str) -> Agent:
 
 
 def is_program(user_agent: str) -> bool:
-    """Whether a program sent it, not a browser with a person in front of it."""
+    """Return whether a program sent it, not a browser used by a person."""
     if _BROWSER.search(user_agent) is None:
         return True
     said = _PHONE.sub("", user_agent)
@@ -146,7 +146,7 @@ def is_program(user_agent: str) -> bool:
 
 
 def _label(parsed: ua_parser.UserAgent | ua_parser.OS | None) -> str:
-    """The family, as far as the column takes it: some are the string itself."""
+    """Return the family, cut to the column's length: some are the whole string."""
     return parsed.family[:MAX_LABEL] if parsed else ""
 
 
@@ -187,7 +187,7 @@ _PHONE_OF_OLD = _compile(
 
 
 def _device(user_agent: str) -> str:
-    """The device by the words that browsers use; Android without any is a tablet."""
+    """Return the device by words that browsers use; Android without any is a tablet."""
     if _CONSOLE.search(user_agent):
         return "Console"
     if _TV.search(user_agent):
@@ -197,6 +197,6 @@ def _device(user_agent: str) -> str:
     if "Mobi" in user_agent or "iPhone" in user_agent:
         return "Mobile"
     if "Android" in user_agent:
-        # Browsers on phones say Mobile. Apps without a browser say neither.
+        # Browsers on phones have "Mobile". Other apps have neither word.
         return "Tablet" if "Gecko" in user_agent else "Mobile"
     return "Mobile" if _PHONE_OF_OLD.search(user_agent) else "Desktop"

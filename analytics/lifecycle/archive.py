@@ -1,9 +1,9 @@
-"""Events in Parquet files, a site's month each, before retention deletes them.
+"""Archive events in Parquet files, one per site and month.
 
-A row has everything: names and labels as texts, and the id that it had, so that
-`restore` brings it back as it was. `manifest.json` has the number of rows and the hash
-of each file. What a file has is never written again: if more of its month comes later,
-this is another file.
+`prune` writes them before it deletes the events. A row has all data of an event: names
+and labels as texts, and its id, so that `restore` stores it as it was. `manifest.json`
+has the number of rows and the hash of each file. A file is never overwritten: events of
+its month that come later go to another file.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ _ROWS = 20_000  # of a row group, and of one look at the database
 _BATCH = 2_000
 
 _text = pa.dictionary(pa.int32(), pa.string())
-# What a refund comes from whose event is gone (see `Adjustment`). Files from before
+# The source of a refund whose event was deleted (see `Adjustment`). Older files
 # lack these columns.
 _SOURCES = ("last_arrival", "first_arrival")
 _arrival = pa.struct([(label, pa.string()) for label in Labels._fields])
@@ -68,7 +68,7 @@ Progress = Callable[[int], object]
 
 
 class File(NamedTuple):
-    """A file of the manifest. `path` is below the folder."""
+    """A file of the manifest. `path` is relative to the archive's folder."""
 
     path: str
     site: str
@@ -79,7 +79,7 @@ class File(NamedTuple):
 
 
 class Archive:
-    """A folder of files and their manifest."""
+    """A folder of Parquet files with their manifest."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -98,7 +98,7 @@ class Archive:
         return [file for file in self.files if file.site == site.site_key]
 
     def add(self, site: Site, before: date, *, progress: Progress) -> None:
-        """Write what the site has before that day and no file has yet."""
+        """Write the site's events before that day that no file has yet."""
         days = {day for _, day in removal.days_before(site.pk, before)}
         for month, of_month in groupby(sorted(days), month_of):
             self._add_month(site, month, list(of_month), progress)
@@ -143,11 +143,12 @@ class Archive:
         self._save()
 
     def restore(self, site: Site, *, progress: Progress) -> "Restored":
-        """Bring a site's events back, with their ids, and unseal their days.
+        """Store a site's archived events again, with their ids, and unseal their days.
 
-        Days are unsealed from the border back to the first month that had events and
-        is not in the archive. Can be repeated: what is there is left alone. Raises
-        Wrong.
+        Days are unsealed from the border back to the first month that had events and is
+        not in the archive. Can be repeated: existing events are left alone.
+
+        Raises Wrong.
         """
         files = self.of(site)
         if not files:
@@ -171,7 +172,7 @@ class Archive:
         return restored
 
     def _ids(self, site: Site, month: date) -> dict[str, "_Ids"]:
-        """What the files of a month have already."""
+        """Return the ids of events and refunds that the files of a month have."""
         found = {kind: array("q") for kind in _KINDS}
         for file in self.of(site):
             if file.month == f"{month:%Y-%m}":
@@ -183,7 +184,7 @@ class Archive:
         return {kind: _Ids(ids) for kind, ids in found.items()}
 
     def read(self, file: File, columns: list[str] | None = None) -> Iterator[Any]:
-        """The file in parts. Raises Wrong if it is not as it was written."""
+        """Yield the file in batches of rows. Raises Wrong if its hash differs."""
         path = self.folder / file.path
         if not path.exists():
             raise Wrong(f"{path} is missing.")
@@ -204,7 +205,7 @@ class Archive:
         part.replace(path)
 
 
-# Above every id.
+# Higher than every id.
 _ALL = 2**63 - 1
 
 
@@ -281,7 +282,10 @@ def _sha256(path: Path) -> str:
 
 
 class Restored(NamedTuple):
-    """`before`: the site's border from now on; None: nothing is sealed."""
+    """`rows`: events and refunds added.
+
+    `before`: the site's new retention border; None if nothing is sealed.
+    """
 
     rows: int
     before: date | None
@@ -388,7 +392,7 @@ def _unseal(site: Site, restored: set[str]) -> date | None:
 
 
 def _had_events(row: SiteMonth) -> bool:
-    # Under its own version every day of a row is valid.
+    # With its own version as the current one, every day of a row is valid.
     versions = Versions({row.month: row.version})
     _, days = months.unpack(
         row.month, row.version, row.counted, bytes(row.days), versions

@@ -1,4 +1,4 @@
-"""Sites within their deletion period: which there are, and restoring one."""
+"""Sites within their deletion period, and restoring one."""
 
 from django.db import IntegrityError, transaction
 
@@ -11,11 +11,11 @@ from krafter.errors import Invalid
 
 
 def of_team(team: Team) -> SiteQuerySet:
-    """Those that can be restored."""
+    """Return the deleted sites of a team that can be restored."""
     found = Site.objects.filter(
         team=team, deleted_at__isnull=False, erasure_asked_at=None
     )
-    # An import that is not whole is no site yet.
+    # An incomplete import is also marked as deleted.
     being_imported = ImportedSite.objects.filter(finished_at=None).values("site")
     return found.exclude(pk__in=being_imported)
 
@@ -25,16 +25,16 @@ def one(team: Team, site_key: str) -> Site | None:
 
 
 def locked(team: Team, site_key: str) -> Site | None:
-    """The same. In a transaction, so that it is restored or erased, not both."""
+    """Like `one`, with a row lock: a site is either restored or erased."""
     found = of_team(team).select_for_update().filter(site_key=without_nul(site_key))
     return found.first()
 
 
 def restore(site: Site) -> Site:
-    """The site as it is then.
+    """Restore a site and return it.
 
-    Raises Invalid where the team has no room, or another site with the domain; or where
-    somebody else was faster.
+    Raises Invalid if the team has no room or another site with the domain, or if
+    another request has restored or erased the site.
     """
     with transaction.atomic():
         found = locked(site.team, site.site_key)

@@ -1,8 +1,8 @@
-"""Deleting for good: some events, a visitor's, a site, a team.
+"""Erase single events, all events of a visitor, a site, or a team.
 
-Numbers follow: each change raises the version of its day, today's too. Of a sealed day
-there are no events left to erase. What was erased is noted in the audit trail, by
-numbers: never whose it was. Each can be repeated, and goes on after a crash.
+Counts follow: each erasure raises the version of its day, also of today. The events of
+a sealed day are already deleted. The audit trail records only how many events were
+erased, never whose. Each function can be repeated, and continues after a crash.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ from krafter import clock
 
 Progress = Callable[[int], object]
 
-# Days of a visitor in one transaction.
+# Days of a visitor erased in one transaction.
 _DAYS = 31
 _IDS = 500
 
@@ -40,7 +40,7 @@ class Erased(msgspec.Struct):
 
 
 def erase(site: Site, which: dict[str, Any]) -> Erased:
-    """Erase what a valid `ErasureSerializer` names."""
+    """Erase what a validated `ErasureSerializer` names. Returns the numbers of rows."""
     if "events" in which:
         return events_with_ids(site, which["events"])
     days = Days(which["from"], which["to"])
@@ -64,7 +64,7 @@ def events_with_ids(site: Site, ids: Iterable[str]) -> Erased:
 
 
 def visitor(site: Site, visitor_id: str, days: Days) -> Erased:
-    """Erase what a visitor did whom a server names so, and refunds of it."""
+    """Erase the events of a visitor named by a server, and their refunds."""
     erased = Erased(0, 0)
     rest = each_day(days)
     while some := list(islice(rest, _DAYS)):
@@ -80,7 +80,7 @@ def visitor(site: Site, visitor_id: str, days: Days) -> Erased:
                 _note(site, "visitor", part)
             erased += part
     if erased == Erased(0, 0):
-        # That it was asked for, and there was nothing.
+        # Record the request even if there was nothing to erase.
         with transaction.atomic():
             _note(site, "visitor", erased)
     return erased
@@ -98,9 +98,9 @@ def _note(site: Site, what: str, erased: Erased) -> None:
 
 
 def site(site: Site, *, progress: Progress = lambda rows: None) -> int:
-    """Erase a site with all it has; how many rows of facts there were.
+    """Erase a site with all its data; return the number of events and refunds.
 
-    It is deleted first, so that nothing more comes.
+    It is marked as deleted first, so that no more events come.
     """
     with transaction.atomic():
         lock_sites([site.pk])
@@ -108,7 +108,8 @@ def site(site: Site, *, progress: Progress = lambda rows: None) -> int:
         Site.objects.filter(pk=site.pk, deleted_at=None).update(deleted_at=now)
     site_lookup.forget()
     rows = 0
-    # Again, until an event is gone that somebody stored who had looked the site up.
+    # Repeated, because a request that had looked the site up before may still store
+    # an event.
     while found := list(islice(removal.days_before(site.pk, date.max), 1_000)):
         for facts, day in found:
             rows += removal.delete_day(facts, site.pk, day, progress=progress)
@@ -127,7 +128,7 @@ def _tables() -> Iterator[type[models.Model]]:
 
 
 def due() -> models.QuerySet[Site]:
-    """The sites whose deletion period is over, or whose erasure was asked for."""
+    """Return the sites to erase: deletion period over, or erasure requested."""
     at_once = models.Q(erasure_asked_at__isnull=False)
     days = settings.SITE_DELETION_DAYS
     if days:
@@ -136,7 +137,10 @@ def due() -> models.QuerySet[Site]:
 
 
 def erase_due() -> None:
-    """Erase those sites, and teams: every hour, see `analytics.housekeeping`."""
+    """Erase the sites of `due`, and teams.
+
+    Called every hour, see `analytics.housekeeping`.
+    """
     with alone(ERASING) as is_alone:
         if is_alone:
             for each in due():
@@ -147,9 +151,9 @@ def erase_due() -> None:
 
 
 def is_taken(found: Site) -> bool:
-    """Whether one of `due` still is; then nobody can restore it any more.
+    """Return whether a site of `due` is still due; it can then no longer be restored.
 
-    Others come before it, for as long as they are large.
+    Erasing the sites before it in the list may have taken long.
     """
     with transaction.atomic():
         still = due().select_for_update().filter(pk=found.pk).first()
@@ -162,9 +166,9 @@ def is_taken(found: Site) -> bool:
 
 
 def team(team: Team, *, progress: Progress = lambda rows: None) -> int:
-    """Erase a team with its sites and keys; how many rows of facts there were."""
+    """Erase a team with its sites and keys; return the number of events and refunds."""
     if team.erasure_asked_at is None:
-        # So that nobody makes another site, and the service goes on after a crash.
+        # So that no new site is made, and the service continues after a crash.
         ask_for_team(team)
     team.tokens.all().delete()
     rows = sum(site(each, progress=progress) for each in team.sites.all())
@@ -175,7 +179,7 @@ def team(team: Team, *, progress: Progress = lambda rows: None) -> int:
 
 
 def ask_for_site(site: Site) -> None:
-    """Have the service erase a deleted site. Nobody can restore it from here on."""
+    """Request the erasure of a deleted site. It can then no longer be restored."""
     with transaction.atomic():
         site.erasure_asked_at = clock.now()
         site.save(update_fields=["erasure_asked_at"])
@@ -183,9 +187,10 @@ def ask_for_site(site: Site) -> None:
 
 
 def ask_for_team(team: Team) -> None:
-    """Have the service erase a team. Nobody of it can do anything from here on.
+    """Request the erasure of a team.
 
-    Its sites are hidden, its keys and memberships end.
+    Its sites are hidden at once, its keys revoked, and its memberships and invitations
+    deleted.
     """
     now = clock.now()
     with transaction.atomic():

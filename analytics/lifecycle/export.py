@@ -1,9 +1,10 @@
-"""A team's sites with all they have, as one stream of lines (see docs/data.md).
+"""A team's sites with all their data, as one stream of lines (see docs/data.md).
 
-Each line is an object of JSON with one key, which says what it is. Every few megabytes
-a line says where the stream has got to. From there it can go on, in another process or
-another answer: what it told of a site up to then is still true, since events never
-change. Where some of them went meanwhile it cannot, and says so.
+Each line is a JSON object with one key, the kind of the line. Every few megabytes a
+line has the current position. From there the stream can be resumed, in another process
+or another answer: what was exported of a site before is still correct, since events
+never change. If some events were deleted meanwhile, the stream cannot be resumed and
+raises Changed.
 """
 
 import hashlib
@@ -32,21 +33,21 @@ NOTES = [
     "API keys, members and the audit trail are left out.",
     "Deleted sites are left out. Deleted goals are in.",
 ]
-# A page ends with the line that has it reach so many bytes.
+# A page ends with the line that makes it at least this many bytes.
 PAGE_BYTES = 4 * 1024 * 1024
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Changed(Exception):
-    """The stream cannot go on: begin anew."""
+    """The stream cannot be resumed: start a new export."""
 
 
 class Place(msgspec.Struct):
-    """Where a page begins: how much was told before, and what the last line was.
+    """The position where a page begins: what was exported before, and the last line.
 
-    `sites` is a digest of the keys that the stream is about, `done` how many of these
-    are whole. `told` counts the facts of the site that is not.
+    `sites` is a digest of the keys of the sites in the stream, `done` how many of them
+    are complete. `told` counts the events and refunds exported of the current site.
     """
 
     stream: str
@@ -65,7 +66,7 @@ class Place(msgspec.Struct):
 
     @classmethod
     def read(cls, text: str) -> "Place":
-        """Raises ValueError for what no export of this installation has told."""
+        """Read a position. Raises ValueError if this installation did not sign it."""
         try:
             signed = urlsafe_b64decode(_signer().unsign(text).encode())
             return msgspec.json.decode(signed, type=cls)
@@ -78,7 +79,7 @@ def _signer() -> signing.Signer:
 
 
 class Stream:
-    """What is to be told of a team, from a place on. Raises Changed."""
+    """The rest of a team's export, from a position on. Raises Changed."""
 
     def __init__(self, team: Team, place: Place | None = None) -> None:
         self._team = team
@@ -95,12 +96,13 @@ class Stream:
         self._check()
 
     def page(self) -> Iterator[bytes]:
-        """The lines of the next page. Raises Changed."""
+        """Yield the lines of the next page, in JSON with a line end. Raises Changed."""
         place, size = self.place, 0
         hashed = hashlib.sha256(bytes.fromhex(place.hash))
         head = ("page", self._head()) if place.page else ("manifest", self._manifest())
-        # No cursor of the database stays open after a page: the garbage collector would
-        # close it while another statement of the connection runs, and wait for ever.
+        # No cursor of the database stays open after a page. The garbage collector
+        # would close it while another statement of the connection runs, which
+        # blocks forever.
         with closing(self._values()) as values:
             for kind, value in chain([head], values):
                 line = _encode({kind: value}) + b"\n"
@@ -122,7 +124,7 @@ class Stream:
         yield _encode({"end": {"counts": self.counts, "sha256": self.hash}}) + b"\n"
 
     def _check(self) -> None:
-        """Raise Changed where facts that were to be told are gone."""
+        """Raise Changed if events that were to be exported have been deleted."""
         place = self.place
         if place.moment is None:
             return
@@ -145,7 +147,7 @@ class Stream:
         }
 
     def _head(self) -> dict[str, Any]:
-        """What another page than the first begins with."""
+        """Return the first line of every page but the first."""
         place = self.place
         return {
             "stream": place.stream,
@@ -155,7 +157,10 @@ class Stream:
         }
 
     def _values(self) -> Generator[tuple[str, Any], None, None]:
-        """Each with its kind. The place is that after the value which came last."""
+        """Yield (kind, value).
+
+        `self.place` is the position after the value yielded last.
+        """
         place = self.place
         for site in self._sites[place.done :]:
             if place.moment is None:
@@ -191,9 +196,9 @@ class Stream:
 def to_file(
     team: Team, path: Path, *, progress: Callable[[int], object] = lambda lines: None
 ) -> Stream:
-    """Write the stream into a file; one that was cut off goes on. Raises Changed.
+    """Write the stream to a file; an interrupted file is continued. Raises Changed.
 
-    Until it is whole it is called `….part`.
+    The file is called `….part` until it is complete. `progress` gets numbers of lines.
     """
     part = path.with_name(f"{path.name}.part")
     with part.open("ab+") as file:
@@ -212,7 +217,7 @@ def to_file(
 
 
 def _last_place(file: BinaryIO) -> tuple[Place | None, int]:
-    """Where the last page ends that is whole, and how many bytes are before."""
+    """Return the position after the last complete page, and the bytes before it."""
     file.seek(0)
     place, length, size = None, 0, 0
     for line in file:

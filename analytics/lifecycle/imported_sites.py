@@ -1,4 +1,4 @@
-"""One site of a stream, which is hidden until it is whole."""
+"""One imported site of a stream, hidden until it is complete."""
 
 import re
 from collections.abc import Callable
@@ -34,12 +34,12 @@ from krafter import names
 from krafter.errors import Unavailable
 
 _KEY = re.compile(r"sk_[a-z0-9]{12}")
-# What another installation may say of a site; the rest is made here.
+# The fields that are taken from the other installation; others are set here.
 _SETTINGS = {
     *("uuid", "site_key", "domain", "name", "public_stats", "created_at"),
     *SiteSettingsSerializer.Meta.fields,
 }
-# Above every id.
+# Higher than every id.
 _ALL = 2**63 - 1
 
 
@@ -64,7 +64,7 @@ class _NameDay(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 class _Fact(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """Names and contexts are places in the stream's order."""
+    """Names and contexts are positions in the order of the stream."""
 
     day: date
     at: datetime
@@ -83,10 +83,10 @@ class _Fact(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 class SiteLoader:
-    """Takes the lines of one site."""
+    """Stores the lines of one site."""
 
     def __init__(self, source: Import, key: str, told: dict[str, int]) -> None:
-        """`told`: the facts of it that came before. Raises Refused."""
+        """`told`: how many events and refunds came in earlier pages. Raises Refused."""
         found = source.sites.select_related("site").filter(key=key).first()
         if found is None:
             raise Refused(f"{key} was erased meanwhile: begin with page 0.")
@@ -100,7 +100,7 @@ class SiteLoader:
 
     @classmethod
     def begin(cls, source: Import, value: Any) -> "SiteLoader":
-        """Make the site of this line, unless it is there."""
+        """Create the site of this line, unless it exists."""
         first = msgspec.convert(value, _First)
         key = str(first.settings["site_key"])
         if not source.sites.filter(key=key).exists():
@@ -109,7 +109,7 @@ class SiteLoader:
         return cls(source, key, {})
 
     def take(self, kind: str, values: list[Any]) -> None:
-        """Lines of one kind. Raises Refused where it is not known."""
+        """Store lines of one kind. Raises Refused for an unknown kind."""
         if self._imported.finished_at is not None:
             return
         match kind:
@@ -218,7 +218,11 @@ class SiteLoader:
         return self._contexts.at(place)
 
     def finish(self) -> None:
-        """Show the site. Raises Refused where the team has its domain or no room."""
+        """Make the site visible.
+
+        Raises Refused if the team has a site with the same domain, or no room for
+        another.
+        """
         done = self._imported
         if done.finished_at is not None:
             return
@@ -256,7 +260,7 @@ def _made(source: Import, first: _First) -> Site:
         del values["uuid"]
     if first.sealed is not None:
         _, values["sealed_before"] = first.sealed
-    # Deleted until it is whole: nobody sees it, and nothing counts it.
+    # Marked as deleted until it is complete: it is neither shown nor counted.
     site = Site.objects.create(team=source.team, deleted_at=timezone.now(), **values)
     if first.sealed is not None:
         seals.move(site.pk, first=first.sealed[0], before=first.sealed[1])

@@ -1,9 +1,9 @@
-"""A stream of `analytics.lifecycle.export` becomes a team's sites.
+"""Import a stream of `analytics.lifecycle.export` as sites of a team.
 
-It is taken in page by page, in the order in which they were told; the hash of a page
-is that of all up to its end. A site is hidden until it is whole. Facts come in parts,
-each of which is one transaction with the number of those that are in: after a crash
-the same page goes on, and a page that is in adds nothing.
+Pages are imported one by one, in the order of the export; the hash of a page covers
+everything up to its end. A site is hidden until it is complete. Events are stored in
+parts, each in one transaction with the number of events stored so far. So a page can be
+continued after a crash, and a page that was already imported adds nothing.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ from analytics.lifecycle.parts import Refused
 from analytics.models import Import, Site, Team
 from krafter import names
 
-# Of a page, and of the longest line. Exports end a page much earlier.
+# The maximum bytes of a page and of a line. Exports end a page much earlier.
 _MAX_PAGE = 256 * 1024 * 1024
 _ENDS = (b'{"next"', b'{"end"')
-# Lines that are looked at together.
+# Lines that are processed together.
 _BATCH = 2_000
-# What lines that no export has made lead to.
+# Errors caused by lines that no export of this version has written.
 _WRONG = (
     *(ValueError, TypeError, KeyError, IndexError, OverflowError),
     *(msgspec.MsgspecError, ValidationError, serializers.ValidationError),
@@ -40,7 +40,7 @@ _WRONG = (
 
 
 class OutOfOrder(Refused):
-    """Another page is next."""
+    """The page is not the next one."""
 
 
 class Manifest(msgspec.Struct):
@@ -52,9 +52,10 @@ class Manifest(msgspec.Struct):
 
 
 class Head(msgspec.Struct):
-    """What another page than the first begins with.
+    """The first line of every page but the first.
 
-    `site`: the key of one that began before, and `told` the facts of it until then.
+    `site`: the key of a site that began on an earlier page; `told`: the numbers of its
+    events and refunds up to then.
     """
 
     stream: UUID
@@ -64,7 +65,7 @@ class Head(msgspec.Struct):
 
 
 class Ending(msgspec.Struct):
-    """Of a page; `counts` at the end of the last."""
+    """The last line of a page. `counts` is set only on the last page."""
 
     sha256: str
     counts: dict[str, int] = {}
@@ -74,10 +75,10 @@ _Line = TypeVar("_Line", Manifest, Head, Ending)
 
 
 class Page:
-    """The lines of a page between its first and its last."""
+    """The lines of a page."""
 
     def __init__(self, lines: list[bytes]) -> None:
-        """Raises Refused for lines that are no page."""
+        """Raises Refused if the lines are not a complete page."""
         if len(lines) < 2 or not lines[-1].startswith(_ENDS):
             raise Refused("It has no end: the export was cut off.")
         self._lines = lines[:-1]
@@ -95,7 +96,11 @@ class Page:
         return len(self._lines)
 
     def hash_after(self, before: str) -> str:
-        """That of all up to its end. Raises Refused where that is not what it says."""
+        """Return the hash of everything up to the end of the page.
+
+        `before`: the hash up to its start. Raises Refused if the page states another
+        hash.
+        """
         hashed = hashlib.sha256(bytes.fromhex(before))
         for line in self._lines:
             hashed.update(line)
@@ -104,7 +109,10 @@ class Page:
         return hashed.hexdigest()
 
     def counts_after(self, before: dict[str, int]) -> dict[str, int]:
-        """The same of how many lines there were of each kind."""
+        """Return the number of lines of each kind up to the end of the page.
+
+        Raises Refused if the last page states other numbers.
+        """
         counts = Counter(before)
         counts.update(_kind(line) for line in self._lines)
         del counts["page"]
@@ -113,7 +121,7 @@ class Page:
         return dict(counts)
 
     def batches(self) -> Iterator[tuple[str, list[Any]]]:
-        """The values of lines of one kind that follow each other."""
+        """Yield (kind, values) for consecutive lines of one kind."""
         kind, values = "", list[Any]()
         for line in self._lines[1:]:
             [(of_line, value)] = msgspec.json.decode(line).items()
@@ -146,7 +154,10 @@ def _checked(manifest: Manifest) -> Manifest:
 
 
 def pages(file: BinaryIO) -> Iterator[Page]:
-    """The pages of a file, which may have been joined in any way. Raises Refused."""
+    """Yield the pages of a file. Raises Refused.
+
+    The file may be made of answers of the API, concatenated in any way.
+    """
     lines: list[bytes] = []
     size = 0
     for line in iter(lambda: file.readline(_MAX_PAGE), b""):
@@ -166,7 +177,10 @@ def pages(file: BinaryIO) -> Iterator[Page]:
 
 
 def check(file: BinaryIO) -> tuple[Manifest, dict[str, int]]:
-    """The manifest and the counts of a file that is whole. Raises Refused."""
+    """Check a file; return its manifest and its numbers of lines by kind.
+
+    Raises Refused if it is incomplete or damaged.
+    """
     file.seek(0)
     manifest, hashed, counts = None, "", dict[str, int]()
     for number, page in enumerate(pages(file)):
@@ -180,7 +194,10 @@ def check(file: BinaryIO) -> tuple[Manifest, dict[str, int]]:
 
 
 def team_for(manifest: Manifest, name: str | None) -> Team:
-    """The team of that name, or a new one. Raises Refused."""
+    """Return the team with this name; without a name, the team of the manifest.
+
+    The latter is created unless the import has begun. Raises Refused.
+    """
     if name is not None:
         teams = list(Team.objects.filter(name=name)[:2])
         if len(teams) != 1:
@@ -207,7 +224,10 @@ def load(
     new_keys: bool = False,
     progress: Callable[[int], object] = lambda lines: None,
 ) -> list[Site]:
-    """Import a whole stream; its sites. Raises Refused."""
+    """Import a complete stream; return its sites. Raises Refused.
+
+    `progress` gets numbers of lines.
+    """
     manifest, _ = check(file)
     if not new_keys:
         _refuse_known_keys(manifest)
@@ -223,11 +243,12 @@ def load(
 def take(
     team: Team, page: Page, *, new_keys: bool = False, with_common: bool = False
 ) -> Import:
-    """Take a page in, if it is the next; one that is in adds nothing.
+    """Import a page if it is the next one; an earlier one adds nothing.
 
-    `new_keys`, with the first page: give sites whose key exists another one.
-    `with_common`: what all teams of the installation share as well. Raises Refused,
-    OutOfOrder.
+    `new_keys`, used with the first page: give new keys to sites whose key exists here.
+    `with_common`: also import what all teams of the installation share.
+
+    Raises Refused, and OutOfOrder if pages before it are missing.
     """
     source = _source(team, page, new_keys)
     if page.head.number < source.pages:
@@ -261,7 +282,7 @@ def _source(team: Team, page: Page, new_keys: bool) -> Import:
             team=team, stream=page.head.stream, defaults={"new_keys": new_keys}
         )
     elif found.sites.count() < found.counts.get("site", 0):
-        # A site was erased since: it comes once more, and others are left alone.
+        # A site was erased since the import. It is imported again; the others stay.
         found.pages, found.hash, found.counts, found.finished_at = 0, "", {}, None
         found.save()
     return found

@@ -27,7 +27,7 @@ from krafter.parsing import Lines, LinesParser, RawJSONParser
 from krafter.rendering import EnvelopeRenderer, NdjsonRenderer
 from krafter.views import ContractViewSet, query, raw_body
 
-# Lines that are sent together; a part of a response has a price of its own.
+# Bytes of lines sent together, because each part of a response has a cost.
 _BLOCK = 64 * 1024
 
 

@@ -1,6 +1,6 @@
-"""What belongs to a site or a team beyond events: how copies of it take it along.
+"""Registry of the data of a site or team besides events, for export and import.
 
-Apps that build on this one add theirs, as goals do.
+Apps that build on this one register theirs, as goals do.
 """
 
 from base64 import b64decode, b64encode
@@ -37,9 +37,10 @@ class Refused(Exception):
 
 
 class SitePart(NamedTuple):
-    """Configuration of a site, as values of JSON, in an order that only grows.
+    """A part of a site's configuration, as JSON values.
 
-    `load` makes some of it for a new site, where it is not there yet.
+    New values are appended to the order of the old ones. `dump` yields the values;
+    `load` creates those that a new site does not have yet.
     """
 
     kind: str
@@ -48,7 +49,7 @@ class SitePart(NamedTuple):
 
 
 class CommonPart(NamedTuple):
-    """What several sites share, from a day on; `load` adds what is missing."""
+    """Data that sites share, from a day on. `load` adds what is missing."""
 
     kind: str
     dump: Callable[[date], Iterable[Values]]
@@ -56,9 +57,10 @@ class CommonPart(NamedTuple):
 
 
 class Keeper(NamedTuple):
-    """Counts of closed days: `keep` what is missing, and whether a day `lacks` any.
+    """Counts of closed days.
 
-    `seal` keeps what is final in the moment of sealing only, within the locks.
+    `keep` stores missing ones, `lacks` tells if any are missing, and `seal` stores what
+    is final only at the moment of sealing, within the locks.
     """
 
     keep: Callable[[Site, Days, Callable[[int], object]], None]
@@ -69,12 +71,13 @@ class Keeper(NamedTuple):
 of_sites: list[SitePart] = []
 keepers: list[Keeper] = []
 common: list[CommonPart] = []
-# What is not taken along as it is: made anew there, or told with ids of the stream.
+# Tables that are not exported as they are: they are made anew on import, or
+# exported with positions in the stream instead of ids.
 local: set[type[OfOneSite]] = {NameDay, ReservedName}
 
 
 def derived() -> list[type[models.Model]]:
-    """The tables of counts, of one site each, whose rows mean the same anywhere."""
+    """Return the tables of counts whose rows mean the same in any installation."""
     apart = {EventName, Context, LateDay, Seal, *local}
     return sorted(
         (
@@ -89,7 +92,7 @@ def derived() -> list[type[models.Model]]:
 
 
 def values_of(row: models.Model, *, without: Iterable[str] = ()) -> Values:
-    """The columns of a row as values of JSON."""
+    """Return the columns of a row as JSON values, without `id`."""
     left_out = {"id", *without}
     return {
         field.attname: _to_json(getattr(row, field.attname))
@@ -110,7 +113,10 @@ def _to_json(value: Any) -> Any:
 
 
 def from_json(model: type[models.Model], values: Mapping[str, Any]) -> Values:
-    """Columns of a model. Raises ValueError for one that it does not have."""
+    """Return the values of a model's columns from JSON values.
+
+    Raises ValueError for a column that the model does not have.
+    """
     fields = {field.attname: field for field in model._meta.concrete_fields}
     if unknown := values.keys() - fields.keys():
         raise ValueError(f"{model._meta.label} has no {', '.join(sorted(unknown))}")

@@ -1,12 +1,15 @@
-"""Retention: keep the counts of old days, then delete their events.
+"""Retention: store the counts of old days, then delete their events.
 
-    1. Count and keep what is missing of all days up to the new border.
-    2. Within the locks that keep out writers and those who keep counts, see that
-       nothing is missing, and move the border. From here on the counts are the truth.
-    3. Wait until questions that began before are answered.
-    4. Delete the events of the days before the border, in small parts.
+1. Count and store what is missing of all days up to the new border.
 
-Each step can be repeated: after a crash the next run goes on.
+2. Within the locks that exclude writers and processes that store counts, check that
+nothing is missing, and move the border. From then on only the stored counts are used.
+
+3. Wait until queries that began before have ended.
+
+4. Delete the events of the days before the border, in small parts.
+
+Each step can be repeated: after a crash the next run continues.
 """
 
 import time
@@ -26,18 +29,21 @@ from analytics.questions.periods import Days
 from analytics.sources import rules_of
 from krafter import clock
 
-# Longer than any question takes (`questions.time_limits`).
+# Seconds. Longer than any query takes (`questions.time_limits`).
 GRACE_SECONDS = 30.0
-# How often late events may come between counting and moving the border.
+# How often sealing is tried again because late events came after counting.
 _ATTEMPTS = 5
 
 
 class Busy(Exception):
-    """Late events kept coming: try again later."""
+    """Late events came in every attempt: try again later."""
 
 
 class Plan(NamedTuple):
-    """What pruning a site would do: `before`: the new border, None for nothing."""
+    """What pruning a site would do.
+
+    `before`: the new border, None for none; `events`: the number to delete.
+    """
 
     before: date | None
     events: int
@@ -52,11 +58,11 @@ Progress = Callable[[str, int], object]
 
 
 def silent(step: str, done: int) -> None:
-    """Nobody looks on."""
+    """Progress is not shown."""
 
 
 def border_of(site: Site) -> date | None:
-    """The border that the site's retention asks for; it never goes back."""
+    """Return the border that the site's retention requires; it never moves back."""
     if site.retention_months is None:
         return site.sealed_before
     wanted = _months_before(today(site), site.retention_months)
@@ -64,13 +70,13 @@ def border_of(site: Site) -> date | None:
 
 
 def _months_before(day: date, number: int) -> date:
-    """The first day of the month that is so many before the day's."""
+    """Return the first day of the month `number` months before that of `day`."""
     months = day.year * 12 + day.month - 1 - number
     return date(max(months // 12, 1), months % 12 + 1, 1)
 
 
 def plan(site: Site) -> Plan:
-    """What `prune` would do now."""
+    """Return what `prune` would do now."""
     before = border_of(site)
     if before is None:
         return Plan(None, 0)
@@ -83,9 +89,10 @@ def prune(
     archive: Callable[[Site, date], None] | None = None,
     progress: Progress = silent,
 ) -> Pruned:
-    """Seal and delete what is older than the site's retention. Raises Busy.
+    """Seal and delete events older than the site's retention. Raises Busy.
 
-    `archive` is called with the border before anything is deleted.
+    `archive` is called with the border before any event is deleted. `progress` gets the
+    step and a number: days counted or rows deleted.
     """
     before = border_of(site)
     if before is None:
@@ -93,7 +100,7 @@ def prune(
     if first := _first(site.pk, before):
         if site.sealed_before != before:
             seal(site, Days(first, _last_before(before)), progress)
-        # After a crash too: nobody knows how long ago the border was moved.
+        # After a crash too, since it is not known when the border was moved.
         time.sleep(GRACE_SECONDS)
         if archive is not None:
             archive(site, before)
@@ -108,7 +115,7 @@ def prune(
 
 
 def _first(site_id: int, before: date) -> date | None:
-    """The day of the first fact, if it is earlier."""
+    """Return the day of the first event or refund, if it is before `before`."""
     days = [next(copies.days(facts, site_id), before) for facts in removal.FACTS]
     return first if (first := min(days)) < before else None
 
@@ -118,7 +125,7 @@ def _last_before(day: date) -> date:
 
 
 def seal(site: Site, days: Days, progress: Progress = silent) -> None:
-    """Keep the counts of these days, and have them be the truth. Raises Busy."""
+    """Store the counts of these days and seal the days. Raises Busy."""
     for _ in range(_ATTEMPTS):
         for keeper in parts.keepers:
             own = _unsealed(site, days)
@@ -130,7 +137,7 @@ def seal(site: Site, days: Days, progress: Progress = silent) -> None:
             whole = Days(min(first, days.first), days.last)
             own = _unsealed(site, whole)
             if any(keeper.lacks(site, own) for keeper in parts.keepers):
-                # Of a late event, or of a goal that was made since.
+                # Because of a late event, or of a goal that was created meanwhile.
                 continue
             refund_origins.keep(site.pk, own, rules_of(site))
             for keeper in parts.keepers:
@@ -146,5 +153,5 @@ def seal(site: Site, days: Days, progress: Progress = silent) -> None:
 
 
 def _unsealed(site: Site, days: Days) -> Days:
-    """Those of the days that are not sealed: of others, all that can be is kept."""
+    """Return those of the days that are not sealed; others cannot be counted again."""
     return days._replace(first=max(days.first, site.sealed_before or days.first))

@@ -1,8 +1,8 @@
-"""What an export tells of a site, section by section, each from any place on.
+"""The export of one site, in sections, each of which can be resumed.
 
-Facts, names and contexts are those of one moment. What is kept of closed days is read
-later: a row that was counted under a later version than that of the moment is not valid
-where it arrives, and is counted anew there.
+Events, names and contexts are those of one moment. Stored counts of closed days are
+read later: a row counted under a later version than that of the moment is not valid in
+the importing installation, and is counted again there.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,18 +32,19 @@ from analytics.models import (
 )
 from krafter import clock
 
-# The last line that was told of a section: a number, or the day and id of a fact.
+# The position of the last exported line of a section: a number, or the day and id
+# of an event.
 Key = int | tuple[str, int] | None
 Line = tuple[Key, str, Any]
-# Columns of a site that another installation gives anew.
+# Columns of a site that the importing installation sets anew.
 _OF_THIS_PLACE = ("team_id", "deleted_at", "erasures", "erasure_asked_at")
 
 
 class Moment(msgspec.Struct):
-    """Of when the facts of a site are.
+    """The moment of which a site's events are exported.
 
     `ends` are the last ids, `open_month` the first month that had not ended,
-    `sealed_before` the border. The rest tells whether facts went since.
+    `sealed_before` the retention border, `erasures` the number of erasures so far.
     """
 
     ends: Ends
@@ -52,16 +53,16 @@ class Moment(msgspec.Struct):
     erasures: int
 
     def still_stands(self, site_id: int) -> bool:
-        """Whether all facts of the moment are there, or sealed as they were then."""
+        """Return whether border and erasures are unchanged, so no event was deleted."""
         found = Site.objects.undeleted().filter(pk=site_id)
         now = found.values_list("sealed_before", "erasures").first()
         return now == (self.sealed_before, self.erasures)
 
 
 def begin(site: Site) -> tuple[Moment, Values]:
-    """The moment in which a site is told of, and its first line."""
+    """Return the moment of a site's export, and the site's first line."""
     with transaction.atomic():
-        # Facts and versions of one moment: what is counted is in the facts.
+        # Events and versions of one moment: every event in a count is exported.
         lock_sites([site.pk])
         site.refresh_from_db()
         ends = copies.ends(site.pk)
@@ -83,7 +84,7 @@ def begin(site: Site) -> tuple[Moment, Values]:
 
 
 class Sections:
-    """The sections of a site at a moment, in the order in which they are told."""
+    """The sections of a site at a moment, in the order of the export."""
 
     def __init__(self, site: Site, moment: Moment) -> None:
         self._site_id, self._moment = site.pk, moment
@@ -93,7 +94,7 @@ class Sections:
             *(partial(_part, part, site) for part in parts.of_sites),
             self._names,
             self._contexts,
-            # Before what says which of them are valid.
+            # Before the rows that say which name days are valid.
             self._name_days,
             *(partial(self._rows, model) for model in parts.derived()),
             partial(self._facts, "event", Event, moment.ends.events),
@@ -128,7 +129,7 @@ class Sections:
             site_id=self._site_id, pk__gt=_number(after)
         )
         if issubclass(model, KeptMonth):
-            # Of a month that goes on, what came since may be counted in it.
+            # A month that has not ended may include later events in its counts.
             found = found.filter(month__lt=self._moment.open_month)
         for row in found.order_by("pk").iterator(chunk_size=500):
             values = parts.values_of(row, without=["site_id"])
@@ -194,7 +195,7 @@ def _part(part: SitePart, site: Site, after: Key) -> Iterator[Line]:
 
 
 def first_day(site: Site) -> date | None:
-    """The day of a site's first event ever, of those that are gone too."""
+    """Return the day of a site's first event ever, even if it was deleted; or None."""
     if border := seals.border(site.pk):
         return border.first
     return next(copies.days(Event, site.pk), None)

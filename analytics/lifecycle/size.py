@@ -1,4 +1,4 @@
-"""What sites take of the disk, how fast they grow, and when it is full at that rate."""
+"""The disk space of sites, their growth, and when the disk is full at this rate."""
 
 import shutil
 from collections.abc import Iterable
@@ -17,15 +17,15 @@ from analytics.models import Context, Event, EventName, Fact, OfOneSite, Site
 from analytics.questions.periods import Days
 from krafter import clock, metrics
 
-# The rate is that of the last whole week: it has each day of the week once.
+# Days: the rate is that of the last full week, with each weekday once.
 RATE_DAYS = 7
 
 
 class SiteSize(NamedTuple):
-    """`events`, `indexes`, `names`, `kept`: bytes. `rate`: events a day.
+    """Sizes in bytes, except `rate`, in events a day.
 
-    `indexes` are those of events, `names` the dictionaries with theirs, `kept` all
-    that is derived.
+    `indexes` are those of events, `names` the dictionaries with their indexes, `kept`
+    all derived tables.
     """
 
     site: Site
@@ -42,21 +42,21 @@ class SiteSize(NamedTuple):
 
     @property
     def growth(self) -> float:
-        """Bytes a day, if events go on to take what they take."""
+        """Return the growth in bytes a day, at the current size per event."""
         if not self.number.value:
             return 0.0
         return self.rate * (self.total - self.kept) / self.number.value
 
 
 class Disk(NamedTuple):
-    """`database` and `free` are bytes, `growth` bytes a day. None: not known."""
+    """Bytes, and `growth` in bytes a day. `free` is None if unknown."""
 
     database: int
     free: int | None
     growth: float
 
     def full_on(self, today: date) -> date | None:
-        """The day on which nothing is free any more; None: not known, or never."""
+        """Return the day on which the disk is full; None if unknown, or never."""
         if self.free is None or self.growth <= 0:
             return None
         days = self.free / self.growth
@@ -64,9 +64,9 @@ class Disk(NamedTuple):
 
 
 def site_sizes(sites: Iterable[Site]) -> list[SiteSize]:
-    """The size of each of these sites; bytes are shared out by the number of rows.
+    """Return the size of each site; bytes are divided in proportion to the rows.
 
-    `sites` must be all that there are.
+    `sites` must be all sites of the installation.
     """
     sites = list(sites)
     numbers = {
@@ -121,13 +121,13 @@ def _last_week() -> Days:
 
 
 def disk(growth: float) -> Disk:
-    """Where the database lies, if it grows by so many bytes a day."""
+    """Return the state of the database's disk, for a growth in bytes a day."""
     database = sizes.database_bytes()
     if settings.DATABASE_GIGABYTES:
         free: int | None = max(0, settings.DATABASE_GIGABYTES * 10**9 - database)
     elif connection.vendor == "sqlite":
         file = Path(connection.settings_dict["NAME"])
-        # Pages that are free within the file are used before it grows.
+        # SQLite uses free pages within the file before the file grows.
         inside = max(0, file.stat().st_size - database) if file.exists() else 0
         free = shutil.disk_usage(file.parent).free + inside if file.exists() else None
     else:
@@ -136,7 +136,7 @@ def disk(growth: float) -> Disk:
 
 
 def tell() -> None:
-    """Have the monitor know it: every hour, see `analytics.housekeeping`."""
+    """Set the metrics of size. Called every hour, see `analytics.housekeeping`."""
     found = site_sizes(Site.objects.all())
     now = disk(sum(size.growth for size in found))
     metrics.DATABASE_BYTES.set(now.database)

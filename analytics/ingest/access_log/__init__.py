@@ -1,6 +1,6 @@
-"""What a line of a web server's access log says, and whether it is a page view.
+"""What a line of a web server's access log means, and whether it is a page view.
 
-Pure. One module for each family of formats, `formats` tells which a log has,
-`reading` opens it. Decides nothing that needs a site: whose visit it was, and
-whether that visitor counts.
+Pure. There is one module for each family of formats; `formats` detects the format of a
+log, and `reading` opens the file. Nothing here needs the site: visitors and drop rules
+are applied elsewhere.
 """

@@ -1,4 +1,4 @@
-"""Logs that Amazon's load balancers and S3 deliver. CloudFront's are in `w3c`."""
+"""Logs of Amazon's load balancers and of S3. Those of CloudFront are in `w3c`."""
 
 import re
 from datetime import UTC
@@ -18,11 +18,11 @@ from analytics.ingest.access_log.requests import (
     unescaped_url,
 )
 
-# Their quotes are escaped with a backslash or not at all, depending on the age of
-# the log. What cannot be told apart then does not match as a whole.
+# Quotes are escaped with a backslash or not at all, depending on the age of the
+# log. An ambiguous line then does not match as a whole.
 _QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _SKIPPED = _QUOTED.replace("(", "(?:", 1)
-# No quote in it, or half a user agent would pass for one.
+# Without quotes; otherwise half a user agent would match.
 _BARE = r'[^\s"]+'
 _NUMBER = r"-?[\d.]+"
 
@@ -30,9 +30,9 @@ _BALANCED = (
     rf"(\d{{4}}-\S+) (\S+) (\S+) (?:\S+) {_NUMBER} {_NUMBER} {_NUMBER}"
     rf" (\d{{3}}|-) (?:\d{{3}}|-) (\d+) (\d+) {_QUOTED}"
 )
-# What the balancer appended over the years: words and quoted texts.
+# Fields that were added over the years: words and quoted texts.
 _LATER = rf"(?: (?:{_SKIPPED}|{_BARE}))*\s*"
-# The user agent, cipher and protocol came in 2015.
+# User agent, cipher and protocol were added in 2015.
 _ELB = re.compile(rf"{_BALANCED}(?: {_QUOTED} {_BARE} {_BARE})?\s*", re.ASCII)
 _ALB = re.compile(
     rf"(https?|h2|grpcs?|wss?) {_BALANCED}"
@@ -40,7 +40,7 @@ _ALB = re.compile(
     re.ASCII,
 )
 
-# Owner, bucket, time, who asked (address, account), id, operation, key, request.
+# Owner, bucket, time, requester (address, account), id, operation, key, request.
 _S3 = re.compile(
     rf"\S+ (\S+) \[([^\]]+)\] (\S+) \S+ (\S+) (\S+) \S+ (?:{_QUOTED}|-)"
     # Status, error, bytes sent, size, two durations, referrer, user agent, version.
@@ -56,7 +56,7 @@ _S3_PATH_STYLE = re.compile(r"(?:^|\.)s3[.-][^/]*amazonaws\.com(?:\.cn)?(?::\d+)
 
 
 def read_alb(text: str) -> Line:
-    """Raises Malformed, as all readers do."""
+    """Read a line. Raises Malformed, like all readers."""
     if matched := _ALB.fullmatch(text):
         return _balanced(*matched.groups()[1:])
     raise Malformed(explain(text))
@@ -84,7 +84,7 @@ def _balanced(
         address=client_with_port(who),
         at=iso_time(time, UTC),
         method=method,
-        # The whole address stands in the request: the host is in it.
+        # The request contains the whole URL, including the host.
         target=unescaped_url(target),
         status=0 if status == "-" else status_code(status),
         referrer="",
@@ -101,10 +101,10 @@ def read_s3(text: str) -> Line:
         matched.groups("-")
     )
     method, target = split_request(request)
-    # Lists of a bucket, its policy, its versions: asked for by programs.
+    # Lists, policies and versions of a bucket are requested by programs.
     if operation not in _S3_PAGES and method == "GET":
         method = operation
-    # A bucket asked by its path has it before the key.
+    # In a path-style request the bucket comes before the key.
     if _S3_PATH_STYLE.search(to) and not to.startswith(f"{bucket}."):
         target = target.removeprefix(f"/{bucket}")
     return Line(
@@ -116,6 +116,6 @@ def read_s3(text: str) -> Line:
         referrer=unescaped_url(absent(referrer)),
         user_agent=absent(agent),
         identity="\0".join((time, unique, request, status, sent, referrer)),
-        # S3's own name for the bucket says as little as no host.
+        # S3's own name of the bucket is not a host of the site.
         host="" if _S3_ENDPOINT.search(to) else host(to),
     )

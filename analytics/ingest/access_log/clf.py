@@ -1,8 +1,8 @@
-"""The common log format and its kin: Apache, nginx, Traefik.
+"""The common log format and related formats: Apache, nginx, Traefik.
 
-`combined` adds referrer and user agent, the vhost formats put the host first.
-Each is a format of its own: a combined line that was cut short looks like a
-common one, and would be counted without its user agent.
+`combined` adds referrer and user agent, the vhost formats put the host first. Each is a
+separate format: a truncated combined line looks like a common one, and would be counted
+without its user agent.
 """
 
 import re
@@ -20,18 +20,18 @@ from analytics.ingest.access_log.requests import (
     unescaped_url,
 )
 
-# Linear in the line: no two neighbours can match the same character.
+# Linear in the line's length: no two adjacent parts match the same character.
 QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _UNCAPTURED = QUOTED.replace("(", "(?:", 1)
 _UNESCAPED_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 
-# The client may be the list that a proxy's header holds.
+# The client may be the list from a proxy's header.
 _CLIENT = r'([^\s,"]+(?:, ?[^\s,"]+)*)'
 _HEAD = rf"{_CLIENT} (\S+) ([^\[]+) \[([^\]]+)\] {QUOTED} (\d{{3}}) (\d+|-)"
 _AGENT = f" {QUOTED} {QUOTED}"
-# What a log appends: words and quoted texts (`0.003`, `rt=0.1`, `uct="-"`). Not
-# half a quoted text, or a quote inside the user agent would go unnoticed. Nothing
-# may follow that takes spaces as well: that would be quadratic in them.
+# Appended fields: words and quoted texts (`0.003`, `rt=0.1`, `uct="-"`). Half a
+# quoted text does not match; otherwise a quote inside the user agent would be
+# missed. No following part may match spaces as well: the time would be quadratic.
 _WORD = rf'[^\s"]*(?:(?<=[\s=:,(\[{{]){_UNCAPTURED}[^\s"]*)?'
 _APPENDED = rf"(?: {_WORD})*"
 
@@ -39,7 +39,7 @@ _COMMON = re.compile(rf"{_HEAD}\s*", re.ASCII)
 _COMBINED = re.compile(rf"{_HEAD}{_AGENT}{_APPENDED}", re.ASCII)
 _VHOST_COMMON = re.compile(rf"(\S+) {_HEAD}\s*", re.ASCII)
 _VHOST_COMBINED = re.compile(rf"(\S+) {_HEAD}{_AGENT}{_APPENDED}", re.ASCII)
-# Appended: the number of requests, the router, the server, the time it took.
+# Appended: the number of requests, the router, the server, the duration.
 _TRAEFIK = re.compile(
     rf"{_HEAD}{_AGENT} (?:\d+|-) (?:{_UNCAPTURED}|-) (?:{_UNCAPTURED}|-) \d+ms\s*",
     re.ASCII,
@@ -47,7 +47,7 @@ _TRAEFIK = re.compile(
 
 
 def read_common(text: str) -> Line:
-    """Raises Malformed, as all readers do."""
+    """Read a line. Raises Malformed, like all readers."""
     return _line("", *_match(_COMMON, text).groups())
 
 
@@ -74,7 +74,7 @@ def _match(pattern: re.Pattern[str], text: str) -> re.Match[str]:
 
 
 def explain(text: str) -> str:
-    """Why a line of a format with quotes is not read."""
+    """Return why a line of a format with quotes is malformed."""
     if len(_UNESCAPED_QUOTE.findall(text)) % 2:
         return "a quote is never closed"
     return "not in the format of the log"
@@ -108,10 +108,10 @@ def _line(
 
 
 def _client(who: str, ident: str, user: str) -> str:
-    """The address, once it is sure that the line's head is no other format's.
+    """Return the address, after checking that the line begins like this format.
 
-    A host or a syslog prefix before the address would pass for the address, and
-    the address for the two words after it, as the last one may hold spaces.
+    Otherwise a host or a syslog prefix before the address would be read as the address,
+    and the address as one of the two words after it, as the last may contain spaces.
     """
     if is_address(ident) or user.startswith("- ") or any(map(is_address, user.split())):
         raise Malformed("something else than the client begins the line")

@@ -1,4 +1,4 @@
-"""Which format a log has, and how a line of it is read."""
+"""Detect the format of a log, and read its lines."""
 
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
@@ -9,13 +9,14 @@ from analytics.ingest.access_log import aws, clf, haproxy, json_lines, w3c
 from analytics.ingest.access_log.prefixes import PREFIXES, Strip
 from analytics.ingest.access_log.requests import Line, Malformed
 
-# Servers cut a request at 8 KiB; three such fields and their escapes fit.
+# In bytes. Servers cut requests at 8 KiB; three such fields and their escapes fit.
 MAX_LINE = 1 << 16
 
 Read = Callable[[str], Line | None]
 
-# By name; what makes a reader for one file, given the zone of times without an
-# offset. Where a line fits two, the one with more to say comes first.
+# By name: a function that makes a reader for one file, given the time zone of times
+# without an offset. If a line fits two formats, the one with more fields is used,
+# so it comes first.
 FORMATS: dict[str, Callable[[tzinfo], Read]] = {
     "traefik": lambda zone: clf.read_traefik,
     "combined": lambda zone: clf.read_combined,
@@ -34,7 +35,7 @@ FORMATS: dict[str, Callable[[tzinfo], Read]] = {
 
 
 class Reader(NamedTuple):
-    """Reads the lines of one log, from the first on."""
+    """Reads the lines of one log, from its first line."""
 
     name: str
     prefix: str
@@ -42,7 +43,7 @@ class Reader(NamedTuple):
     read_line: Read
 
     def read(self, text: str) -> Line | None:
-        """A request; None for a line that is about none. Raises Malformed."""
+        """Return the request; None for a line without one. Raises Malformed."""
         text = text.rstrip("\r\n")
         if len(text) >= MAX_LINE:
             raise Malformed(f"{MAX_LINE:,} bytes or longer")
@@ -57,9 +58,9 @@ class Reader(NamedTuple):
 def recognise(
     sample: Sequence[str], makers: dict[str, Callable[[tzinfo], Read]], zone: tzinfo
 ) -> tuple[Reader, int] | None:
-    """The reader that reads most of a log's first lines, and how many it reads.
+    """Return the reader that reads most of a log's first lines, and how many it reads.
 
-    None if none of them reads any. `makers` are those to try.
+    None if no reader reads any. `makers`: the formats to try.
     """
     best: tuple[str, str] | None = None
     most = 0
@@ -68,7 +69,7 @@ def recognise(
             count = _count(sample, Reader(name, prefix, strip(), make(zone)))
             if count > most:
                 most, best = count, (prefix, name)
-        # Prefixes are for what cannot be read as it stands.
+        # Prefixes are tried only if not all lines can be read without one.
         if most == len(sample):
             break
     if best is None:

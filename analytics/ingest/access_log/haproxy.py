@@ -1,7 +1,7 @@
 """HAProxy's HTTP log (`option httplog`, `option httpslog`).
 
-It has no user agent. Captured headers are passed over: the log does not say which
-they are.
+It has no user agent. Captured headers are ignored, because the log does not say which
+headers they are.
 """
 
 import re
@@ -29,10 +29,10 @@ _ESCAPE = re.compile(r"#([0-9A-F]{2})")
 
 
 def read(text: str, zone: tzinfo) -> Line:
-    """`zone` is the server's: the log has its wall clock. Raises Malformed."""
+    """Read a line. `zone` is the server's, as times are local. Raises Malformed."""
     matched = _LINE.fullmatch(text)
     if matched is None:
-        # The rest of a request of more than 1,024 bytes, its quote with it, is cut.
+        # A request of more than 1,024 bytes is cut, including its closing quote.
         raise Malformed("not in the format of the log")
     who, time, milliseconds, backend, status, size, request = matched.groups()
     method, target = split_request(_ESCAPE.sub(r"\\x\1", request.replace("\\", r"\\")))

@@ -1,4 +1,4 @@
-"""Logs with one JSON object a line: nginx, Caddy, Traefik."""
+"""Logs with one JSON object per line: nginx, Caddy, Traefik."""
 
 import json
 import re
@@ -21,9 +21,9 @@ Fields = dict[str, Any]
 
 _BYTE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
-# nginx lets everybody choose the keys: these are its variables, and short names
-# that people give them. Not `uri`: nginx's own is the file that it served in the
-# end, such as /index.php for every page.
+# In nginx the keys can be chosen freely: these are its variables, and common short
+# names. Not `uri`: that variable is the file that nginx served, such as /index.php
+# for every page.
 _CLIENTS = ("remote_addr", "client_ip", "remote_ip", "client", "http_x_forwarded_for")
 _TIMES = ("time_iso8601", "time_local", "msec", "@timestamp", "timestamp", "time", "ts")
 _METHODS = ("request_method", "method")
@@ -34,7 +34,7 @@ _SIZES = ("body_bytes_sent", "bytes_sent", "size")
 
 
 def read_nginx(text: str, zone: tzinfo) -> Line:
-    """Raises Malformed, as all readers do."""
+    """Read a line. Raises Malformed, like all readers."""
     fields = decode(text)
     request = _first(fields, "request")
     if request:
@@ -65,11 +65,11 @@ def read_nginx(text: str, zone: tzinfo) -> Line:
 
 
 def read_caddy(text: str, zone: tzinfo) -> Line | None:
-    """None for an entry of Caddy's that is about no request."""
+    """Read a line; None for an entry of Caddy's that is not a request."""
     fields = decode(text)
     if not {"level", "ts"} <= fields.keys():
         raise Malformed("no entry of Caddy's")
-    # The log of errors repeats what the access log has.
+    # The error log repeats the entries of the access log.
     is_access = str(fields.get("logger", "")).startswith("http.log.access")
     request = fields.get("request")
     if not is_access or not isinstance(request, dict):
@@ -98,7 +98,7 @@ def read_caddy(text: str, zone: tzinfo) -> Line | None:
 
 
 def _header(headers: Any, name: str) -> str | None:
-    """A request's header, `""` if it was not sent, None if none are logged."""
+    """Return a request header; `""` if it was not sent, None if none are logged."""
     if not isinstance(headers, dict):
         return None
     values = headers.get(name)
@@ -118,7 +118,8 @@ def read_traefik(text: str, zone: tzinfo) -> Line:
         _first(fields, name) for name in ("DownstreamContentSize", "RequestHost")
     )
     referrer = _first(fields, "request_Referer")
-    # Traefik logs headers only if it is told to; one that is, shows others too.
+    # Traefik logs headers only if configured. If this one is configured but
+    # missing, other request headers show that headers are logged.
     headers_are_kept = any(name.startswith("request_") for name in fields)
     return Line(
         address=client(_first(fields, "ClientHost", "ClientAddr")),
@@ -134,20 +135,20 @@ def read_traefik(text: str, zone: tzinfo) -> Line:
 
 
 def decode(text: str) -> Fields:
-    """The object in a line, its texts as JSON has them. Raises Malformed."""
+    """Return the object in a line, with texts decoded as JSON. Raises Malformed."""
     if not text.startswith("{"):
         raise Malformed("no JSON object")
     try:
         return _load(text)
     except Malformed:
-        # nginx without `escape=json`: bytes as \xHH, which JSON does not know.
+        # nginx without `escape=json` writes bytes as \xHH, which is not valid JSON.
         if "\\" not in _BYTE.sub("", text):
             return _load(_BYTE.sub(_as_json, text))
         raise
 
 
 def _load(text: str) -> Fields:
-    # Back to the bytes: those that are no UTF-8 come through as surrogates.
+    # Back to the bytes; those that are not UTF-8 become surrogates.
     told = text.encode("latin-1").decode("utf-8", "surrogateescape")
     try:
         found = json.loads(told, object_pairs_hook=_object, parse_float=_fraction)
@@ -161,13 +162,13 @@ def _load(text: str) -> Fields:
 
 
 def _fraction(text: str) -> str | float:
-    """As it is written: a double would round the parts of a second."""
+    """Return the number as text: a double would round fractions of a second."""
     return float(text) if "e" in text.lower() else text
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Fields:
     found = dict(pairs)
-    # A visitor's quotes in a log that does not escape them can add keys.
+    # In a log that does not escape quotes, a visitor's quotes can add keys.
     if len(found) != len(pairs):
         raise Malformed("a key stands twice")
     return found
@@ -179,7 +180,7 @@ def _as_json(matched: re.Match[str]) -> str:
 
 
 def _first(fields: Fields, *names: str) -> str:
-    """The first of these fields that says something, `""` if none does."""
+    """Return the first of these fields that is not empty; `""` if all are."""
     for name in names:
         if text := absent(_text(fields.get(name, ""))):
             return text
@@ -187,7 +188,7 @@ def _first(fields: Fields, *names: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value with one character a byte."""
+    """Return a value as text with one character per byte."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
     if not isinstance(value, str):

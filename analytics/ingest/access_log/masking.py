@@ -1,23 +1,23 @@
-"""Lines of a log as a terminal may show them: without addresses, and printable."""
+"""Make lines of a log safe to print: without addresses or control characters."""
 
 import ipaddress
 import re
 
 MAX_SHOWN = 160
-# As much of a line as is looked at; an address that this cuts is not shown.
+# At most this many characters of a line are read; an address cut here is not shown.
 _MAX_READ = 1_024
 
 _COLON, _DOT = "(?::|%3[Aa])", r"(?:[._-]|%2[Ee])"
-# Also as part of a name that a provider made of it: dsl-203-0-113-9.example.
+# Also within host names of providers: dsl-203-0-113-9.example.
 _IPV4 = re.compile(rf"(?<!\d)\d{{1,3}}(?:{_DOT}\d{{1,3}}){{3}}(?!\d)", re.ASCII)
 _IPV6 = re.compile(rf"[0-9A-Fa-f]{{0,4}}(?:{_COLON}[0-9A-Fa-f]{{0,4}}){{2,8}}")
 _MAIL = re.compile(r"[^\s\"'<>=&?/:;,]+(?:@|%40)[^\s\"'<>=&?/:;,]+")
-# The name that a server looked up for a client.
+# A client's host name that the server looked up.
 _NAME = re.compile(r"^[^\s\"\[{]+(?= - )")
 
 
 def masked(text: str) -> str:
-    """The start of a line, each address in it as `[address]`."""
+    """Return the start of a line, with each address replaced by `[address]`."""
     text = text[:_MAX_READ].rstrip("\r\n")
     text = _NAME.sub("[address]", text)
     text = _MAIL.sub("[address]", text)
@@ -27,7 +27,7 @@ def masked(text: str) -> str:
 
 
 def _mask_ipv6(matched: re.Match[str]) -> str:
-    """Leaves times alone: their three or four numbers are no address."""
+    """Mask an IPv6 address. Times stay: three or four numbers are not an address."""
     text = re.sub("%3[Aa]", ":", matched[0])
     try:
         ipaddress.ip_address(text)

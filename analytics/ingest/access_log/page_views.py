@@ -1,4 +1,4 @@
-"""Which requests of a log are views of a page. Knows no site and no visitor."""
+"""Decide which requests of a log are page views, without site and visitor."""
 
 import re
 
@@ -7,9 +7,9 @@ from analytics.ingest.access_log.requests import Line
 
 MAX_PATH = 1_024
 
-# What a browser fetches for a page, and what people download from it: nothing
-# that the tracker could run in. A list of what is left out, since pages end in
-# anything (`/blog/v1.2`, `/domains/example.org`).
+# Files that a browser loads for a page, and downloads, in which the tracker could
+# not run. It is a list of exclusions, because pages can have any ending
+# (`/blog/v1.2`, `/domains/example.org`).
 ASSETS = frozenset(
     """
     avif bmp cur gif heic ico jfif jpeg jpg png psd svg svgz tif tiff webp
@@ -28,17 +28,17 @@ ASSETS = frozenset(
     """.split()  # noqa: SIM905 - a list of 140 quoted words is harder to read
 )
 # Feeds without an extension: WordPress's /feed/ and ?feed=rss2, Blosxom's
-# ?flav=atom. Their readers fetch them all day and are no visitors.
+# ?flav=atom. Feed readers fetch them all day and are not visitors.
 _FEED_PATH = re.compile(r"/(?:feed|rss|atom)/?$")
 _FEED_QUERY = re.compile(
     r"(?:^|&)(?:feed|flav|format|type)=(?:atom|rdf|rss)[0-9.]*(?:&|$)"
 )
-# A path, or an address with one, as a proxy is asked.
+# A path, or an absolute URL, as in a request to a proxy.
 _TARGET = re.compile(r"/|https?://[^/?#]", re.IGNORECASE)
 
 
 def why_no_page(line: Line) -> str | None:
-    """Why a request is no view of a page; None if it is one."""
+    """Return why a request is not a page view; None if it is one."""
     if line.method != "GET":
         return "not GET"
     if not (200 <= line.status < 300 or line.status == 304):

@@ -1,8 +1,8 @@
-"""A log format of one's own, in the words of Apache's LogFormat directive.
+"""Custom log formats, written with Apache's LogFormat directives.
 
-What fills a pair of quotes is read up to the closing one, escapes observed; every
-other word ends at a space, or at the character that the format has after it. So a
-line can be read in one way only, and in linear time.
+A directive in quotes is read up to the closing quote, with escapes; any other ends at a
+space, or at the character that follows it in the format. So a line can be read in only
+one way, and in linear time.
 """
 
 import re
@@ -32,11 +32,11 @@ _MAX_LENGTH = 2_048
 _TOKEN = re.compile(
     r"%[!\d,<>]*(?:\{([^}]*)\})?[!\d,<>]*(\^[A-Za-z]{2}|[A-Za-z%])|([^%]+)|(%)"
 )
-# Every letter that Apache knows; those that are no part below are passed over.
+# All of Apache's directives; those that are not in `_PARTS` are skipped.
 _LETTERS = set("aAbBCDefhHiIklLmnoOpPqrRsStTuUvVXcx") | {"^FB", "^ti", "^to"}
 _NUMBERS = set("bBDIkOpPsST")
 
-# Which part of a request a word is; names of headers in small letters.
+# The part of a request that a directive is; names of headers in lower case.
 _PARTS = {
     **dict.fromkeys(("h", "a", "{c}a", "{c}h"), "client"),
     **dict.fromkeys(("{x-forwarded-for}i", "{x-real-ip}i"), "client"),
@@ -49,7 +49,7 @@ _PARTS = {
 }
 _EPOCHS = ("sec", "msec", "usec")
 _FRACTIONS = ("msec_frac", "usec_frac")
-# Letters of strftime that a time can be put together from again.
+# Letters of strftime from which a time can be reconstructed.
 _CLOCK = {
     **{"Y": r"\d{4}", "b": r"[A-Z][a-z]{2}", "e": r"[ \d]\d", "z": r"[+-]\d\d:?\d\d"},
     **dict.fromkeys("mdHMS", r"\d\d"),
@@ -58,24 +58,27 @@ _SHORT = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "h": "%b"}
 
 
 class BadPattern(ValueError):
-    """Why no log can be read by a pattern, as a sentence."""
+    """A pattern cannot be used to read a log; the message is the reason."""
 
 
 class _Word(NamedTuple):
-    """`key` is letter and parameter; an empty one is literal text."""
+    """A directive, or literal text.
+
+    `key`: letter and parameter; empty for literal text.
+    """
 
     key: str
     text: str
 
 
 def compile_pattern(pattern: str, zone: tzinfo) -> Callable[[str], Line]:
-    """A reader of lines. `zone` is that of times without an offset.
+    """Return a reader of lines. `zone`: the time zone of times without an offset.
 
     Raises BadPattern.
     """
     if len(pattern) > _MAX_LENGTH:
         raise BadPattern(f"The pattern has more than {_MAX_LENGTH:,} characters.")
-    # As it stands in Apache's configuration, or bare.
+    # As written in Apache's configuration, or without its quotes and escapes.
     words = list(_split(pattern.strip().replace('\\"', '"').replace("\\t", "\t")))
     parts: list[str] = []
     expression = "".join(_expressions(words, parts))
@@ -97,7 +100,7 @@ def _split(pattern: str) -> Iterator[_Word]:
 
 
 def _split_time(form: str) -> Iterator[_Word]:
-    """The words of `%{...}t`: a time since 1970, or the letters of strftime."""
+    """Yield the directives in `%{...}t`: a time since 1970, or letters of strftime."""
     form = form.removeprefix("end:")
     if form in _EPOCHS or form in _FRACTIONS:
         yield _Word(f"{{{form}}}t", "t")
@@ -111,7 +114,10 @@ def _split_time(form: str) -> Iterator[_Word]:
 
 
 def _expressions(words: list[_Word], parts: list[str]) -> Iterator[str]:
-    """Regular expressions of the words; `parts` gets what each group is."""
+    """Yield the regular expressions of the directives.
+
+    The part of each group is appended to `parts`.
+    """
     quotes = 0
     for number, word in enumerate(words):
         if not word.key:
@@ -164,7 +170,7 @@ def _outside(word: _Word, after: str, follows: str) -> str:
         return r"((?:\?\S*)?)"
     if _PARTS.get(word.key) == "client" and after[:1] in (" ", "\t", ""):
         return r'([^\s,"]+(?:, ?[^\s,"]+)*)'
-    # Of `host:port` the port is told by its digits: IPv6 has colons as well.
+    # In `host:port` the port is recognised by its digits: IPv6 has colons as well.
     if after == ":" and follows in _NUMBERS:
         return r"(\S+)"
     stop = re.escape(after[:1]) if after.strip() else ""
@@ -197,14 +203,14 @@ def _read(
         raise Malformed(explain(text))
     found: dict[str, str] = {}
     for part, value in zip(parts, matched.groups(), strict=True):
-        # Of two clients, or hosts, the one that stands first.
+        # If there are two clients, or hosts, the first is used.
         found.setdefault(part, value)
     if "request" in found:
         method, target = split_request(found["request"])
         target = unescaped_url(target)
     else:
         method = found["method"]
-        # Apache has decoded the path: a `?` in it begins no query.
+        # Apache has decoded the path, so a `?` in it does not begin a query.
         path = unescaped_url(found["path"]).replace("?", "%3F").replace("#", "%23")
         target = path + unescaped_url(found.get("query", ""))
     agent = found.get("agent")

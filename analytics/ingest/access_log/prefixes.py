@@ -1,7 +1,7 @@
-"""What stands before a log's own line when another program has carried it.
+"""Prefixes added to a log's lines by another program.
 
-Syslog, journald and Docker each have a few forms. A prefix is taken off only where
-the whole log has it, and a line without it is malformed then.
+Syslog, journald and Docker have a few forms each. A prefix is removed only if the whole
+log has it; a line without it is then malformed.
 """
 
 import re
@@ -13,9 +13,9 @@ from analytics.ingest.access_log.requests import Malformed
 Strip = Callable[[str], str]
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)"
-# With its space, or the first half of an IPv6 address would pass for one.
+# Including the space; otherwise the first half of an IPv6 address would match.
 _TAG = r"[^\s:\[\]]+(?:\[\d+\])?: "
-# RFC 3164 as syslog and `journalctl` write it, with the old date or an ISO one.
+# RFC 3164 as written by syslog and `journalctl`, with the old date or an ISO one.
 _SYSLOG = re.compile(
     rf"(?:<\d{{1,3}}>)?(?:[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d|{_TIME})"
     rf" (?:[^\s\[\]]+ )?{_TAG}"
@@ -27,7 +27,7 @@ _RFC_5424 = re.compile(
 )
 # `docker compose logs`, `docker logs --timestamps`, or both.
 _DOCKER = re.compile(rf"(?:[\w.-]+ *\| {_TIME} |[\w.-]+ *\| |{_TIME} )")
-# Kubernetes; P marks the parts of a line that was too long, but the last.
+# Kubernetes; P marks all parts but the last of a line that was too long.
 _CONTAINERD = re.compile(rf"{_TIME} (?:stdout|stderr) ([FP])(?::\S*)? ")
 
 
@@ -41,9 +41,9 @@ def _matching(pattern: re.Pattern[str]) -> Strip:
 
 
 class _Parts:
-    """Refuses every part of a line that was too long for its carrier.
+    """Refuses every part of a line that was too long for the program.
 
-    The last one too: a visitor could send what looks like a whole line there.
+    The last part too: a visitor could send text there that looks like a complete line.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ def _docker_json() -> Strip:
 
 
 def _journald_json(text: str) -> str:
-    """`journalctl -o json`: bytes that are no text come as a list of numbers."""
+    """`journalctl -o json`; bytes that are not text are a list of numbers."""
     line = decode(text).get("MESSAGE")
     if isinstance(line, list):
         try:
@@ -100,7 +100,7 @@ def _to_bytes(text: str) -> str:
         raise Malformed("half a character") from None
 
 
-# Made anew for each log, as some remember the line before.
+# Made anew for each log, because some depend on the previous line.
 PREFIXES: dict[str, Callable[[], Strip]] = {
     "": lambda: str,
     "syslog": lambda: _matching(_SYSLOG),

@@ -1,4 +1,4 @@
-"""The lines of a log: unpacked, bounded, and followed while it grows."""
+"""Read the lines of a log: unpacked, of limited length, and followed while it grows."""
 
 import bz2
 import gzip
@@ -20,10 +20,10 @@ else:
     from backports import zstd
 
 BUFFER = 1 << 16
-# How often a file that is followed is looked at for more, in seconds.
+# Seconds between two checks of a followed file.
 INTERVAL = 1.0
 
-# By the first bytes, whatever the name says.
+# By the first bytes, whatever the file is called.
 _UNPACKERS = (
     (b"\x1f\x8b", lambda packed: gzip.GzipFile(fileobj=packed)),
     (b"BZh", bz2.BZ2File),
@@ -32,12 +32,12 @@ _UNPACKERS = (
 )
 _LONGEST = max(len(magic) for magic, _ in _UNPACKERS)
 
-# What reading a broken archive raises.
+# Errors raised when reading a damaged archive.
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
 def unpacked(stream: io.RawIOBase) -> BinaryIO:
-    """A log's bytes, of whichever of the archives it is, or plain."""
+    """Return a log's bytes, from any of the archive formats, or plain."""
     packed = io.BufferedReader(stream, BUFFER)
     head = packed.peek(_LONGEST)
     for magic, unpack in _UNPACKERS:
@@ -53,9 +53,10 @@ def is_packed(path: str) -> bool:
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a log, one character a byte, so that none fails to decode.
+    """Yield the lines of a log, with one character per byte.
 
-    An over-long line is cut: a file without line ends must not fill the memory.
+    So decoding cannot fail. A line that is too long is cut: a file without line ends
+    must not fill the memory.
     """
     for raw in iter(partial(stream.readline, MAX_LINE), b""):
         yield raw.decode("latin-1")
@@ -64,11 +65,11 @@ def lines(stream: BinaryIO) -> Iterator[str]:
 
 
 def follow(path: str) -> Iterator[str | None]:
-    """The lines of a plain file from its start, then those that are written to it.
+    """Yield the lines of a plain file from its start, then those written to it later.
 
-    None where there is no more for now: the caller does what it has put off, and
-    the next step waits. Ends when another file has taken the name, or the file
-    was emptied, with what the old one still had.
+    Yields None when there are no more lines for now: the caller then does deferred
+    work, and the next step waits. Ends when another file has the name or the file was
+    emptied, after the remaining lines of the old one.
     """
     with open(path, "rb") as stream:
         waiting = bytearray()
@@ -85,7 +86,7 @@ def follow(path: str) -> Iterator[str | None]:
                 waiting.clear()
                 continue
             if _is_over(path, stream):
-                # Its writer may have gone on after the file was renamed.
+                # The writer may have continued after the file was renamed.
                 if rest := stream.readline(MAX_LINE):
                     waiting += rest
                     continue
@@ -97,12 +98,12 @@ def follow(path: str) -> Iterator[str | None]:
 
 
 def _is_over(path: str, stream: BinaryIO) -> bool:
-    """Whether a file has been rotated away, or emptied."""
+    """Return whether a file was rotated away or emptied."""
     own = os.fstat(stream.fileno())
     try:
         named = os.stat(path)
     except FileNotFoundError:
-        # Between the old file and the new one.
+        # The old file is gone and the new one does not exist yet.
         return False
     return (named.st_dev, named.st_ino) != (own.st_dev, own.st_ino) or (
         own.st_size < stream.tell()

@@ -1,7 +1,7 @@
-"""One request of an access log, and how the fields that all formats share are read.
+"""One request of an access log, and readers of the fields that formats share.
 
-Texts have one character a byte, as `reading.lines` yields them: no byte fails to
-decode, and what was logged is percent-encoded as it was sent.
+Texts have one character per byte, as `reading.lines` yields them: decoding cannot fail,
+and logged bytes are percent-encoded as they were sent.
 """
 
 import ipaddress
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from analytics.ingest import moments
 
-# Names as every server writes them; strptime would ask the machine's locale.
+# English names, as every server writes them; strptime uses the machine's locale.
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _CLF_TIME = re.compile(
     r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?: ([+-])(\d\d)(\d\d))?",
@@ -23,11 +23,11 @@ _ISO_TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _EPOCH = re.compile(r"(\d{9,19})(?:\.\d+)?", re.ASCII)
-# What a number since 1970 counts, by how many digits it has since 1990.
+# Units per second of a number since 1970, by its digits (for times since 1990).
 _EPOCH_UNITS = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 15: 10**6, 16: 10**6}
 _EPOCH_UNITS |= {18: 10**9, 19: 10**9}
 
-# What browsers send as it is: printable ASCII without `"`, `<`, `>` and backslash.
+# Browsers send these unencoded: printable ASCII without `"`, `<`, `>`, backslash.
 _SENT = r"!#-;=?-\[\]-~"
 _PLAIN = re.compile(f"[{_SENT}]*")
 _ODD = re.compile(f"[^{_SENT}]")
@@ -42,18 +42,17 @@ _CLIENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
 
 class Malformed(ValueError):
-    """A line that is not read. The message never quotes the line."""
+    """A line that cannot be read. The message never quotes the line."""
 
 
 class Line(NamedTuple):
-    """A request and its answer.
+    """A request and its response.
 
-    `target` and `referrer` are printable ASCII: bytes that no browser sends
-    unencoded are percent-encoded, as the address bar would show them.
-    `user_agent` is None where the format has no room for it, `""` where the
-    visitor sent none. `identity` is what tells this request from others, as
-    logged, without whose it was. `host` is whom it was for, `""` where the log
-    does not say.
+    `target` and `referrer` are printable ASCII: bytes that no browser sends unencoded
+    are percent-encoded, as in the address bar. `user_agent` is None if the format does
+    not have it, `""` if the visitor sent none. `identity` is the logged data that
+    distinguishes this request from others, without the visitor's. `host` is the
+    requested host, `""` if the log does not have it.
     """
 
     address: str
@@ -68,8 +67,8 @@ class Line(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The page's address; its path alone where the log has no host."""
-        # A target with a host of its own, as a proxy's client sends it, wins.
+        """Return the page's URL; only its path if the log has no host."""
+        # A target with a host, as a proxy's client sends it, is used unchanged.
         if self.host and self.target.startswith("/"):
             return f"http://{self.host}{self.target}"
         return self.target
@@ -79,7 +78,7 @@ def absent(text: str) -> str:
     return "" if text == "-" else text
 
 
-# Who asked
+# Client
 
 
 @lru_cache(maxsize=8_192)
@@ -93,10 +92,10 @@ def is_address(text: str) -> bool:
 
 @lru_cache(maxsize=8_192)
 def client(text: str) -> str:
-    """The address in a client field, without a port. Raises Malformed.
+    """Return the address in a client field, without a port. Raises Malformed.
 
-    Of a list, as proxies write it, the first that is an address: each proxy
-    adds the one that it saw at the end.
+    In a list, as proxies write it, the first address is used: each proxy appends the
+    one that it saw.
     """
     for item in text.split(","):
         item = item.strip().strip('"')
@@ -113,9 +112,9 @@ def client(text: str) -> str:
 
 
 def client_with_port(text: str) -> str:
-    """The address in a field that always ends in a port, IPv6 without brackets too.
+    """Return the address of a field that always ends in a port.
 
-    Raises Malformed.
+    IPv6 may have no brackets. Raises Malformed.
     """
     address, colon, port = text.rpartition(":")
     if colon and port.isdecimal():
@@ -124,19 +123,19 @@ def client_with_port(text: str) -> str:
 
 
 def client_or_name(text: str) -> str:
-    """As `client`; or the name that a server looked up for it."""
+    """As `client`, but a host name that the server looked up is returned as it is."""
     return text if _CLIENT_NAME.fullmatch(text) else client(text)
 
 
-# When
+# Time
 
 
-# A busy server logs many requests a second.
+# Cached, because a busy server logs many requests per second.
 @lru_cache(maxsize=1_024)
 def clf_time(text: str, zone: tzinfo | None = None) -> datetime:
-    """`17/May/2015:10:05:03 +0000`; `zone` is that of a time without an offset.
+    """Return the UTC time of `17/May/2015:10:05:03 +0000`.
 
-    Raises Malformed.
+    `zone` is the time zone of a time without an offset. Raises Malformed.
     """
     matched = _CLF_TIME.fullmatch(text)
     try:
@@ -162,9 +161,9 @@ def clf_time(text: str, zone: tzinfo | None = None) -> datetime:
 
 @lru_cache(maxsize=1_024)
 def iso_time(text: str, zone: tzinfo) -> datetime:
-    """`2015-05-17T10:05:03.5Z`; `zone` is that of a time without an offset.
+    """Return the UTC time of `2015-05-17T10:05:03.5Z`.
 
-    Raises Malformed.
+    `zone` is the time zone of a time without an offset. Raises Malformed.
     """
     try:
         if not _ISO_TIME.fullmatch(text):
@@ -178,9 +177,9 @@ def iso_time(text: str, zone: tzinfo) -> datetime:
 
 
 def any_time(text: str, zone: tzinfo) -> datetime:
-    """A time as text, or as a number since 1970, told by how it looks.
+    """Return the UTC time of a text or a number since 1970.
 
-    Raises Malformed.
+    Which of them it is, is detected from its form. Raises Malformed.
     """
     if epoch := _EPOCH.fullmatch(text):
         try:
@@ -193,11 +192,11 @@ def any_time(text: str, zone: tzinfo) -> datetime:
     return iso_time(text, zone) if text[4:5] == "-" else clf_time(text, zone)
 
 
-# What was asked for
+# Request
 
 
 def split_request(request: str) -> tuple[str, str]:
-    """Method and target of a request line, which may be anything at all."""
+    """Return method and target of a request line, which may contain anything."""
     method, _, rest = request.partition(" ")
     target, space, protocol = rest.rpartition(" ")
     return method, target if space and protocol.startswith("HTTP/") else rest
@@ -205,18 +204,18 @@ def split_request(request: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1_024)
 def host(text: str) -> str:
-    """A host as a server logs it, port and all; `""` for none. Raises Malformed."""
-    # nginx writes the catch-all server's name, `_`, where it has no other.
+    """Return a logged host, with its port; `""` for none. Raises Malformed."""
+    # nginx writes `_`, the name of the catch-all server, if it has no other.
     if text in ("", "-", "_"):
         return ""
-    # A `/` in it would move what follows into the path.
+    # A `/` in the host would move what follows into the path.
     if not _HOST.fullmatch(text):
         raise Malformed("no such host")
     return text
 
 
 def status_code(text: str | int) -> int:
-    """Raises Malformed."""
+    """Return an HTTP status as a number. Raises Malformed."""
     code = str(text)
     if len(code) == 3 and code.isdecimal() and code.isascii():
         return int(code)
@@ -224,12 +223,12 @@ def status_code(text: str | int) -> int:
 
 
 def to_url(text: str) -> str:
-    """Percent-encode what no browser sends as it is."""
+    """Percent-encode characters that no browser sends unencoded."""
     return text if _PLAIN.fullmatch(text) else _ODD.sub(_encode, text)
 
 
 def unescaped_url(text: str) -> str:
-    """As `to_url`, the escapes of Apache and nginx undone first."""
+    """As `to_url`, after undoing the escapes of Apache and nginx."""
     return text if _PLAIN.fullmatch(text) else _ESCAPED.sub(_unescape, text)
 
 

@@ -1,6 +1,6 @@
 """The W3C's extended log file format: IIS, and CloudFront, which uses tabs.
 
-A file says itself which fields its lines have, and may say so again later on.
+A file declares the fields of its lines, and may declare them again later.
 """
 
 import re
@@ -18,16 +18,16 @@ from analytics.ingest.access_log.requests import (
     to_url,
 )
 
-# A line of 64 KiB holds more words than any log has fields.
+# A line of 64 KiB can have more words than any log has fields.
 _MAX_FIELDS = 200
 _NEEDED = ("date", "time", "c-ip", "cs-method", "cs-uri-stem", "sc-status")
-# CloudFront's own name of the distribution says nothing; what was asked for does.
+# The requested host comes first; CloudFront's name of a distribution is not useful.
 _HOSTS = ("x-host-header", "cs-host", "cs(Host)")
 _CLOUDFRONT = "x-edge-location"
 
 
 class Reader:
-    """Reads one file from its start."""
+    """Reads one file, from its first line."""
 
     def __init__(self) -> None:
         self._fields: list[str] | None = None
@@ -35,7 +35,7 @@ class Reader:
         self._separator = " "
 
     def __call__(self, text: str) -> Line | None:
-        """None for a directive. Raises Malformed."""
+        """Read a line; None for a directive. Raises Malformed."""
         if text.startswith("#"):
             if text.startswith("#Fields:"):
                 self._begin(text.removeprefix("#Fields:").split()[: _MAX_FIELDS + 1])
@@ -71,7 +71,7 @@ class Reader:
         size, unique = values.get("sc-bytes", ""), values.get("x-edge-request-id", "")
         return Line(
             address=client(who),
-            # The format's times are UTC by definition.
+            # Times of this format are UTC by definition.
             at=iso_time(f"{date}T{time}", UTC),
             method=method,
             target=to_url(target),
@@ -85,9 +85,9 @@ class Reader:
         )
 
     def _decoded(self, text: str) -> str:
-        """A user agent: IIS writes `+` for a space, CloudFront `%20`."""
+        """Decode a user agent: IIS writes `+` for a space, CloudFront `%20`."""
         if self._separator == " ":
             return text.replace("+", " ")
         raw = unquote_to_bytes(text.encode("latin-1"))
-        # Older logs of CloudFront encoded twice: %2520.
+        # Older logs of CloudFront are encoded twice: %2520.
         return (unquote_to_bytes(raw) if b"%20" in raw else raw).decode("latin-1")
