@@ -146,9 +146,7 @@ class Archive:
         """Store a site's archived events again, with their ids, and unseal their days.
 
         Days are unsealed from the border back to the first month that had events and is
-        not in the archive. Can be repeated: existing events are left alone.
-
-        Raises Wrong.
+        not in the archive. Can be repeated: existing events stay. Raises Wrong.
         """
         files = self.of(site)
         if not files:
@@ -282,10 +280,7 @@ def _sha256(path: Path) -> str:
 
 
 class Restored(NamedTuple):
-    """`rows`: events and refunds added.
-
-    `before`: the site's new retention border; None if nothing is sealed.
-    """
+    """`rows`: events and refunds added. `before`: the new border; None: none."""
 
     rows: int
     before: date | None
