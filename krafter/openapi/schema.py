@@ -249,12 +249,12 @@ class EnvelopeSchema(AutoSchema):
         answer = get_origin(serializer) or serializer
         response["headers"] = self._headers(*self._own_headers(answer))
         response["description"] = response["description"] or "Done."
-        if not (isinstance(answer, type) and issubclass(answer, Whole)):
-            for media in response.get("content", {}).values():
-                self._wrap(media)
+        is_whole = isinstance(answer, type) and issubclass(answer, Whole)
         for media_type, media in response.get("content", {}).items():
             if media_type != "application/json":
                 media["schema"] = {"type": "string"}
+            elif not is_whole:
+                self._wrap(media)
         return response
 
     def _is_list_view(self, serializer: Any = None) -> bool:
