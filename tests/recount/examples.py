@@ -14,16 +14,21 @@ from goals.counting import stats
 from tests.recount.histories import WORLDS
 
 
-def in_each_world(examples: int) -> Callable[[Any], Any]:
-    """A test of `ask`, `kinds`, `rules` and `data`, with so many examples a world."""
+def in_each_world(examples: int, *, parts: int = 1) -> Callable[[Any], Any]:
+    """A test of `ask`, `kinds`, `rules` and `data`, with so many examples a world.
+
+    In `parts` of a world, so that none takes as long as a test that hangs.
+    """
 
     def decorate(test: Any) -> Any:
         # One test of each world, so that two processes share the work.
         worlds = pytest.mark.parametrize(
-            ("kinds", "rules"), WORLDS, ids=["pages", "names"]
+            ("kinds", "rules"),
+            [world for world in WORLDS for _ in range(parts)],
+            ids=[f"{name}{n}" for name in ("pages", "names") for n in range(parts)],
         )
         bounds = settings(
-            max_examples=examples,
+            max_examples=examples // parts,
             deadline=None,
             # Shrinking would take minutes, after which the whole run is ended.
             phases=(Phase.explicit, Phase.reuse, Phase.generate),
