@@ -18,6 +18,9 @@ public class OpenApiGenerator {
   static final String SITE = System.getenv("CONTRACT_SITE");
   static final UUID NOWHERE = UUID.fromString("550e8400-e29b-41d4-a716-446655440000");
   static final ObjectMapper JSON = new ObjectMapper();
+  // Named, since the order of parameters changes where there is a new one.
+  static final GoalsApi.APIGoalsListRequest ALL =
+      GoalsApi.APIGoalsListRequest.newBuilder().key(SITE).build();
   static final List<Integer> TYPED = new ArrayList<>();
 
   /** A change that clears the currency: without JsonNullable, null is "leave it". */
@@ -86,7 +89,7 @@ public class OpenApiGenerator {
             .currency("USD");
 
     Goal goal = goals.goalsCreate(SITE, body, null).getData();
-    must(goals.goalsList(SITE, null, null, null, null).getData().equals(List.of(goal)), "list");
+    must(goals.goalsList(ALL).getData().equals(List.of(goal)), "list");
     Sent one = new Sent(event("order-1", 1234567.89));
     EventOutcome outcome = events.eventsCreate(SITE, one, null).getData().get(0);
     must(outcome.getStatus() == EventOutcomeStatus.ACCEPTED, "not accepted");
@@ -98,13 +101,19 @@ public class OpenApiGenerator {
     must(stats.getConversions() == 3 && stats.getUniqueConversions() == 1, "other counts");
     must(stats.getRevenue() == 1234568.19, "inexact money: " + stats.getRevenue());
     PatchedGoalRequest changes = new ClearedCurrency().name("Order");
-    Goal changed = goals.goalsUpdate(SITE, goal.getId(), changes, null).getData();
+    GoalsApi.APIGoalsUpdateRequest change =
+        GoalsApi.APIGoalsUpdateRequest.newBuilder()
+            .key(SITE)
+            .id(goal.getId())
+            .patchedGoalRequest(changes)
+            .build();
+    Goal changed = goals.goalsUpdate(change).getData();
     must(changed.getName().equals("Order") && changed.getCurrency() == null, "not changed");
     must(goals.goalsDelete(SITE, goal.getId(), null).getData().getDeleted(), "not deleted");
 
     GoalsApi unknown = new GoalsApi(as("kr_live_no"));
     String said =
-        refused(401, ErrorBody.class, () -> unknown.goalsList(SITE, null, null, null, null))
+        refused(401, ErrorBody.class, () -> unknown.goalsList(ALL))
             .getError();
     must(said.equals("Invalid or missing API key"), said);
     said = refused(403, ErrorBody.class, () -> reader.goalsCreate(SITE, body, null)).getError();
@@ -120,7 +129,7 @@ public class OpenApiGenerator {
             429,
             RateLimitError.class,
             () -> {
-              for (; ; ) goals.goalsList(SITE, null, null, null, null);
+              for (; ; ) goals.goalsList(ALL);
             });
     must(limited.getRetryAfter() > 0, "another 429");
 
