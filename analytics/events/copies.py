@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from django.db import connection, models, transaction
 from django.db.models import Max, Min
 
-from analytics.events import planner
 from analytics.events.dictionaries import CONTEXTS, NAMES, Dimension, Key
 from analytics.events.writing import NewEvent, encoded, insert, lock_sites
 from analytics.models import Adjustment, Context, Event, EventName, Fact
@@ -184,9 +183,7 @@ def store_events(site_id: int, batch: Iterable[Row]) -> None:
 
     Call it in a transaction that has the site's lock.
     """
-    rows = [*_encoded(site_id, batch)]
-    insert(rows)
-    planner.note_stored(len(rows))
+    insert(_encoded(site_id, batch))
 
 
 def store_refunds(site_id: int, batch: Iterable[Row]) -> None:
@@ -207,7 +204,6 @@ def store_with_ids(
     else:
         rows = _encoded(site_id, (row for _, row in batch))
         insert(rows, ids=[pk for pk, _ in batch])
-        planner.note_stored(len(batch))
 
 
 def _encoded(site_id: int, batch: Iterable[Row]) -> Iterator[Any]:

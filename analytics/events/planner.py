@@ -48,7 +48,7 @@ class _Looks:
             self._stored += number
             is_time = self._stored >= self._next
             if is_time:
-                self._next = max(2 * self._next, self._stored)
+                self._next = 2 * self._stored
         return is_time
 
     def look(self) -> None:
@@ -68,12 +68,12 @@ _looks = _Looks()
 
 
 def note_stored(number: int) -> None:
-    """Have PostgreSQL look at small tables each time their events have doubled.
+    """Have small tables analyzed each time the events of this process have doubled.
 
-    In the transaction that stores the events: it looks after the commit, in some
-    hundredths of a second. If it cannot, a line in the log says so.
+    Call it on PostgreSQL, in the transaction that stores the events. They are analyzed
+    after its commit, in some hundredths of a second. A failure is logged.
     """
-    if connection.vendor == "postgresql" and _looks.note(number):
+    if _looks.note(number):
         transaction.on_commit(_looks.look, robust=True)
 
 

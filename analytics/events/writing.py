@@ -76,7 +76,6 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
             insert(_rows(fresh, names, contexts))
         else:
             insert(compress(rows, is_new))
-        planner.note_stored(len(fresh))
     return is_new
 
 
@@ -265,8 +264,9 @@ _COLUMNS = (
 
 
 def insert(rows: Iterable[Any], *, ids: Sequence[int] | None = None) -> None:
-    """`ids`: the former ids of events that are restored."""
+    """`ids`: the former ids of events that are restored. In a transaction."""
     table, columns = Event._meta.db_table, _COLUMNS
+    rows = list(rows)
     if ids is not None:
         columns = f"id, {columns}"
         is_text = connection.vendor == "postgresql"
@@ -282,11 +282,12 @@ def insert(rows: Iterable[Any], *, ids: Sequence[int] | None = None) -> None:
                 cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
             ):
                 copy.write("".join(rows))
+            planner.note_stored(len(rows))
             return
         places = ", ".join(["%s"] * (len(columns.split(","))))
         cursor.executemany(
             f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608 - constants
-            list(rows),
+            rows,
         )
 
 
