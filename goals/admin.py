@@ -16,7 +16,7 @@ from analytics.admin.serializer_forms import SerializerForm
 from analytics.admin.site_fields import SiteField, SiteFilter
 from analytics.admin.sites import SiteAdmin
 from analytics.models import Site
-from goals import current
+from goals import changes, current
 from goals.admin_numbers import NumbersAdmin
 from goals.current import Current
 from goals.drafts.preview import preview
@@ -164,11 +164,8 @@ class GoalAdmin(NumbersAdmin):
         said += [hint.message for hint in found.hints]
         self.message_user(request, " ".join(said), messages.WARNING)
 
-    def restore_row(self, row: Goal) -> str | None:
-        if refusal := lacks_room(row.site):
-            return f"{row}: {refusal}"
-        Goal.objects.filter(pk=row.pk).update(deleted_at=None)
-        return None
+    def restore_row(self, row: Goal) -> None:
+        changes.restore(row)
 
 
 # The page of sites knows nothing of goals: here it gets what they had.

@@ -13,6 +13,7 @@ from unfold.decorators import action
 
 from analytics.access.roles import Deed
 from analytics.admin.confirmed_actions import ConfirmedAction, ConfirmedActionAdmin
+from krafter.errors import Invalid
 
 
 class StateFilter(RadioFilter):
@@ -41,8 +42,6 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
 
     what_deleting_does: str
     what_restoring_does: str
-    # `restore_row` keeps the deed in the audit trail.
-    restoring_is_recorded = False
 
     actions = ("delete_selected", "restore_selected")
     actions_detail: Any = ("restore",)
@@ -82,8 +81,8 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
         rows.update(deleted_at=now())
 
     @abstractmethod
-    def restore_row(self, row: Any) -> str | None:
-        """Restore the row, or return the reason why that is not possible."""
+    def restore_row(self, row: Any) -> None:
+        """Restore a row, and keep that in the audit trail. Raises Invalid."""
 
     # Overrides Django's action of the same name.
     @admin.action(permissions=["delete"], description="Delete")
@@ -127,10 +126,19 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
             "restored",
             does,
             self._deed(),
-            self.restore_row,
+            self._restored,
             "primary",
-            records=self.restoring_is_recorded,
+            records=True,
         )
+
+    def _restored(self, row: Any) -> str | None:
+        """Restore a row; the reason, if it cannot be."""
+        try:
+            self.restore_row(row)
+        except Invalid as refused:
+            reasons = [reason for own in refused.details.values() for reason in own]
+            return f"{row}: {' '.join(reasons)}"
+        return None
 
     def _deed(self) -> Deed:
         """Who may delete a row may restore it."""

@@ -24,7 +24,6 @@ from analytics.lifecycle import deleted_sites
 from analytics.models import Site
 from analytics.sites.changes import lacks_room
 from analytics.sites.serializers import SiteSerializer, SiteSettingsSerializer
-from krafter.errors import Invalid
 
 
 @cache
@@ -83,7 +82,6 @@ _COUNTING = {
 @admin.register(Site)
 class SiteAdmin(SoftDeleteAdmin):
     audited_as = "site"
-    restoring_is_recorded = True
     to_add = to_change = Deed.CHANGE_SITES
     to_delete = Deed.DELETE_SITES
     form = SiteForm
@@ -136,10 +134,5 @@ class SiteAdmin(SoftDeleteAdmin):
         super().delete_row(row)
         site_lookup.forget()
 
-    def restore_row(self, row: Site) -> str | None:
-        try:
-            deleted_sites.restore(row)
-        except Invalid as refused:
-            reasons = [reason for own in refused.details.values() for reason in own]
-            return f"{row}: {' '.join(reasons)}"
-        return None
+    def restore_row(self, row: Site) -> None:
+        deleted_sites.restore(row)
