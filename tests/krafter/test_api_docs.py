@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from krafter.openapi import pages
 from tests.analytics.ingest import browsers
@@ -15,13 +15,9 @@ pytestmark = on_sqlite
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # As in the tests of the tracker: Playwright keeps an event loop here.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        folder = tmp_path_factory.mktemp("browser")
-        browser = browsers.launch(playwright, "chromium", folder)
+    folder = tmp_path_factory.mktemp("browser")
+    with browsers.running("chromium", folder) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

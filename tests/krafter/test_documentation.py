@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from krafter import installation, pages
 from tests.analytics.ingest import browsers
@@ -130,13 +130,9 @@ def test_only_reading():
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory):
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # As in the tests of the tracker: Playwright keeps an event loop here.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        folder = tmp_path_factory.mktemp("browser")
-        browser = browsers.launch(playwright, "chromium", folder)
+    folder = tmp_path_factory.mktemp("browser")
+    with browsers.running("chromium", folder) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

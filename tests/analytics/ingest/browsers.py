@@ -12,12 +12,14 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 FLAGS = [
     "--headless",
@@ -45,6 +47,17 @@ def executable(name: str) -> str:
     if path is None:
         pytest.skip(f"no {name} on the PATH")
     return path
+
+
+@contextmanager
+def running(name: str, folder: Path) -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright keeps an event loop on this thread, in which Django
+        # suspects concurrency. There is none: each call blocks until answered.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = launch(playwright, name, folder)
+        yield browser
+        browser.close()
 
 
 def launch(

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.analytics.ingest import browsers
 from tests.analytics.ingest.websites import TRACKER, Visitor, Website
@@ -14,14 +14,9 @@ from tests.analytics.ingest.websites import TRACKER, Visitor, Website
 def browser(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright keeps an event loop on this thread, in which Django
-        # suspects concurrency. There is none: each call blocks until answered.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        folder = tmp_path_factory.mktemp("browser")
-        browser = browsers.launch(playwright, request.param, folder)
+    folder = tmp_path_factory.mktemp("browser")
+    with browsers.running(request.param, folder) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

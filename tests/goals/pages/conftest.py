@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.analytics.ingest import browsers
 from tests.goals.pages.browsing import AGENT, DESKTOP, PASSWORD, SITE
@@ -33,13 +33,9 @@ def goal(shop: Service) -> str:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # As in the tests of the tracker: Playwright keeps an event loop here.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        folder = tmp_path_factory.mktemp("browser")
-        browser = browsers.launch(playwright, "chromium", folder)
+    folder = tmp_path_factory.mktemp("browser")
+    with browsers.running("chromium", folder) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route
 
 from tests.analytics.ingest import browsers
 from tests.analytics.ingest.websites import TRACKER
@@ -28,13 +28,9 @@ LANDINGS = {
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, where Django would refuse to work.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        folder = tmp_path_factory.mktemp("browser")
-        browser = browsers.launch(playwright, "chromium", folder)
+    folder = tmp_path_factory.mktemp("browser")
+    with browsers.running("chromium", folder) as browser:
         yield browser
-        browser.close()
 
 
 class Shop:
