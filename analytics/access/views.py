@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.access import keys, openapi, tokens, trail
-from analytics.access.authentication import request_token
+from analytics.access.authentication import HasScope, request_token
 from analytics.access.serializers import (
     IssuedTokenSerializer,
     RevocationQuerySerializer,
@@ -26,8 +27,17 @@ from krafter.parsing import uuid_or_404
 from krafter.views import ContractViewSet, query
 
 
+class RevokesItself(BasePermission):
+    """A key may end itself whatever its scopes are: so whoever finds one can stop it."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        own = str(request_token(request).uuid)
+        return bool(view.action == "revoke" and view.kwargs["id"] == own)
+
+
 class TokenViewSet(ContractViewSet[ApiToken]):
     queryset = ApiToken.objects.none()
+    permission_classes = (HasScope | RevokesItself,)
     serializer_class = TokenSerializer
     operations = openapi.TOKENS
     required_scopes: ClassVar = {

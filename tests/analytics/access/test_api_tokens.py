@@ -257,11 +257,24 @@ def test_revoked_key_is_still_listed(owner, secret_of):
     assert [row["revoked_at"] is None for row in listed] == [True, False]
 
 
-def test_key_may_revoke_itself(site, client_with):
-    call = client_with(site.team, "tokens:write")
+@pytest.mark.parametrize("scope", tokens.SCOPES)
+def test_key_may_revoke_itself_whatever_its_scope(site, client_with, scope):
+    call = client_with(site.team, scope)
     token = ApiToken.objects.get()
     assert call("POST", f"{TOKENS}/{token.uuid}/revoke").status_code == 200
     assert call("POST", f"{TOKENS}/{token.uuid}/revoke").status_code == 401
+
+
+@pytest.mark.parametrize("scope", tokens.SCOPES.keys() - {"*", "tokens:write"})
+def test_key_without_scope_for_keys_does_no_more_than_revoke_itself(
+    site, client_with, scope
+):
+    other, _ = ApiToken.issue(team=site.team, name="other", scopes=[scope])
+    call = client_with(site.team, scope)
+    own = ApiToken.objects.get(name="test")
+    assert call("POST", f"{TOKENS}/{other.uuid}/revoke").status_code == 403
+    assert call("POST", f"{TOKENS}/{own.uuid}/rotate").status_code == 403
+    assert not ApiToken.objects.exclude(revoked_at=None).exists()
 
 
 @pytest.mark.parametrize(
