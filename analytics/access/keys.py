@@ -3,6 +3,7 @@
 Each function records its change in the audit trail, in the same transaction.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -130,6 +131,12 @@ def revoke(token: ApiToken, *, with_made: bool = False) -> int:
 def made_usable(token: ApiToken) -> bool:
     """Return whether any key made with this one, directly or not, is not revoked."""
     return any(not each.is_revoked for each in _made_by(token))
+
+
+def makers_of_unrevoked(of: Iterable[ApiToken]) -> set[int]:
+    """Ids of those keys that made one, directly, that is not revoked."""
+    made = ApiToken.objects.filter(made_by_key__in=of, revoked_at=None)
+    return {maker for maker in made.values_list("made_by_key", flat=True) if maker}
 
 
 def _made_by(token: ApiToken) -> list[ApiToken]:

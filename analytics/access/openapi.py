@@ -40,8 +40,8 @@ TOKENS = {
     "create": Operation(answer=IssuedTokenSerializer, status=201),
     "revoke": Operation(
         summary="End a key for good",
-        description="Its own key, whatever scopes it has, or one that has no scope which"
-        " the caller lacks.",
+        description="Its own key, whatever scopes it has, or one that has no scope"
+        " which the caller lacks.",
         query=RevocationQuerySerializer,
         body=None,
         answer=TokenSerializer,

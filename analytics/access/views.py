@@ -28,7 +28,7 @@ from krafter.views import ContractViewSet, query
 
 
 class RevokesItself(BasePermission):
-    """A key may end itself whatever its scopes are: so whoever finds one can stop it."""
+    """Any key may end itself, so that whoever finds one can stop it."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         own = str(request_token(request).uuid)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 from rest_framework import serializers
 
@@ -118,6 +118,7 @@ def team_keys(request: HttpRequest, team: Team) -> HttpResponse:
         "form": form,
         "page": page,
         "keys": [(key, keys.state(key)) for key in page],
+        "makers": keys.makers_of_unrevoked(page.object_list),
     }
     status = 422 if form.errors else 200
     return render(request, "people/keys.html", context, status=status)
@@ -128,7 +129,9 @@ def team_keys(request: HttpRequest, team: Team) -> HttpResponse:
 def rotate_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
     """Asks when the old secret ends, then shows a new one."""
     with transaction.atomic():
-        key = _usable(team, uuid)
+        key = _locked(team, uuid)
+        if key.is_revoked:
+            return _revoked_already(request, team, key)
         hours = request.POST.get("overlap_hours", "")
         if hours in map(str, _OVERLAPS):
             try:
@@ -143,20 +146,31 @@ def rotate_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
 @team_page(Deed.MANAGE_KEYS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
+    """Asks first. Of a revoked key, what it made can still be revoked."""
     with transaction.atomic():
-        key = _usable(team, uuid)
+        key = _locked(team, uuid)
+        made = keys.made_usable(key)
+        if key.is_revoked and not made:
+            return _revoked_already(request, team, key)
         if request.method == "POST":
-            keys.revoke(key, with_made="made" in request.POST)
-            messages.success(request, _("The key %s was revoked.") % key.name)
+            ended = keys.revoke(key, with_made="made" in request.POST)
+            done = ngettext("%d key was revoked.", "%d keys were revoked.", ended)
+            messages.success(request, done % ended)
             return redirect("team_keys", team=team.pk)
-    context = {"tab": "keys", "team": team, "key": key, "made": key.made.exists()}
+    context = {"tab": "keys", "team": team, "key": key, "made": made}
     return render(request, "people/key_revoke.html", context)
 
 
-def _usable(team: Team, uuid: str) -> ApiToken:
-    """A key of the team that is not revoked. Raises Http404."""
-    own = team.tokens.select_for_update().filter(revoked_at=None)
-    found: ApiToken | None = own.filter(uuid=uuid).first()
+def _revoked_already(request: HttpRequest, team: Team, key: ApiToken) -> HttpResponse:
+    """As after revoking: somebody else was faster, or another tab."""
+    messages.info(request, _("The key %s is revoked already.") % key.name)
+    return redirect("team_keys", team=team.pk)
+
+
+def _locked(team: Team, uuid: str) -> ApiToken:
+    """A key of the team. Raises Http404."""
+    found: ApiToken | None
+    found = team.tokens.select_for_update().filter(uuid=uuid).first()
     if found is None:
         raise Http404
     return found

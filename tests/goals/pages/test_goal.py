@@ -318,7 +318,7 @@ def test_conversions_show_source_entry_page_visit_and_refunds(site, browser, add
     store(site, "goal", "buy", at=now, visitor=9, amount=10_0000, event_id="order 9")
     events.refund(site.pk, [events.NewRefund(now.date(), now, "order 9", 4_0000)])
     shown = text(browser.get(f"{address}/conversions"))
-    for each in ("Google", "Search", "/landing", f"no. 1, from {now:%H:%M}"):
+    for each in ("Google", "Search", "/landing", f"no. 1, from {now:%-I:%M}"):
         assert each in shown
     assert "refund of order 9" not in shown
     assert "include=refunds" in shown

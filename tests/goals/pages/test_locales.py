@@ -1,9 +1,12 @@
-"""Numbers in the locale of the browser, on pages and nowhere else."""
+"""Numbers and dates in the locale of the browser, on pages and nowhere else."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
+from babel.dates import format_date
+from django.conf import settings
 
 from analytics import events
 from analytics.models import Role
@@ -38,10 +41,12 @@ def test_numbers_and_money_are_the_browsers(browser, address):
     shown = text(browser.get(address, headers=GERMAN))
     assert f"worth <strong>3.703,70{SPACE}EUR</strong>" in shown
     assert f"<strong>66,7{SPACE}%</strong> of 3" in shown
-    # Words, their language and days in words stay as they are.
+    # Words and their language stay as they are.
     assert '<html lang="en">' in shown
-    assert f"{datetime.now(UTC):%b %Y}" in shown
+    today = format_date(datetime.now(UTC), "d. MMM yyyy", locale="de")
+    assert f"to {today}," in shown
     english = browser.get(address)
+    assert f"{datetime.now(UTC):%b %-d, %Y}" in text(english)
     assert f"worth <strong>3,703.70{SPACE}EUR</strong>" in text(english)
     assert "Accept-Language" in english.headers["Vary"]
 
@@ -109,7 +114,8 @@ def test_answers_of_the_api_are_the_same_in_every_locale(reader, address, path):
         ("", "1,234.5"),
         ("*", "1,234.5"),
         ("en-GB", "1,234.5"),
-        ("fr-CA, en", f"1{SPACE}234,5"),
+        ("fr-CA, en", "1\u202f234,5"),
+        ("hi", "1,234.5"),
         ("xx-XX, de", "1.234,5"),
         ("../../../etc/passwd", "1,234.5"),
         ("de" * 9_999, "1,234.5"),
@@ -120,3 +126,29 @@ def test_locale_is_the_first_that_is_known(rf, header, shown):
     with locales.of(rf.get("/", headers={"Accept-Language": header})):
         assert locales.number("1234.5", 1) == shown
     assert locales.number("1234.5", 1) == "1,234.5"
+
+
+@pytest.mark.parametrize(
+    ("header", "day", "in_year", "of_week", "moment"),
+    [
+        ("en-US", "Mar 9, 2026", "Mar 9", "Mon, Mar 9, 2026", "Mar 9, 2026, 2:05 PM"),
+        ("en-GB", "9 Mar 2026", "9 Mar", "Mon, 9 Mar 2026", "9 Mar 2026, 14:05"),
+        ("de", "9. März 2026", "9. März", "Mo., 9. März 2026", "9. März 2026, 14:05"),
+        ("sv", "9 mars 2026", "9 mars", "mån 9 mars 2026", "9 mars 2026 14:05"),
+        ("ja", "2026年3月9日", "3月9日", "2026年3月9日(月)", "2026年3月9日 14:05"),
+    ],
+)
+def test_dates_are_those_of_the_locale(rf, header, day, in_year, of_week, moment):
+    at = datetime(2026, 3, 9, 14, 5, 6, tzinfo=ZoneInfo("Pacific/Auckland"))
+    with locales.of(rf.get("/", headers={"Accept-Language": header})):
+        shown = [locales.day(at), locales.day(at, "MMMd"), locales.day(at, "yMMMEd")]
+        assert shown == [day, in_year, of_week]
+        # CLDR has a narrow space before PM.
+        assert locales.moment(at).replace("\u202f", " ") == moment
+
+
+def test_every_language_of_django_has_a_form(rf):
+    for language, _name in settings.LANGUAGES:
+        with locales.of(rf.get("/", headers={"Accept-Language": language})):
+            assert locales.moment(datetime(2026, 3, 9, tzinfo=UTC))
+            assert locales.number(1234)

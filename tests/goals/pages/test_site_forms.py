@@ -1,7 +1,7 @@
 """Adding a site, its settings, and deleting it."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from django.contrib.auth.models import User
@@ -203,7 +203,8 @@ def test_retention_that_deletes_events_asks(site, editor, address):
     response = editor.post(f"{address}/settings", SETTINGS)
     assert response.status_code == 422
     before = DELETES_BEFORE.findall(text(response))[0]
-    assert f"Events of before {before} would be deleted for good" in text(response)
+    written = f"{date.fromisoformat(before):%b %-d, %Y}"
+    assert f"Events of before {written} would be deleted for good" in text(response)
     site.refresh_from_db()
     assert site.retention_months is None
     wrong = {**SETTINGS, "deletes_before": "2026-01-01"}

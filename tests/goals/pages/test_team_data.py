@@ -137,7 +137,7 @@ def test_events_are_erased_after_asking_again(site, owner, erasing):
 def test_visitor_is_named_with_days(owner, erasing):
     form = {"visitor_id": "u-1", "from": "2026-02-01", "to": "2026-02-18"}
     asked = text(owner.post(erasing, form))
-    assert "visitor “u-1” from 2026-02-01 to 2026-02-18" in asked
+    assert "visitor “u-1” from Feb 1, 2026 to Feb 18, 2026" in asked
     shown = text(owner.post(erasing, {**form, "confirmed": "1"}, follow=True))
     assert "0 events were erased" in shown
 

@@ -130,10 +130,35 @@ def test_revoking_asks_and_takes_what_the_key_made(site, owner, address, client)
     assert asks(client, secret, site) == 401
     made.refresh_from_db()
     assert made.is_revoked
-    # It cannot be done again, nor rotated.
-    assert owner.get(path).status_code == 404
-    assert owner.get(f"{address}/{key.uuid}/rotate").status_code == 404
+    assert ApiToken.objects.usable(timezone.now()).count() == 0
     assert "revoked" in text(owner.get(address))
+
+
+@pytest.mark.parametrize("action", ["revoke", "rotate"])
+def test_revoked_key_is_said_to_be_revoked_already(site, owner, address, action):
+    """Asked for in another tab, or by somebody who was slower."""
+    key, _ = key_of(site.team)
+    key.revoke()
+    for ask in (owner.get, owner.post):
+        response = ask(f"{address}/{key.uuid}/{action}", follow=True)
+        assert response.redirect_chain == [(address, 302)]
+        assert f"The key {key.name} is revoked already." in text(response)
+    assert ApiToken.objects.count() == 1
+
+
+def test_what_a_revoked_key_made_can_be_revoked_later(site, owner, address):
+    key, _ = key_of(site.team)
+    made, _ = key_of(site.team, "made")
+    ApiToken.objects.filter(pk=made.pk).update(made_by_key=key)
+    key.revoke()
+    path = f"{address}/{key.uuid}/revoke"
+    assert f'href="{path}">Revoke what it made' in text(owner.get(address))
+    assert "Revoke these keys" in text(owner.get(path))
+    done = owner.post(path, {"made": "on"}, follow=True)
+    assert "1 key was revoked." in text(done)
+    assert "Revoke what it made" not in text(done)
+    made.refresh_from_db()
+    assert made.is_revoked
 
 
 def test_key_that_ends_soon_is_marked(site, owner, address):
