@@ -7,7 +7,6 @@ cursors) as psycopg's. Both are handled the same way.
 import logging
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -15,15 +14,13 @@ from time import monotonic
 from typing import Any
 
 import django.db
-from django.conf import settings
 
 from krafter import metrics
+from krafter.logs import LINES_A_MINUTE, LineLimit
 
 RETRY_SECONDS = 1
 SENTENCE = "The database is unavailable; retry"
 
-# The most lines a minute of all workers together.
-_LINES_A_MINUTE = 10
 # The shortest time between two lines with the same cause.
 _SECONDS_BETWEEN_LINES = 20.0
 
@@ -152,7 +149,7 @@ def _file(error: BaseException) -> int | None:
 # Logging
 
 _lock = threading.Lock()
-_lines: deque[float] = deque(maxlen=_LINES_A_MINUTE)
+_limit = LineLimit()
 _told: dict[str, float] = {}
 _untold = 0
 
@@ -175,15 +172,14 @@ def report(error: BaseException | str) -> None:
     with _lock:
         _untold += 1
         last = _told.get(key)
-        if not _has_room(now) or (
-            last is not None and now - last < _SECONDS_BETWEEN_LINES
-        ):
+        if last is not None and now - last < _SECONDS_BETWEEN_LINES:
+            return
+        if not _limit.take():
             return
         # Bounds the memory. Entries older than a minute are not needed.
-        if len(_told) > 2 * _LINES_A_MINUTE:
+        if len(_told) > 2 * LINES_A_MINUTE:
             _told.clear()
         _told[key] = now
-        _lines.append(now)
         failures, _untold = _untold, 0
     logger.error("The database fails: %s (%d failures)", what, failures)
 
@@ -193,20 +189,10 @@ def report_end() -> bool:
 
     The line counts like those of failures: a database may come and go all the time.
     """
-    now = monotonic()
-    with _lock:
-        if not _has_room(now):
-            return False
-        _lines.append(now)
+    if not _limit.take():
+        return False
     logger.warning("The database is available again")
     return True
-
-
-def _has_room(now: float) -> bool:
-    """Whether one more line may be logged in this minute, by this worker."""
-    while _lines and now - _lines[0] >= 60:
-        _lines.popleft()
-    return len(_lines) < max(1, _LINES_A_MINUTE // settings.WORKERS)
 
 
 class PoolFilter(logging.Filter):
@@ -228,6 +214,6 @@ def forget() -> None:
     """Reset what was logged, so that it is logged again."""
     global _untold
     with _lock:
-        _lines.clear()
+        _limit.forget()
         _told.clear()
         _untold = 0

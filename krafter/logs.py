@@ -5,11 +5,18 @@ bodies and query strings are never logged.
 """
 
 import logging
+import threading
+from collections import deque
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+# The most lines a minute about one service that fails, of all workers together.
+LINES_A_MINUTE = 10
 
 
 def _when(record: logging.LogRecord) -> str:
@@ -74,3 +81,26 @@ def _logging_integration() -> Any:
     from sentry_sdk.integrations.logging import LoggingIntegration
 
     return LoggingIntegration(level=None, event_level=logging.ERROR)
+
+
+class LineLimit:
+    """How many lines a minute this worker logs about one service that fails."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: deque[float] = deque(maxlen=LINES_A_MINUTE)
+
+    def take(self, lines: int = 1) -> bool:
+        """Count so many lines as logged; False if the minute has no room for them."""
+        now = monotonic()
+        with self._lock:
+            while self._times and now - self._times[0] >= 60:
+                self._times.popleft()
+            own = max(lines, LINES_A_MINUTE // settings.WORKERS)
+            if len(self._times) + lines > own:
+                return False
+            self._times.extend([now] * lines)
+            return True
+
+    def forget(self) -> None:
+        self._times.clear()

@@ -15,6 +15,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from krafter.logs import LineLimit
+
 # Redis is on the same network, and answers in less than a millisecond.
 _ANSWER_SECONDS = 0.1
 _PAUSE_SECONDS = 2.0
@@ -34,7 +36,9 @@ class _Absence:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_away = False
+        self._is_told = False
         self._next_try = 0.0
+        self._limit = LineLimit()
 
     def check(self) -> None:
         """Raises Away, except in the request whose turn it is to try again."""
@@ -49,12 +53,20 @@ class _Absence:
         with self._lock:
             was_away, self._is_away = self._is_away, True
             self._next_try = monotonic() + _PAUSE_SECONDS
-        if not was_away:
+            if was_away:
+                return
+            # Its end is another line: a slow Redis may come and go all the time.
+            self._is_told = self._limit.take(lines=2)
+        if self._is_told:
             logger.error("Redis is away, limits are not counted: %s", error)
 
     def end(self) -> None:
-        if self._is_away:
+        if not self._is_away:
+            return
+        with self._lock:
+            was_told, self._is_told = self._is_told, False
             self._is_away = False
+        if was_told:
             logger.warning("Redis is back, limits are counted again")
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from analytics.access import throttling
 from analytics.models import RateWindow
 from goals.models import GoalMonth
-from krafter import clock, faults
+from krafter import clock, faults, logs
 from tests.factories import GoalFactory
 
 UNAVAILABLE = (
@@ -88,7 +88,8 @@ def test_many_causes_are_ten_lines_a_minute(told):
 def test_end_of_an_outage_counts_among_the_lines(told, caplog, monkeypatch):
     caplog.set_level(logging.WARNING, "krafter.faults")
     at = [0.0]
-    monkeypatch.setattr(faults, "monotonic", lambda: at[0])
+    for module in (faults, logs):
+        monkeypatch.setattr(module, "monotonic", lambda: at[0])
     for _ in range(60):
         # It comes and goes, each time by another cause.
         faults.report(psycopg.OperationalError(f"cause {at[0]}"))

@@ -144,6 +144,19 @@ def test_it_is_used_again_when_it_is_back(server, monkeypatch, caplog):
     assert told[1] == "Redis is back, limits are counted again"
 
 
+def test_it_may_come_and_go_and_few_lines_say_so(server, monkeypatch, caplog, settings):
+    """A worker of two has half of the ten lines a minute, and ends what it began."""
+    settings.WORKERS = 2
+    monkeypatch.setattr(shared_counts, "_PAUSE_SECONDS", 0.0)
+    for _ in range(5):
+        server.kill()
+        throttling.spend("a", 7)
+        server.start()
+        throttling.spend("a", 7)
+    told = [each.message[:13] for each in caplog.records if "Redis" in each.message]
+    assert told == ["Redis is away", "Redis is back"] * 2
+
+
 def test_what_several_commits_spend_at_once_is_counted_within_each(server):
     """A commit of five requests of one address: the fifth is told so."""
     server.kill()
