@@ -38,9 +38,14 @@ class Found(dict[Rule, ByDay]):
     of the period.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.since: dict[Rule, date] = {}
+    def __init__(
+        self,
+        counts: Mapping[Rule, ByDay] | tuple[()] = (),
+        *,
+        since: Mapping[Rule, date] | tuple[()] = (),
+    ) -> None:
+        super().__init__(counts)
+        self.since: dict[Rule, date] = dict(since)
 
 
 def goal_stats(
@@ -123,41 +128,20 @@ def counted(
     (`Found.since`). Raises Unavailable while the closed days of a new rule take long to
     count; the next try continues.
     """
-    # Goals with the same rule are counted once.
-    rules = list(dict.fromkeys(goal.rule for goal in goals))
-    found = Found()
+    rules = _rules(goals)
     if not rules:
-        return found
-    priced = {goal.rule for goal in goals if goal.currency}
+        return Found()
     if filters.where:
         site = next(iter(goals)).site
         selection = Selection(site_id, *days, filters, sources=rules_of(site))
         is_sealed = days.first < (site.sealed_before or days.first)
         # Faster for one rule; and sealed days have nothing else.
         if events.is_kept(filters) and (len(rules) == 1 or is_sealed):
-            home = _home(goals)
-            for rule in rules:
-                _add_by_labels(
-                    found,
-                    rule,
-                    selection,
-                    is_priced=rule in priced,
-                    daily=daily,
-                    home=home[rule] if rule in priced else None,
-                    from_border=from_border,
-                )
-            return found
-        with in_time():
-            of_each = matching_names_of_each(site_id, rules)
-            found.update(rule_months.count(selection, of_each, with_amounts=priced))
-            return found
+            return _by_labels(selection, goals, daily=daily, from_border=from_border)
+        return Found(_from_events(selection, goals))
     if filters.until is not None:
-        return _counted_until(
-            Selection(site_id, *days, filters),
-            goals,
-            daily=daily,
-            from_border=from_border,
-        )
+        selection = Selection(site_id, *days, filters)
+        return _counted_until(selection, goals, daily=daily, from_border=from_border)
     closed, current = closed_days.parted(days)
     past = RuleMonths(site_id, rules, closed) if closed else None
     names = matched_names.remembered(site_id, rules)
@@ -167,15 +151,13 @@ def counted(
         open=current,
         kept=past.statement() if past else None,
         names_after=min(known.seen for known in names.values()) if names else None,
-        refunds=bool(priced),
+        refunds=bool(_priced(goals)),
     )
     missing = past.read(standing) if past else []
-    if past and past.since:
-        found.since = past.since
-        if not from_border:
-            raise Invalid({"from": [unanswerable(max(past.since.values()))]})
     if closed is not None:
         metrics.count_days(closed.length, len(missing))
+    if past and past.since and not from_border:
+        raise Invalid({"from": [unanswerable(max(past.since.values()))]})
     today = OpenDays(site_id, rules, standing.ends, standing.versions)
     if names and standing.names is not None:
         matched_names.look_at(site_id, names, standing.names)
@@ -187,6 +169,7 @@ def counted(
     if today.is_behind:
         with in_time():
             today.catch_up(names or {})
+    found = Found(since=past.since if past else ())
     home = _home(goals)
     for rule in rules:
         found[rule] = today.by_day(rule, standing.refunds, (names or {}).get(rule, ()))
@@ -195,6 +178,16 @@ def counted(
                 past.by_day(rule) if daily else past.by_part(rule, home[rule])
             )
     return found
+
+
+def _rules(goals: Iterable[Goal]) -> list[Rule]:
+    """Goals with the same rule are counted once."""
+    return list(dict.fromkeys(goal.rule for goal in goals))
+
+
+def _priced(goals: Iterable[Goal]) -> set[Rule]:
+    """The rules whose amounts are asked for."""
+    return {goal.rule for goal in goals if goal.currency}
 
 
 def _counted_until(
@@ -216,57 +209,55 @@ def _counted_until(
             daily=daily,
             from_border=from_border,
         )
-    rules = list(dict.fromkeys(goal.rule for goal in goals))
-    priced = {goal.rule for goal in goals if goal.currency}
-    with in_time():
-        names = matching_names_of_each(last.site_id, rules)
-        for rule, by_day in rule_months.count(last, names, with_amounts=priced).items():
-            found[rule] = found.get(rule, {}) | by_day
+    for rule, by_day in _from_events(last, goals).items():
+        found[rule] = found.get(rule, {}) | by_day
     return found
 
 
-def _add_by_labels(
-    found: Found,
-    rule: Rule,
-    selection: Selection,
-    *,
-    is_priced: bool,
-    daily: bool,
-    home: Collection[str | None] | None,
-    from_border: bool,
-) -> None:
-    """Add the counts of a rule under filters by labels, from the stored counts.
+def _from_events(selection: Selection, goals: Collection[Goal]) -> dict[Rule, ByDay]:
+    with in_time():
+        names = matching_names_of_each(selection.site_id, _rules(goals))
+        return rule_months.count(selection, names, with_amounts=_priced(goals))
+
+
+def _by_labels(
+    selection: Selection, goals: Collection[Goal], *, daily: bool, from_border: bool
+) -> Found:
+    """The counts under filters by labels, from the stored counts.
 
     With `from_border` a new rule is counted from the first day that has counts. Two
     labels together have counts only where they were queried before: without them the
     query is refused.
     """
-    try:
-        kept = events.ByLabels(
-            selection, rule=rule.digest, with_amounts=is_priced, daily=daily, home=home
-        )
-        if kept.lacks:
-            kept.count(matching_names_of_each(selection.site_id, [rule])[rule])
-        found[rule] = {
-            day: DayCount(Counts(group.times, visitors), group.amounts)
-            for day, (group, visitors) in kept.totals().items()
-        }
-    except events.Unkept as unkept:
-        if not from_border:
-            raise
-        if len({where.label for where in selection.filters.where}) > 1:
-            raise Invalid({"period": [unanswerable(unkept.since)]}) from None
-        found[rule], found.since[rule] = {}, unkept.since
-        if unkept.since <= selection.last:
-            _add_by_labels(
-                found,
-                rule,
-                selection._replace(first=unkept.since),
-                is_priced=is_priced,
+    found = Found()
+    priced, home = _priced(goals), _home(goals)
+    for rule in _rules(goals):
+        is_priced = rule in priced
+        try:
+            kept = events.ByLabels(
+                selection,
+                rule=rule.digest,
+                with_amounts=is_priced,
                 daily=daily,
-                home=home,
-                from_border=False,
+                home=home[rule] if is_priced else None,
             )
+            if kept.lacks:
+                kept.count(matching_names_of_each(selection.site_id, [rule])[rule])
+            found[rule] = {
+                day: DayCount(Counts(group.times, visitors), group.amounts)
+                for day, (group, visitors) in kept.totals().items()
+            }
+        except events.Unkept as unkept:
+            if not from_border:
+                raise
+            if len({where.label for where in selection.filters.where}) > 1:
+                raise Invalid({"period": [unanswerable(unkept.since)]}) from None
+            found[rule], found.since[rule] = {}, unkept.since
+            if unkept.since <= selection.last:
+                rest = selection._replace(first=unkept.since)
+                own = [goal for goal in goals if goal.rule == rule]
+                found |= _by_labels(rest, own, daily=daily, from_border=False)
+    return found
 
 
 def _home(goals: Iterable[Goal]) -> dict[Rule, set[str | None]]:
