@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.goals.pages.browsing import DESKTOP, PHONE, violations
+from tests.goals.pages.browsing import DESKTOP, PHONE, settled, violations
 from tests.halves import on_postgresql
 
 pytestmark = on_postgresql
@@ -55,8 +55,7 @@ def open_page(look):
             found = re.search(r"([^/]+)/change/", link.get_attribute("href") or "")
             assert found
             page.goto(f"{model}{found[1]}{deed}")
-        # Scripts of the page name its fields and fill in its numbers.
-        page.wait_for_load_state("networkidle")
+        settled(page)
         return page
 
     return open_page
@@ -64,12 +63,12 @@ def open_page(look):
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["light", "dark"])
-def test_page_is_accessible_and_fits(open_page, device, path):
-    page = open_page(path, **device)
+def test_page_is_accessible_and_fits(open_page, tab, device, path):
+    page = open_page(path, tab=tab(device))
     expect(page.locator("html.dark")).to_have_count(int(device is PHONE))
     assert violations(page, WORST) == []
     page.set_viewport_size({"width": NARROWEST, "height": 900})
-    page.wait_for_timeout(100)
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
 
 
