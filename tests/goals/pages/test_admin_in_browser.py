@@ -1,5 +1,6 @@
 """The operator's admin as a person has it: real Chromium on the served service."""
 
+import functools
 import re
 
 import pytest
@@ -45,16 +46,28 @@ PATHS = (
 )
 
 
+@pytest.fixture(scope="module")
+def id_in(open_tab):
+    """The id of the first row of a list."""
+    page = open_tab({})
+
+    @functools.cache
+    def id_in(model):
+        page.goto(model)
+        link = page.locator(f"a[href^='{model}'][href*='/change/']").first
+        found = re.search(r"([^/]+)/change/", link.get_attribute("href") or "")
+        assert found
+        return found[1]
+
+    yield id_in
+    page.context.close()
+
+
 @pytest.fixture
-def open_page(look):
+def open_page(look, id_in):
     def open_page(path, **options):
-        model, of_row, deed = path.partition("{id}")
-        page = look(model, **options)
-        if of_row:
-            link = page.locator(f"a[href^='{model}'][href*='/change/']").first
-            found = re.search(r"([^/]+)/change/", link.get_attribute("href") or "")
-            assert found
-            page.goto(f"{model}{found[1]}{deed}")
+        model, of_row, _ = path.partition("{id}")
+        page = look(path.format(id=id_in(model)) if of_row else path, **options)
         settled(page)
         return page
 
