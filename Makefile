@@ -13,6 +13,9 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 # What the pages of /docs are made of.
 DOCUMENTS := $(shell find docs -type f -not -path '*/__pycache__/*') goals/static/goals/pages.css pyproject.toml
 
+# Each process that a test starts would compile all modules anew: half a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The two halves of the tests would fight over the processors under make -j.
 .NOTPARALLEL:
 .PHONY: help setup docs run test test-sqlite test-postgres test-partitioned coverage format lint

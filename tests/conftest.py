@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import close_old_connections, connection
 from django.test import Client
 from django.utils.timezone import now
@@ -118,6 +119,12 @@ def no_rate_limits(settings: Any) -> None:
     settings.RATE_LIMIT_COLLECT = 0
     settings.RATE_LIMIT_UNKNOWN_KEYS = 0
     settings.RATE_LIMIT_SIGN_IN = 0
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hashes in use take a quarter of a second each, on purpose."""
+    monkeypatch.setattr(PBKDF2PasswordHasher, "iterations", 1)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import signal
 import statistics
 import tempfile
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,11 +35,7 @@ def stage(tmp_path_factory):
     with tempfile.TemporaryDirectory() as home, Database(Path(home)) as database:
         patch.setenv("DATABASE_URL", database.url)
         try:
-            # What it would drop in the end is gone by then.
-            with (
-                suppress(psycopg.OperationalError),
-                running(folder, workers=1) as service,
-            ):
+            with running(folder, workers=1) as service:
                 yield database, service, service.new_site()
         finally:
             patch.undo()

@@ -66,9 +66,7 @@
   };
 
   /* Numbers of a list's rows, asked for once the list is there. */
-  const fillNumbers = async () => {
-    const cells = [...document.querySelectorAll("[data-current]")];
-    if (!cells.length) return;
+  const fillNumbers = async (cells) => {
     const ids = new URLSearchParams([...new Set(cells.map((cell) => cell.dataset.current))].map((id) => ["id", id]));
     const answer = await fetch(`${cells[0].dataset.from}?${ids}`);
     if (!answer.ok) return;
@@ -78,9 +76,16 @@
       if (text) cell.textContent = text;
     }
   };
+  const completeList = async () => {
+    const cells = [...document.querySelectorAll("[data-current]")];
+    if (!cells.length) return;
+    const list = cells[0].closest("table");
+    list.setAttribute("aria-busy", "true");
+    await fillNumbers(cells).finally(() => list.removeAttribute("aria-busy"));
+  };
 
   addEventListener("DOMContentLoaded", () => {
-    fillNumbers();
+    completeList();
     document.querySelectorAll(CLICKED).forEach(makeButton);
     document.querySelectorAll(".material-symbols-outlined").forEach(nameIcon);
     nameFields();

@@ -112,9 +112,8 @@ def test_another_process_has_its_share_of_the_count():
 
 
 @pytest.fixture
-def hashed(settings):
+def hashed():
     """The wrong passwords that were looked at."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     seen = []
 
     def note(credentials, **_):

@@ -39,12 +39,6 @@ def clock():
         yield clock
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    """A sign-in takes half a second with the ones in use."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def user(site):
     user = User.objects.create_user("ada", password=PASSWORD)

@@ -25,6 +25,16 @@ POLICY = (
     " frame-ancestors 'none'"
 )
 
+# A frame to lay out in, one for what observes sizes, and the transitions they began.
+AT_REST = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  await frame();
+  const ends = (each) => each.effect.getComputedTiming().endTime < Infinity;
+  const moves = document.getAnimations().filter(ends);
+  await Promise.allSettled(moves.map((each) => each.finished));
+}"""
+
 
 def browser_of(user: User) -> Client:
     client = Client()
@@ -46,8 +56,9 @@ def text(response: object) -> str:
 
 
 def settled(page: Page) -> None:
-    """Wait until the parts of the page are there."""
+    """Wait until the parts of the page are there, drawn and at rest."""
     expect(page.locator("[aria-busy]")).to_have_count(0, timeout=20_000)
+    page.evaluate(AT_REST)
 
 
 def violations(page: Page, impacts: Collection[str] | None = None) -> list[str]:

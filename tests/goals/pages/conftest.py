@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.analytics.ingest import browsers
 from tests.goals.pages.browsing import AGENT, DESKTOP, PASSWORD, SITE
 from tests.running import Service, running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service with the demo shop, and an operator."""
     with running(
@@ -26,7 +26,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def goal(shop: Service) -> str:
     return str(shop("GET", f"/sites/{SITE}/goals").json()["data"][0]["id"])
 
@@ -54,34 +54,84 @@ def signed_in(shop: Service, chromium: Browser) -> Any:
     return state
 
 
-@pytest.fixture
-def look(
+@pytest.fixture(scope="module")
+def open_tab(
     shop: Service, chromium: Browser, signed_in: Any
-) -> Iterator[Callable[..., Page]]:
-    """Opens a page of a browser in which Ada has signed in."""
-    complaints: list[str] = []
-    contexts: list[BrowserContext] = []
+) -> Callable[[dict[str, Any]], Page]:
+    """Opens a tab of a browser in which Ada has signed in."""
 
-    def look(path: str = "/", **options: Any) -> Page:
-        options = {
+    def open_tab(options: dict[str, Any]) -> Page:
+        usual = {
             "base_url": shop.server.url,
             "user_agent": AGENT,
             "storage_state": signed_in,
             **DESKTOP,
-        } | options
-        context = browsers.new_context(chromium, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                complaints.append(request.url)
-                if not request.url.startswith((shop.server.url, "data:"))
-                else None
-            ),
-        )
+        }
+        return browsers.new_context(chromium, **usual | options).new_page()
+
+    return open_tab
+
+
+@pytest.fixture(scope="module")
+def tab(
+    open_tab: Callable[[dict[str, Any]], Page],
+) -> Callable[[dict[str, Any]], Page]:
+    """The tab of a device for all pages that are only looked at.
+
+    A new one for each would take as long as the page itself.
+    """
+    tabs: dict[str, Page] = {}
+
+    def tab(device: dict[str, Any]) -> Page:
+        scheme = device["color_scheme"]
+        if scheme not in tabs:
+            tabs[scheme] = open_tab(device)
+        tabs[scheme].set_viewport_size(device["viewport"])
+        return tabs[scheme]
+
+    return tab
+
+
+@pytest.fixture
+def watch(shop: Service) -> Iterator[Callable[[Page], None]]:
+    """Fails the test if a page complains, or asks another server for something."""
+    complaints: list[str] = []
+    pages: list[Page] = []
+
+    def note_request(request: Request) -> None:
+        if not request.url.startswith((shop.server.url, "data:")):
+            complaints.append(request.url)
+
+    listeners: dict[Any, Callable[[Any], None]] = {
+        "console": lambda message: complaints.append(message.text),
+        "pageerror": lambda error: complaints.append(str(error)),
+        "request": note_request,
+    }
+
+    def watch(page: Page) -> None:
+        pages.append(page)
+        for event, listener in listeners.items():
+            page.on(event, listener)
+
+    yield watch
+    for page in pages:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+    assert complaints == []
+
+
+@pytest.fixture
+def look(
+    open_tab: Callable[[dict[str, Any]], Page], watch: Callable[[Page], None]
+) -> Iterator[Callable[..., Page]]:
+    """Opens a page in a browser of its own, or in a tab that there is."""
+    contexts: list[BrowserContext] = []
+
+    def look(path: str = "/", tab: Page | None = None, **options: Any) -> Page:
+        page = tab or open_tab(options)
+        if tab is None:
+            contexts.append(page.context)
+        watch(page)
         page.goto(path)
         expect(page).not_to_have_url(re.compile("/login"))
         return page
@@ -89,4 +139,3 @@ def look(
     yield look
     for context in contexts:
         context.close()
-    assert complaints == []

@@ -1,11 +1,12 @@
 """The operator's admin as a person has it: real Chromium on the served service."""
 
+import functools
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.goals.pages.browsing import DESKTOP, PHONE, violations
+from tests.goals.pages.browsing import DESKTOP, PHONE, settled, violations
 from tests.halves import on_postgresql
 
 pytestmark = on_postgresql
@@ -45,18 +46,29 @@ PATHS = (
 )
 
 
+@pytest.fixture(scope="module")
+def id_in(open_tab):
+    """The id of the first row of a list."""
+    page = open_tab({})
+
+    @functools.cache
+    def id_in(model):
+        page.goto(model)
+        link = page.locator(f"a[href^='{model}'][href*='/change/']").first
+        found = re.search(r"([^/]+)/change/", link.get_attribute("href") or "")
+        assert found
+        return found[1]
+
+    yield id_in
+    page.context.close()
+
+
 @pytest.fixture
-def open_page(look):
+def open_page(look, id_in):
     def open_page(path, **options):
-        model, of_row, deed = path.partition("{id}")
-        page = look(model, **options)
-        if of_row:
-            link = page.locator(f"a[href^='{model}'][href*='/change/']").first
-            found = re.search(r"([^/]+)/change/", link.get_attribute("href") or "")
-            assert found
-            page.goto(f"{model}{found[1]}{deed}")
-        # Scripts of the page name its fields and fill in its numbers.
-        page.wait_for_load_state("networkidle")
+        model, of_row, _ = path.partition("{id}")
+        page = look(path.format(id=id_in(model)) if of_row else path, **options)
+        settled(page)
         return page
 
     return open_page
@@ -64,12 +76,12 @@ def open_page(look):
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["light", "dark"])
-def test_page_is_accessible_and_fits(open_page, device, path):
-    page = open_page(path, **device)
+def test_page_is_accessible_and_fits(open_page, tab, device, path):
+    page = open_page(path, tab=tab(device))
     expect(page.locator("html.dark")).to_have_count(int(device is PHONE))
     assert violations(page, WORST) == []
     page.set_viewport_size({"width": NARROWEST, "height": 900})
-    page.wait_for_timeout(100)
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
 
 

@@ -64,13 +64,13 @@ PATHS = (
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_page_is_accessible_and_fits(look, goal, device, path):
-    page = look(path.format(goal=goal), **device)
+def test_page_is_accessible_and_fits(look, tab, goal, device, path):
+    page = look(path.format(goal=goal), tab=tab(device))
     settled(page)
     assert violations(page) == []
     for width in (NARROWEST, device["viewport"]["width"], WIDEST):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(100)
+        settled(page)
         shown = page.evaluate("document.documentElement.scrollWidth")
         assert shown <= width, f"at {width}"
 
