@@ -160,7 +160,7 @@ class GoalAdmin(NumbersAdmin):
             return
         if found.conversions:
             return
-        said = ["Nothing of the last 30 days matches this rule."]
+        said = ["No event of the last 30 days matches this rule."]
         said += [hint.message for hint in found.hints]
         self.message_user(request, " ".join(said), messages.WARNING)
 

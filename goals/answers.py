@@ -22,7 +22,7 @@ MAX_DELETED = 1_000
 
 
 class ComparedStats(EarlierAnswer):
-    """What there was before. The verdict is of unique conversions."""
+    """The stats of the earlier period. `verdict` compares unique conversions."""
 
     conversions: int
     unique_conversions: int
@@ -36,28 +36,42 @@ class Coverage(msgspec.Struct):
         msgspec.field(name="from")
     )
     complete: Annotated[
-        bool, Meta(description="Whether that is the first day of the period.")
+        bool,
+        Meta(
+            description="Whether `from` is the first day of the period, so"
+            " that all of its days are counted."
+        ),
     ]
 
 
 class GoalStats(Counted):
     money: Annotated[
-        GoalMoney | UnsetType | None, Meta(description="With `detail=money`.")
+        GoalMoney | UnsetType | None,
+        Meta(description="Composition of the revenue. Only with `detail=money`."),
     ] = UNSET
     attribution: Annotated[
-        Attribution | UnsetType, Meta(description="With `detail=attribution`.")
+        Attribution | UnsetType,
+        Meta(
+            description="The attribution that was used. Only with `detail=attribution`."
+        ),
     ] = UNSET
     comparison: Annotated[
-        ComparedStats | UnsetType, Meta(description="With `compare`.")
+        ComparedStats | UnsetType,
+        Meta(description="The earlier period. Only with `compare`."),
     ] = UNSET
     coverage: Annotated[
-        Coverage | UnsetType, Meta(description="With `detail=coverage`.")
+        Coverage | UnsetType,
+        Meta(description="The days that are counted. Only with `detail=coverage`."),
     ] = UNSET
 
 
 class Star(msgspec.Struct):
     starred: Annotated[
-        bool, Meta(description="Whether overviews show the goal among the first.")
+        bool,
+        Meta(
+            description="Whether the goal is starred. Overviews show starred"
+            " goals first."
+        ),
     ]
 
 

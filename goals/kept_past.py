@@ -16,8 +16,8 @@ def refusal(site: Site, before: Rule, after: Rule) -> str | None:
     if before == after or site.sealed_before is None:
         return None
     return (
-        f"Days before {site.sealed_before} are sealed. Under another rule the goal has"
-        " no past there, until it has its old rule again."
+        f"Days before {site.sealed_before} are sealed. After a change of its rule, the"
+        " goal has no counts there until the old rule is restored."
     )
 
 
@@ -26,4 +26,4 @@ def check_kept_past(
 ) -> None:
     """Raise Conflict if the goal would lose sealed days and that was not confirmed."""
     if not is_confirmed and (reason := refusal(site, before, after)):
-        raise Conflict(f"{reason} Use confirm={CONFIRMED} to change it all the same.")
+        raise Conflict(f"{reason} Use confirm={CONFIRMED} to change it anyway.")

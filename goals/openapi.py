@@ -26,10 +26,11 @@ _RULE = {name: _PURCHASE[name] for name in ("type", "match_type", "match_value")
 GOALS = {
     "list": Operation(filters=GoalFilter, answered=_PURCHASE),
     "apply": Operation(
-        summary="Make a site's goals those of a list",
-        description="Names tell goals apart. **Goals that are not in the list are"
-        " deleted**, unless `delete_missing` is false; their events stay. With"
-        " `dry_run=true` nothing is done, and the answer is what would be.",
+        summary="Replace a site's goals with a list",
+        description="Goals are identified by their names. **Goals that are not in the"
+        " list are deleted**, unless `delete_missing` is false. Their events are"
+        " kept. With `dry_run=true` nothing is changed, and the response shows what"
+        " would change.",
         query=ApplyQuerySerializer,
         answer=PlanAnswer,
         errors=(409,),
@@ -51,9 +52,10 @@ GOALS = {
     "destroy": Operation(parameters=(IF_MATCH,), errors=(412,)),
     "changes_of_rule": Operation(
         id="goals_changes",
-        summary="When the rule of a goal was changed",
-        description="The last change first, at most 100, as far back as the audit"
-        " trail is kept. All history counts under the rule of today.",
+        summary="List changes of a goal's rule",
+        description="The most recent changes first, at most 100, as far back as the"
+        " audit trail is kept. Reports always count the whole history under the"
+        " current rule.",
         answer=list[RuleChange],
         answered=[
             {
@@ -66,22 +68,22 @@ GOALS = {
     ),
     "star": Operation(
         body=None,
-        summary="Have overviews show a goal among the first",
-        description="For all who see the site. `GET /sites/:key/goals?starred=true`"
-        " lists these goals.",
+        summary="Star a goal",
+        description="Overviews show starred goals first, to everyone who can see the"
+        " site. `GET /sites/:key/goals?starred=true` lists them.",
         answer=Star,
         answered={"starred": True},
         errors=(422,),
     ),
     "unstar": Operation(
         body=None,
-        summary="Take a goal's star away",
+        summary="Unstar a goal",
         answer=Star,
         answered={"starred": False},
         errors=(422,),
     ),
     "stats": Operation(
-        summary="How many conversions a goal had",
+        summary="Get a goal's stats",
         query=StatsQuestionSerializer,
         answer=GoalStats,
         answered={"conversions": 342, "unique_conversions": 298, "revenue": 16758.0},
@@ -92,7 +94,7 @@ DELETED_GOALS = {
     "list": Operation(
         id="deleted_goals_list",
         summary="List deleted goals",
-        description="The last deleted first, at most 1,000.",
+        description="The most recently deleted goals first, at most 1,000.",
         errors=(422,),
         answer=list[DeletedGoal],
     ),
@@ -100,8 +102,8 @@ DELETED_GOALS = {
         id="deleted_goals_restore",
         body=None,
         summary="Restore a deleted goal",
-        description="It has its whole history, as events are kept when a goal is"
-        " deleted.",
+        description="The restored goal has its whole history, because deleting a goal"
+        " does not delete events.",
         headers=("ETag",),
         errors=(422,),
     ),

@@ -24,7 +24,7 @@ class Page(Whole, Generic[_Item]):
     data: list[_Item]
     next_cursor: Annotated[
         str | None,
-        Meta(description="The `cursor` of the next page; null on the last one."),
+        Meta(description="The `cursor` of the next page. Null on the last page."),
     ]
 
 

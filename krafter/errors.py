@@ -22,17 +22,20 @@ logger = logging.getLogger(__name__)
 
 
 class ErrorBody(Whole):
-    error: Annotated[str, Meta(description="A readable sentence.")]
+    error: Annotated[str, Meta(description="A human-readable message.")]
 
 
 class ValidationErrorAnswer(ErrorBody):
     details: Annotated[
-        Details, Meta(description="Messages by the name of the field or parameter.")
+        Details, Meta(description="Error messages, by field or parameter.")
     ]
 
 
 class RateLimitError(ErrorBody):
-    retry_after: Annotated[int, Meta(ge=1, description="Seconds to wait.")]
+    retry_after: Annotated[
+        int,
+        Meta(ge=1, description="Number of seconds to wait before the next request."),
+    ]
 
 
 class Invalid(exceptions.APIException):

@@ -389,7 +389,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Krafter Analytics",
-    "DESCRIPTION": "Conversion goals for your sites: what counts, and how much.",
+    "DESCRIPTION": "Conversion goals for your sites: define which events count, and"
+    " report conversions and revenue.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -416,14 +417,29 @@ SPECTACULAR_SETTINGS = {
     "CONTACT": {"name": "Krafter Analytics", "url": "https://app.krafter.dev"},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [
-        {"name": "goals", "description": "What counts as a conversion."},
+        {
+            "name": "goals",
+            "description": "Rules that define which events count as conversions.",
+        },
         {"name": "sites", "description": "The websites of a team."},
-        {"name": "events", "description": "What happened on a site."},
-        {"name": "annotations", "description": "What people note of days."},
-        {"name": "saved funnels", "description": "Steps with a name."},
-        {"name": "teams", "description": "Moving and erasing all that a team has."},
-        {"name": "API keys", "description": "Who may ask, and for what."},
-        {"name": "audit trail", "description": "Who changed what in the team."},
+        {
+            "name": "events",
+            "description": "Page views, custom events and conversions of a site.",
+        },
+        {"name": "annotations", "description": "Notes about days of a site."},
+        {"name": "saved funnels", "description": "Saved sequences of steps."},
+        {
+            "name": "teams",
+            "description": "Export, import and erasure of all data of a team.",
+        },
+        {
+            "name": "API keys",
+            "description": "Credentials of the API, with their scopes.",
+        },
+        {
+            "name": "audit trail",
+            "description": "Records of who changed what in the team.",
+        },
     ],
 }
 

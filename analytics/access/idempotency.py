@@ -74,7 +74,7 @@ def _once(request: Request, name: str, act: Callable[[], Response]) -> HttpRespo
         if is_first:
             _keep(kept, act())
         elif kept.request != sent:
-            raise Invalid({HEADER: ["Was sent before with another body."]})
+            raise Invalid({HEADER: ["Was already used with another body."]})
     response = HttpResponse(
         bytes(kept.body),
         status=kept.status,

@@ -24,7 +24,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key: `kr_live_` and 43 characters.",
+            "description": "An API key: `kr_live_` followed by 43 characters.",
         }
 
 
@@ -32,23 +32,29 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     idempotency.HEADER,
     {"type": "string", "pattern": idempotency.KEY},
     OpenApiParameter.HEADER,
-    description="Your name for the request: it is done once, however often it comes.",
+    description="A unique key of your choice. Requests repeated with the same key are"
+    " carried out once.",
 )
 
 TOKENS = {
-    "list": Operation(query=TokensQuerySerializer, headers=("Link",)),
-    "create": Operation(answer=IssuedTokenSerializer, status=201),
+    "list": Operation(
+        summary="List API keys", query=TokensQuerySerializer, headers=("Link",)
+    ),
+    "create": Operation(
+        summary="Create an API key", answer=IssuedTokenSerializer, status=201
+    ),
     "revoke": Operation(
-        summary="End a key for good",
-        description="Its own key, whatever scopes it has, or one that has no scope"
-        " which the caller lacks.",
+        summary="Revoke an API key permanently",
+        description="A key can revoke itself, whatever its scopes are, and any key"
+        " whose scopes it holds itself.",
         query=RevocationQuerySerializer,
         body=None,
         answer=TokenSerializer,
     ),
     "rotate": Operation(
-        summary="Give a key a new secret",
-        description="The old one is refused at once, or after `overlap_hours`.",
+        summary="Rotate an API key's secret",
+        description="The old secret stops working immediately, or after"
+        " `overlap_hours`.",
         query=RotationQuerySerializer,
         body=None,
         answer=IssuedTokenSerializer,
@@ -59,9 +65,9 @@ TOKENS = {
 
 AUDIT = {
     "list": Operation(
-        summary="Who did what in the team",
-        description="Newest first. A key that is narrowed to sites sees what was done"
-        " to them.",
+        summary="List the audit trail",
+        description="Entries are listed newest first. A key that is restricted to"
+        " some sites sees only the entries about these sites.",
         query=trail.AuditQuerySerializer,
         answer=Page[trail.AuditEntryAnswer],
         headers=("Link",),

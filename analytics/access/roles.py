@@ -22,14 +22,14 @@ class Deed(Enum):
     """A permission in a team; the value describes it."""
 
     READ = "see sites, goals, events and statistics"
-    CHANGE_GOALS = "make, change, delete and restore goals"
-    CHANGE_SITES = "make sites, change them and their settings"
+    CHANGE_GOALS = "create, change, delete and restore goals"
+    CHANGE_SITES = "create sites, change them and their settings"
     DELETE_SITES = "delete and restore sites"
-    MANAGE_KEYS = "see, issue, rename, rotate and revoke API keys"
+    MANAGE_KEYS = "see, create, rename, rotate and revoke API keys"
     MANAGE_MEMBERS = "invite and remove members, change roles, rename the team"
-    SEE_AUDIT = "see who did what"
+    SEE_AUDIT = "see the audit trail"
     EXPORT = "export and import"
-    ERASE = "erase data for good"
+    ERASE = "erase data permanently"
 
 
 _EDITOR = {Deed.READ, Deed.CHANGE_GOALS, Deed.CHANGE_SITES}

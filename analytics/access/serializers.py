@@ -40,7 +40,9 @@ class SiteKeysField(serializers.ListField):
 
 
 class TokenSerializer(StrictModelSerializer):
-    """A key without its secret. It can be given no more than the caller holds."""
+    """An API key without its secret. A key can only be given scopes and sites that the
+    caller has.
+    """
 
     id = serializers.UUIDField(source="uuid", read_only=True)
     name = NameField()
@@ -97,7 +99,7 @@ class TokenSerializer(StrictModelSerializer):
         own = request_token(self.context["request"])
         if own.is_narrowed and attrs.get("sites") is None:
             raise serializers.ValidationError(
-                {"sites": ["Your key is narrowed to sites: name some of them."]}
+                {"sites": ["Your key is restricted to some sites. Choose among them."]}
             )
         if not self.partial and "expires_at" not in attrs:
             default = keys.default_end()
@@ -107,7 +109,7 @@ class TokenSerializer(StrictModelSerializer):
         expires_at = attrs.get("expires_at")
         if own.expires_at and (not expires_at or expires_at > own.expires_at):
             raise serializers.ValidationError(
-                {"expires_at": ["Must not outlive your own key."]}
+                {"expires_at": ["Must not be later than the end of your own key."]}
             )
         return attrs
 
@@ -117,7 +119,7 @@ class TokensQuerySerializer(StrictSerializer):
 
     limit = serializers.IntegerField(min_value=1, max_value=1_000, required=False)
     after = serializers.UUIDField(
-        required=False, help_text="The id of the last key of the page before."
+        required=False, help_text="The id of the last key of the previous page."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +130,9 @@ class TokensQuerySerializer(StrictSerializer):
 
 class RevocationQuerySerializer(StrictSerializer):
     made = serializers.BooleanField(
-        default=False, help_text="Also the keys that this key made, and they made."
+        default=False,
+        help_text="Also revoke the keys that this key created, and the"
+        " keys that those created.",
     )
 
 
@@ -137,12 +141,13 @@ class RotationQuerySerializer(StrictSerializer):
         min_value=0,
         max_value=keys.MAX_OVERLAP_HOURS,
         default=0,
-        help_text="For how long the old secret works too. Without it, it ends at once.",
+        help_text="How many hours the old secret keeps working. By default it stops"
+        " working immediately.",
     )
 
 
 class IssuedTokenSerializer(TokenSerializer):
-    """A key in the one answer that shows its secret."""
+    """An API key with its secret, which is shown only in this response."""
 
     # The context's `secret`: it is not stored.
     token = serializers.SerializerMethodField()

@@ -33,10 +33,15 @@ class AuditQuerySerializer(PageQuerySerializer):
 
 class ActorAnswer(msgspec.Struct):
     type: Literal["user", "key", "command", "service", "nobody"]
-    id: Annotated[str | None, Meta(description="The key's id, the user's number.")]
+    id: Annotated[
+        str | None,
+        Meta(description="The id of the API key, or the number of the user."),
+    ]
     name: Annotated[
         str | None,
-        Meta(description="The user's name, the key's prefix, the command's name."),
+        Meta(
+            description="The user's name, the API key's prefix, or the command's name."
+        ),
     ]
 
 
@@ -48,15 +53,21 @@ class SubjectAnswer(msgspec.Struct):
 class AuditEntryAnswer(msgspec.Struct):
     id: UUID
     at: Moment
-    action: Annotated[str, Meta(description="A noun and what was done: goal.changed")]
+    action: Annotated[
+        str, Meta(description="What was done, as a noun and a verb: goal.changed")
+    ]
     actor: ActorAnswer
     via: Literal["api", "mcp", "admin", "page", "command", "service"]
-    site: Annotated[str | None, Meta(description="The key of the site it is about.")]
+    site: Annotated[
+        str | None, Meta(description="The key of the site that was affected.")
+    ]
     subject: SubjectAnswer
     changes: Annotated[
-        dict[str, Any], Meta(description="By field: its values before and after.")
+        dict[str, Any], Meta(description="The values before and after, by field.")
     ]
-    request_id: Annotated[str | None, Meta(description="As in `X-Request-ID`.")]
+    request_id: Annotated[
+        str | None, Meta(description="The id of the request, as in `X-Request-ID`.")
+    ]
 
 
 def shown(entry: AuditEntry) -> AuditEntryAnswer:

@@ -40,15 +40,15 @@ class NewKeyForm(KeyForm):
     scopes = forms.MultipleChoiceField(
         choices=[(name, f"{name}: {text}") for name, text in tokens.SCOPES.items()],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="Each stands for itself: write does not include read.",
+        help_text="Each scope is separate: write does not include read.",
     )
     sites = SitesField(
         required=False,
-        help_text="None chosen: all sites of the team, those to come included.",
+        help_text="If none is chosen: all sites of the team, including future ones.",
     )
 
     class Meta:
-        help_texts: ClassVar = {"expires_at": "In UTC. Empty: it never expires."}
+        help_texts: ClassVar = {"expires_at": "In UTC. Empty: the key never expires."}
 
     def clean_scopes(self) -> list[str]:
         chosen: list[str] = self.cleaned_data["scopes"]
@@ -104,7 +104,7 @@ class StateFilter(RadioFilter):
 
 
 def _revoke(key: ApiToken) -> str | None:
-    return None if keys.revoke(key) else f"{key} is revoked already."
+    return None if keys.revoke(key) else f"{key} has already been revoked."
 
 
 def _revoke_with_made(key: ApiToken) -> str | None:
@@ -178,7 +178,7 @@ class KeyAdmin(ConfirmedActionAdmin):
     fieldsets = (
         (None, {"fields": ("name",)}),
         (
-            "What it may do",
+            "Scopes",
             {"fields": ("team", "scope_names", "site_names", "expires_at")},
         ),
         (
@@ -253,7 +253,7 @@ class KeyAdmin(ConfirmedActionAdmin):
         return self.do_to_one(request, object_id, REVOCATION)
 
     @action(  # type: ignore[operator]  # the same
-        description="Revoke with what it made",
+        description="Revoke with the keys it created",
         icon="block",
         variant=ActionVariant.DANGER,
         permissions=["revoke_made"],
@@ -269,7 +269,7 @@ class KeyAdmin(ConfirmedActionAdmin):
         return self._rotate(request, object_id, ROTATION, keys.OVERLAP)
 
     @action(  # type: ignore[operator]  # the same
-        description="Rotate at once", icon="autorenew", permissions=["revoke"]
+        description="Rotate immediately", icon="autorenew", permissions=["revoke"]
     )
     def rotate_at_once(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._rotate(request, object_id, ROTATION_AT_ONCE, timedelta())

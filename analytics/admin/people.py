@@ -109,13 +109,13 @@ class UserAdmin(DjangoUserAdmin, OperatorsAdmin):  # type: ignore[misc, type-arg
         return hasattr(user, "second_factor")
 
     @admin.action(
-        description="Remove the second factor, sign out", permissions=["change"]
+        description="Remove the second factor and sign out", permissions=["change"]
     )
     def remove_second_factor(
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> None:
         removed = sum(members.remove_second_factor(user) for user in queryset)
-        message = f"{removed} of the users had a second factor, and have none now."
+        message = f"Second factors removed: {removed}."
         self.message_user(request, message)
 
 

@@ -75,7 +75,7 @@ _COUNTING = {
         "excluded_referrers",
         "channels",
     ),
-    "description": "Lists hold one entry a line; channels are JSON.",
+    "description": "Lists have one entry per line. Channels are JSON.",
 }
 
 

@@ -20,15 +20,21 @@ class CallOutcome(msgspec.Struct):
 
     dropped: Annotated[
         str | None,
-        Meta(description="As of an event, or `invalid`: the call makes no event."),
+        Meta(
+            description="The rule that dropped the event, or `invalid` if the call"
+            " is not a valid event."
+        ),
     ]
     left_out: Annotated[
         Details | UnsetType,
-        Meta(description="Parts that were left out of the event: messages by name."),
+        Meta(
+            description="Messages about parts of the call that were left out of the"
+            " event, by name."
+        ),
     ] = UNSET
     details: Annotated[
         Details | UnsetType,
-        Meta(description="Of an invalid one: messages by field."),
+        Meta(description="Messages about an invalid call, by field."),
     ] = UNSET
 
 
@@ -37,21 +43,22 @@ class CollectedAnswer(Whole):
     dropped: Annotated[
         str | UnsetType | None,
         Meta(
-            description="With `debug=1`: the rule that dropped the event, if one did,"
-            " or `repeated_id`."
+            description="Only with `debug=1`: the rule that dropped the event, if"
+            " any, or `repeated_id`."
         ),
     ] = UNSET
     at: Annotated[
         int | UnsetType,
         Meta(
-            description="Of the tracker's calls: the time of the last one, in"
-            " milliseconds since 1970."
+            description="Only for the tracker's compact format: the time of the last"
+            " call, in milliseconds since 1970."
         ),
     ] = UNSET
     calls: Annotated[
         list[CallOutcome] | UnsetType,
         Meta(
-            description="Of the tracker's calls, with `debug=1`: what became of each."
+            description="Only for the tracker's compact format with `debug=1`: the"
+            " outcome of each call."
         ),
     ] = UNSET
 
@@ -62,7 +69,7 @@ class EventOutcome(msgspec.Struct):
     status: Outcome
     details: Annotated[
         Details | UnsetType,
-        Meta(description="Of one that was rejected: messages by field."),
+        Meta(description="Messages about a rejected item, by field."),
     ] = UNSET
 
 
@@ -92,12 +99,12 @@ def stored_event(name: str, doc: str, **more: Any) -> type[msgspec.Struct]:
 Second = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 _Visitor = Annotated[
     str,
-    Meta(description="A number that stands for the visitor on that day only."),
+    Meta(description="A number that identifies the visitor within one day."),
 ]
-_Label = Annotated[str | None, Meta(description="Null where unknown.")]
+_Label = Annotated[str | None, Meta(description="Null if unknown.")]
 
 EventAnswer = stored_event(
-    "EventAnswer", "A stored event, in the words in which it was sent."
+    "EventAnswer", "A stored event, with the names and values that were sent."
 )
 
 

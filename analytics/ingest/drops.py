@@ -88,7 +88,7 @@ class Drop(msgspec.Struct):
 
 
 class Host(msgspec.Struct):
-    host: Annotated[str, Meta(description="Of the page that sent the event.")]
+    host: Annotated[str, Meta(description="Host of the page that sent the event.")]
     count: int
 
 
@@ -102,10 +102,14 @@ class Drops(msgspec.Struct):
     drops: list[Drop]
     foreign_hosts: Annotated[
         list[Host],
-        Meta(description="Whose events `foreign_host` kept out: the most frequent."),
+        Meta(description="The hosts whose events `foreign_host` dropped most often."),
     ]
     folded: Annotated[
-        list[Folded], Meta(description="Events stored with `(other)`, by what.")
+        list[Folded],
+        Meta(
+            description="Number of events stored with `(other)` in"
+            " place of a value, by kind of value."
+        ),
     ]
 
 

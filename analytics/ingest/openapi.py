@@ -33,8 +33,8 @@ class EventBatch(msgspec.Struct, forbid_unknown_fields=True):
             min_length=1,
             max_length=payloads.MAX_BATCH,
             extra_json_schema={"items": {"oneOf": _one_of(_ITEMS)}},
-            description="Each is judged by itself: what is wrong is answered"
-            " `rejected`, and fails no other.",
+            description="Each item is validated separately. An invalid item is"
+            " answered with `rejected` and does not affect the others.",
         ),
     ]
 
@@ -73,15 +73,17 @@ class CollectViewSet(ContractViewSet[Event]):
     operations: ClassVar[Operations] = {
         "collect": Operation(
             id="collect",
-            summary="Take an event from a page",
-            description="What the tracker calls: from any origin, without a key. The"
-            " answer is the same whether the event is kept or dropped by a rule, and"
-            " is sent once it is stored. A body is at most 8 KiB. `POST /a` does the"
-            " same; there the tracker sends its calls, in a form described in"
-            " docs/tracker.md.",
+            summary="Collect an event from a page",
+            description="The endpoint that the tracker calls. It accepts requests"
+            " from any origin and needs no API key. The response is the same whether"
+            " the event is stored or dropped by a rule, and is sent after the event"
+            " has been stored. A body may have at most 8 KiB. `POST /a` does the same"
+            " for the tracker's compact format, which docs/tracker.md describes.",
             parameters=(
                 OpenApiParameter(
-                    "debug", description="`1`: name the rule that dropped it."
+                    "debug",
+                    description="`1`: the response names the rule that"
+                    " dropped the event.",
                 ),
             ),
             body={
@@ -119,8 +121,9 @@ EVENTS: Operations = {
     ),
     "create": Operation(
         summary="Send events from a server",
-        description="One event or refund, or a batch in which a wrong one fails no"
-        " other. As NDJSON, one of them a line.",
+        description="Accepts one event, one refund, or a batch. An invalid item in a"
+        " batch does not affect the other items. An NDJSON body has one event or"
+        " refund per line.",
         parameters=(IDEMPOTENCY_KEY,),
         body={
             "application/json": reference("Sent"),

@@ -38,7 +38,11 @@ _Name = Annotated[str, _limit(maxLength=MAX_NAME, pattern=_NO_NUL)]
 _Url = Annotated[str, _limit(maxLength=MAX_URL, pattern=_NO_NUL)]
 _Id = Annotated[str, _limit(minLength=1, maxLength=MAX_EVENT_ID, pattern=_NO_NUL)]
 _OwnId = Annotated[
-    _Id | None, Meta(description="Your own: what repeats it is counted once.")
+    _Id | None,
+    Meta(
+        description="An id of your choice. Events sent again with the"
+        " same id are counted once."
+    ),
 ]
 _Prop = Annotated[str, _limit(maxLength=MAX_PROP, pattern=_NO_NUL)]
 _Visitor = Annotated[str, _limit(minLength=1, maxLength=MAX_PROP, pattern=_NO_NUL)]
@@ -46,7 +50,7 @@ _Text = Annotated[str, _limit(pattern=_NO_NUL)]
 _Label = Annotated[str, _limit(maxLength=MAX_LABEL, pattern=_NO_NUL)]
 _CampaignLabel = Annotated[
     Annotated[str, _limit(maxLength=pages.MAX_LABEL, pattern=_NO_NUL)] | None,
-    Meta(description="In place of those in the URL."),
+    Meta(description="Replaces the campaign label in the URL."),
 ]
 _Country = Annotated[str, _limit(pattern="^[A-Z]{2}$")]
 _Device = Annotated[str, _limit(pattern=f"^({'|'.join(DEVICES)})$")]
@@ -54,9 +58,10 @@ _Currency = Annotated[str, _limit(pattern=CODE)]
 _When = Annotated[
     Annotated[str, _limit(format="date-time")] | int | float | None,
     Meta(
-        description="ISO 8601 with an offset (`Z`, `+01:00`, `+0100` or `+01`), or"
-        " seconds since 1970 (from 100000000000 on milliseconds). At most 24 hours"
-        " ahead; what is finer than a microsecond is cut. Now, if left out."
+        description="Time of the event: ISO 8601 with an offset (`Z`, `+01:00`,"
+        " `+0100` or `+01`), or a Unix timestamp in seconds. Numbers from"
+        " 100000000000 on are read as milliseconds. At most 24 hours in the future."
+        " Digits beyond microseconds are cut. Defaults to the current time."
     ),
 ]
 _DECIMAL: dict[str, Any] = {
@@ -77,15 +82,23 @@ class Sent(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     type: Literal["pageview", "event", "goal"]
     name: Annotated[
-        _Name | None, Meta(description="Of the event or goal; not for a page view.")
+        _Name | None,
+        Meta(
+            description="Name of the event or custom goal. Not allowed for a page view."
+        ),
     ] = None
     url: Annotated[
-        _Url | None, Meta(description="The page: required for a page view.")
+        _Url | None, Meta(description="URL of the page. Required for a page view.")
     ] = None
-    referrer: Annotated[_Url | None, Meta(description="URL of the page before.")] = None
+    referrer: Annotated[_Url | None, Meta(description="URL of the previous page.")] = (
+        None
+    )
     revenue: Annotated[
         _Amount | None,
-        Meta(description="A number, or one in a string for every decimal to count."),
+        Meta(
+            description="A number, or a decimal in a string, which preserves every"
+            " digit."
+        ),
     ] = None
     currency: _Currency | None = None
     props: _Props | None = None
@@ -101,22 +114,39 @@ class ServerEvent(Sent, kw_only=True, forbid_unknown_fields=True):
     timestamp: _When = None
     visitor_id: Annotated[
         _Visitor | None,
-        Meta(description="Or else `ip` and `user_agent`. Not stored."),
+        Meta(
+            description="Your identifier of the visitor. An alternative to `ip` and"
+            " `user_agent`. Not stored."
+        ),
     ] = None
-    ip: Annotated[str | None, Meta(description="Not stored.")] = None
-    user_agent: Annotated[str | None, Meta(description="Not stored.")] = None
+    ip: Annotated[
+        str | None,
+        Meta(
+            description="Used to identify the visitor and to derive labels. Not stored."
+        ),
+    ] = None
+    user_agent: Annotated[
+        str | None,
+        Meta(
+            description="Used to identify the visitor and to derive labels. Not stored."
+        ),
+    ] = None
     country: Annotated[
-        _Country | None, Meta(description="ISO 3166; or else that of `ip`.")
+        _Country | None,
+        Meta(description="ISO 3166 country code. Defaults to the country of `ip`."),
     ] = None
     device: Annotated[
-        _Device | None, Meta(description="Or else that of `user_agent`.")
+        _Device | None,
+        Meta(description="Defaults to the value derived from `user_agent`."),
     ] = None
     browser: Annotated[
-        _Label | None, Meta(description="Or else that of `user_agent`.")
+        _Label | None,
+        Meta(description="Defaults to the value derived from `user_agent`."),
     ] = None
-    os: Annotated[_Label | None, Meta(description="Or else that of `user_agent`.")] = (
-        None
-    )
+    os: Annotated[
+        _Label | None,
+        Meta(description="Defaults to the value derived from `user_agent`."),
+    ] = None
     utm_source: _CampaignLabel = None
     utm_medium: _CampaignLabel = None
     utm_campaign: _CampaignLabel = None
@@ -131,17 +161,20 @@ class AnyEvent(ServerEvent, kw_only=True, forbid_unknown_fields=True):
 
 
 _OfTheEvent = Annotated[
-    _Text | None, Meta(description="Must be that of the event, if given.")
+    _Text | None,
+    Meta(description="Optional. Must equal the value of the refunded event."),
 ]
 
 
 # A refund; visitor, page and labels are those of the event.
 class Refund(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    refund_of: Annotated[
-        _Text, Meta(description="The `id` of the event that is given back.")
-    ]
+    refund_of: Annotated[_Text, Meta(description="The `id` of the event to refund.")]
     revenue: Annotated[
-        _Refunded, Meta(description="At most what is left of the event's.")
+        _Refunded,
+        Meta(
+            description="The amount to refund. At most the amount of the"
+            " event that has not been refunded yet."
+        ),
     ]
     currency: _OfTheEvent = None
     id: _OwnId = None

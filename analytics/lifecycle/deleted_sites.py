@@ -39,7 +39,7 @@ def restore(site: Site) -> Site:
     with transaction.atomic():
         found = locked(site.team, site.site_key)
         if found is None:
-            raise Invalid({"non_field_errors": ["It is not to be restored any more."]})
+            raise Invalid({"non_field_errors": ["The site can no longer be restored."]})
         site = found
         if refusal := changes.lacks_room(site.team):
             raise Invalid({"non_field_errors": [refusal]})

@@ -28,10 +28,10 @@ from krafter import clock
 FORMAT = "krafter-team"
 VERSION = 1
 NOTES = [
-    "Salts of visitor ids are left out: whoever is there on the day of the move before"
-    " and after it is counted as two visitors.",
-    "API keys, members and the audit trail are left out.",
-    "Deleted sites are left out. Deleted goals are in.",
+    "The salts of visitor ids are not exported. A visitor who visits a site both"
+    " before and after the move on the same day is counted as two visitors.",
+    "API keys, members and the audit trail are not exported.",
+    "Deleted sites are not exported. Deleted goals are exported.",
 ]
 # A page ends with the line that makes it at least this many bytes.
 PAGE_BYTES = 4 * 1024 * 1024
@@ -71,7 +71,7 @@ class Place(msgspec.Struct):
             signed = urlsafe_b64decode(_signer().unsign(text).encode())
             return msgspec.json.decode(signed, type=cls)
         except (signing.BadSignature, ValueError, msgspec.MsgspecError):
-            raise ValueError("Not a place of an export.") from None
+            raise ValueError("Not a position in an export.") from None
 
 
 def _signer() -> signing.Signer:
@@ -91,7 +91,7 @@ class Stream:
         self.hash = self.place.hash
         self.is_complete = False
         if digest != self.place.sites:
-            raise Changed("The team's sites have changed since.")
+            raise Changed("The team's sites have changed since the export began.")
         self._sections: Sections | None = None
         self._check()
 
@@ -131,8 +131,8 @@ class Stream:
         site = self._sites[place.done]
         if not place.moment.still_stands(site.pk):
             raise Changed(
-                f"Days of {site.site_key} were sealed or unsealed since, or some of its"
-                " events erased."
+                f"Since the export began, days of {site.site_key} were sealed or"
+                " unsealed, or some of its events were erased."
             )
 
     def _manifest(self) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class SiteLoader:
         """`told`: how many events and refunds came in earlier pages. Raises Refused."""
         found = source.sites.select_related("site").filter(key=key).first()
         if found is None:
-            raise Refused(f"{key} was erased meanwhile: begin with page 0.")
+            raise Refused(f"{key} was erased in the meantime. Start again with page 0.")
         self._imported = found
         self._skipped = {
             "event": found.events - told.get("event", 0),
@@ -138,7 +138,10 @@ class SiteLoader:
     def _take_part(self, kind: str, values: list[Any]) -> None:
         part = next((part for part in parts.of_sites if part.kind == kind), None)
         if part is None:
-            raise Refused(f"It was made by another version: what is {kind!r}?")
+            raise Refused(
+                "The export was made by another version: it has lines of the unknown"
+                f" kind {kind!r}."
+            )
         with transaction.atomic():
             part.load(self._imported.site, values)
 
@@ -182,7 +185,7 @@ class SiteLoader:
             lock_sites([self._site_id])
             own = ImportedSite.objects.filter(pk=self._imported.pk, **{field: number})
             if not own.update(**{field: number + len(rows)}):
-                raise Unavailable("Another request imports this page; retry")
+                raise Unavailable("Another request is importing this page; retry")
             store(self._site_id, rows)
         setattr(self._imported, field, number + len(rows))
 
@@ -230,7 +233,7 @@ class SiteLoader:
         try:
             with transaction.atomic():
                 if refusal := lacks_room(done.site.team):
-                    raise Refused(f"{refusal} Delete one, and import again.")
+                    raise Refused(f"{refusal} Delete one, then import again.")
                 done.site.save(update_fields=["deleted_at"])
                 done.save(update_fields=["finished_at"])
                 changes = audit.made({"events": done.events, "refunds": done.refunds})
@@ -238,7 +241,7 @@ class SiteLoader:
         except IntegrityError:
             raise Refused(
                 f"The team has a site with the domain {done.site.domain}. Delete or"
-                " rename it, and import again."
+                " rename it, then import again."
             ) from None
         site_lookup.forget()
 
@@ -253,7 +256,7 @@ def _made(source: Import, first: _First) -> Site:
     SiteSerializer().fields["domain"].run_validators(values["domain"])
     key = values["site_key"]
     if not _KEY.fullmatch(key):
-        raise Refused(f"{key!r} is no key of a site.")
+        raise Refused(f"{key!r} is not a site key.")
     if source.new_keys and Site.objects.filter(site_key=key).exists():
         values["site_key"] = new_site_key()
     if Site.objects.filter(uuid=values["uuid"]).exists():
@@ -278,13 +281,15 @@ def _texts(values: Any) -> dict[str, str]:
 def _model(label: str) -> Any:
     known = {model._meta.label_lower: model for model in parts.derived()}
     if label not in known:
-        raise Refused(f"It was made by another version: there is no table {label}.")
+        raise Refused(
+            f"The export was made by another version: there is no table {label}."
+        )
     return known[label]
 
 
 def _row(model: type[models.Model], site_id: int, values: Values) -> models.Model:
     if not values.keys().isdisjoint({"id", "site_id"}):
-        raise Refused("A row of what is kept has an id.")
+        raise Refused("A row of stored counts has an id.")
     row = model(site_id=site_id, **parts.from_json(model, values))
     if isinstance(row, KeptMonth):
         months.all_days(bytes(row.days))

@@ -80,7 +80,7 @@ class Page:
     def __init__(self, lines: list[bytes]) -> None:
         """Raises Refused if the lines are not a complete page."""
         if len(lines) < 2 or not lines[-1].startswith(_ENDS):
-            raise Refused("It has no end: the export was cut off.")
+            raise Refused("The export has no end line. It was cut off.")
         self._lines = lines[:-1]
         self.is_last = lines[-1].startswith(b'{"end"')
         kind = "end" if self.is_last else "next"
@@ -105,7 +105,7 @@ class Page:
         for line in self._lines:
             hashed.update(line)
         if hashed.hexdigest() != self._ending.sha256:
-            raise Refused("Its hash is not the one at its end.")
+            raise Refused("The hash of the export does not match its end line.")
         return hashed.hexdigest()
 
     def counts_after(self, before: dict[str, int]) -> dict[str, int]:
@@ -117,7 +117,7 @@ class Page:
         counts.update(_kind(line) for line in self._lines)
         del counts["page"]
         if self.is_last and self._ending.counts != counts:
-            raise Refused("Its counts are not those at its end.")
+            raise Refused("The counts of the export do not match its end line.")
         return dict(counts)
 
     def batches(self) -> Iterator[tuple[str, list[Any]]]:
@@ -142,14 +142,16 @@ def _read(line: bytes, kind: str, type: type[_Line]) -> _Line:
     try:
         return msgspec.json.decode(line, type=dict[str, type])[kind]  # type: ignore[valid-type] # a type by its variable
     except (KeyError, msgspec.MsgspecError):
-        raise Refused("It is not an export of a team.") from None
+        raise Refused("This is not an export of a team.") from None
 
 
 def _checked(manifest: Manifest) -> Manifest:
     if manifest.format != export.FORMAT:
-        raise Refused("It is not an export of a team.")
+        raise Refused("This is not an export of a team.")
     if manifest.version > export.VERSION:
-        raise Refused("It was made by a newer version: upgrade first.")
+        raise Refused(
+            "The export was made by a newer version. Upgrade this installation first."
+        )
     return manifest
 
 
@@ -164,16 +166,16 @@ def pages(file: BinaryIO) -> Iterator[Page]:
         lines.append(line)
         size += len(line)
         if size > _MAX_PAGE:
-            raise Refused("It has a page that is too long.")
+            raise Refused("A page of the export is too long.")
         if line.startswith(_ENDS):
             page = Page(lines)
             if page.is_last and file.read(1):
-                raise Refused("Something follows its end.")
+                raise Refused("The export has data after its end line.")
             yield page
             lines, size = [], 0
             if page.is_last:
                 return
-    raise Refused("It has no end: the export was cut off.")
+    raise Refused("The export has no end line. It was cut off.")
 
 
 def check(file: BinaryIO) -> tuple[Manifest, dict[str, int]]:
@@ -189,7 +191,7 @@ def check(file: BinaryIO) -> tuple[Manifest, dict[str, int]]:
         manifest = manifest or page.manifest
         hashed, counts = page.hash_after(hashed), page.counts_after(counts)
     if manifest is None:
-        raise Refused("It is not an export of a team.")
+        raise Refused("This is not an export of a team.")
     return manifest, counts
 
 
@@ -201,7 +203,9 @@ def team_for(manifest: Manifest, name: str | None) -> Team:
     if name is not None:
         teams = list(Team.objects.filter(name=name)[:2])
         if len(teams) != 1:
-            raise Refused(f"There is not one team called {name!r}, but {len(teams)}.")
+            raise Refused(
+                f"{len(teams)} teams are called {name!r}. Exactly one is needed."
+            )
         return teams[0]
     begun = Import.objects.select_related("team").filter(stream=manifest.id).first()
     if begun is not None:
@@ -259,7 +263,7 @@ def take(
     try:
         _take_lines(source, page, with_common)
     except _WRONG as error:
-        raise Refused(f"It was made by another version: {error}") from error
+        raise Refused(f"The export was made by another version: {error}") from error
     finished_at = timezone.now() if page.is_last else None
     own = Import.objects.filter(pk=source.pk, pages=source.pages)
     own.update(
@@ -293,8 +297,9 @@ def _refuse_known_keys(manifest: Manifest) -> None:
     known = Site.objects.filter(site_key__in=manifest.sites).exclude(pk__in=own)
     if keys := list(known.values_list("site_key", flat=True)):
         raise Refused(
-            f"Sites here have the keys {', '.join(keys)}. With new keys (--new-keys,"
-            " new_keys=true) the imported ones get others; pages must then send these."
+            f"Sites with the keys {', '.join(keys)} already exist. Use --new-keys or"
+            " new_keys=true to give the imported sites new keys, which their pages must"
+            " then use."
         )
 
 
@@ -314,6 +319,9 @@ def _take_lines(source: Import, page: Page, with_common: bool) -> None:
         else:
             part = next((part for part in parts.common if part.kind == kind), None)
             if part is None:
-                raise Refused(f"It was made by another version: what is {kind!r}?")
+                raise Refused(
+                    "The export was made by another version: it has lines of the"
+                    f" unknown kind {kind!r}."
+                )
             if with_common:
                 part.load(values)

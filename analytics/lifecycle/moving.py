@@ -34,7 +34,7 @@ _BLOCK = 64 * 1024
 class ExportQuerySerializer(StrictSerializer):
     cursor = serializers.CharField(
         required=False,
-        help_text="Where the page before ended: `next.cursor` of its last line.",
+        help_text="The `next.cursor` in the last line of the previous page.",
     )
 
 
@@ -42,30 +42,44 @@ class ImportQuerySerializer(StrictSerializer):
     new_keys = ChoiceField(
         ("true", "false"),
         default="false",
-        help_text="Of the first page: give sites whose key exists here another one,"
-        " which their pages must then send.",
+        help_text="First page only: give each site whose key already exists here a"
+        " new key. Its pages must then use the new key.",
     )
 
 
 class MovedSite(msgspec.Struct):
-    """A site of a stream, and how much of it is here."""
+    """The progress of the import of one site."""
 
-    key: Annotated[str, Meta(description="Its key where it comes from.")]
-    site_key: Annotated[str, Meta(description="Its key here.")]
-    events: Annotated[int, Meta(description="How many events of it are in.")]
-    refunds: Annotated[int, Meta(description="How many refunds of it are in.")]
+    key: Annotated[str, Meta(description="The site's key in the export.")]
+    site_key: Annotated[str, Meta(description="The site's key in this installation.")]
+    events: Annotated[int, Meta(description="Number of imported events of the site.")]
+    refunds: Annotated[int, Meta(description="Number of imported refunds of the site.")]
     complete: Annotated[
-        bool, Meta(description="Whether it is whole: until then it is hidden.")
+        bool,
+        Meta(
+            description="Whether the import of the site is complete. The site"
+            " is hidden until then."
+        ),
     ]
 
 
 class MoveAnswer(msgspec.Struct):
-    """How much of a stream is here."""
+    """The progress of an import."""
 
-    stream: Annotated[UUID, Meta(description="The `id` of the manifest.")]
-    pages: Annotated[int, Meta(description="How many are in: the number of the next.")]
-    complete: Annotated[bool, Meta(description="Whether the last page is in.")]
-    sites: Annotated[list[MovedSite], Meta(description="Those that have begun.")]
+    stream: Annotated[UUID, Meta(description="The `id` in the manifest of the export.")]
+    pages: Annotated[
+        int,
+        Meta(
+            description="Number of imported pages, which is also"
+            " the number of the next page."
+        ),
+    ]
+    complete: Annotated[
+        bool, Meta(description="Whether the last page has been imported.")
+    ]
+    sites: Annotated[
+        list[MovedSite], Meta(description="The sites whose import has begun.")
+    ]
 
 
 class ExportViewSet(ContractViewSet[Team]):
@@ -74,12 +88,13 @@ class ExportViewSet(ContractViewSet[Team]):
     operations: ClassVar = {
         "export": Operation(
             id="team_export",
-            summary="Export the team of the key, page by page",
-            description="Lines of JSON, about 4 MiB a page: sites with their settings,"
-            " goals, events, refunds and kept days, as docs/data.md describes them. The"
-            ' last line of a page is `{"next": {"cursor": …}}`, of the last page'
-            ' `{"end": …}`: one without either was cut off, and can be asked for again.'
-            " All pages one after the other are the file that `import_team` takes.",
+            summary="Export the API key's team, page by page",
+            description="Returns lines of JSON, about 4 MiB per page: sites with"
+            " their settings, goals, events, refunds and stored daily counts, as"
+            ' docs/data.md describes. The last line of a page is `{"next": {"cursor":'
+            ' …}}`, that of the last page `{"end": …}`. A page that ends with neither'
+            " was cut off and can be requested again. All pages concatenated in order"
+            " are a file that `import_team` reads.",
             query=ExportQuerySerializer,
             answer={(200, "application/x-ndjson"): str},
             errors=(409,),
@@ -97,7 +112,7 @@ class ExportViewSet(ContractViewSet[Team]):
         except ValueError:
             raise Invalid({"cursor": ["Not a cursor of this list."]}) from None
         except export.Changed as error:
-            raise Conflict(f"{error} Begin anew, without a cursor.") from None
+            raise Conflict(f"{error} Start a new export, without a cursor.") from None
         if place is None:
             with faults.unwritten():
                 stream_id = audit.made({"stream": stream.place.stream})
@@ -130,12 +145,13 @@ class ImportViewSet(ContractViewSet[Team]):
     operations: ClassVar = {
         "import_page": Operation(
             id="team_import",
-            summary="Import a page of another team's export",
-            description="Pages are sent in their order, each as it was exported, at"
-            " most 8 MiB. One that is in already adds nothing, so that whoever lost an"
-            " answer sends its page again; any other than the next is 409. A site is"
-            " hidden until it is whole. Exchange rates are the installation's: those of"
-            " the stream are left out.",
+            summary="Import a page of a team's export",
+            description="Send the pages in order, each exactly as it was exported and"
+            " at most 8 MiB long. A page that has already been imported adds nothing,"
+            " so a request whose response was lost can be repeated. Any other page"
+            " than the next one is refused with 409. A site stays hidden until it is"
+            " complete. Exchange rates in the export are ignored; this installation"
+            " uses its own.",
             query=ImportQuerySerializer,
             body={"application/x-ndjson": {"type": "string"}},
             answer=MoveAnswer,

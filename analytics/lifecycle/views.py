@@ -29,7 +29,9 @@ MAX_DAYS = 366
 
 
 class ErasureSerializer(FromQuerySerializer):
-    """Events by their `id`, or those of a `visitor_id` on days, both inclusive."""
+    """Events by their `id`, or all events of a `visitor_id` from the day `from` to the
+    day `to`, both inclusive.
+    """
 
     of_several_fields: ClassVar = {
         "minProperties": 1,
@@ -55,7 +57,7 @@ class ErasureSerializer(FromQuerySerializer):
     def validate(self, sent: dict[str, Any]) -> dict[str, Any]:
         if ("events" in sent) == ("visitor_id" in sent):
             raise serializers.ValidationError(
-                {"events": ["Either events or a visitor_id."]}
+                {"events": ["Send either events or a visitor_id."]}
             )
         if wrong := _wrong_days(sent):
             raise serializers.ValidationError(wrong)
@@ -82,9 +84,10 @@ class ErasureViewSet(ContractViewSet[Site]):
     serializer_class = ErasureSerializer
     operations: ClassVar = {
         "erase": Operation(
-            summary="Erase events for good",
-            description="Events by their `id`, or all that a server has sent of a"
-            " `visitor_id` on some days, and their refunds. Numbers follow at once.",
+            summary="Erase events permanently",
+            description="Erases events by their `id`, or all events that a server"
+            " sent for a `visitor_id` in a range of days, together with their"
+            " refunds. Reports reflect the erasure immediately.",
             answer=erasure.Erased,
         ),
     }
@@ -99,9 +102,11 @@ class ErasureViewSet(ContractViewSet[Site]):
 
 
 class AskedAnswer(msgspec.Struct):
-    """The service erases it within two hours; nothing brings it back."""
+    """The data is erased within two hours. This cannot be undone."""
 
-    erasure_asked_at: Annotated[Moment, Meta(description="When it was asked for.")]
+    erasure_asked_at: Annotated[
+        Moment, Meta(description="Time at which the erasure was requested.")
+    ]
 
 
 class DeletedSiteViewSet(ContractViewSet[Site]):
@@ -112,7 +117,7 @@ class DeletedSiteViewSet(ContractViewSet[Site]):
     operations: ClassVar = {
         "list": Operation(
             id="deleted_sites_list",
-            summary="Deleted sites that can be restored",
+            summary="List deleted sites that can be restored",
             errors=(422,),
         ),
         "restore": Operation(
@@ -123,9 +128,9 @@ class DeletedSiteViewSet(ContractViewSet[Site]):
         ),
         "erase": Operation(
             id="deleted_sites_erase",
-            summary="Erase a deleted site before its time",
-            description="With all its events, goals and counts. It cannot be restored"
-            " from here on; the service erases it within two hours.",
+            summary="Erase a deleted site early",
+            description="Erases the site with all its events, goals and counts within"
+            " two hours. The site can no longer be restored.",
             body=None,
             answer=AskedAnswer,
             status=202,
@@ -176,9 +181,11 @@ def own_team(request: Request) -> Team:
 
 
 class TeamErasureSerializer(StrictSerializer):
-    """`confirm` says that the whole team is meant."""
+    """Confirms that the whole team is to be erased."""
 
-    confirm = ChoiceField(("erase",), help_text="That the whole team is meant.")
+    confirm = ChoiceField(
+        ("erase",), help_text="Confirms that the whole team is to be erased."
+    )
 
 
 class TeamErasureViewSet(ContractViewSet[Team]):
@@ -187,10 +194,11 @@ class TeamErasureViewSet(ContractViewSet[Team]):
     operations: ClassVar = {
         "erase": Operation(
             id="team_erase",
-            summary="Erase the team of the key",
-            description="With its sites, goals, events, keys and memberships. At once"
-            " its sites are hidden and its keys and memberships end, this key too; the"
-            " service erases the rest within two hours. Nothing brings it back.",
+            summary="Erase the API key's team",
+            description="Erases the team with its sites, goals, events, API keys and"
+            " memberships. Its sites are hidden and its keys, including this one, and"
+            " memberships end immediately. The remaining data is erased within two"
+            " hours. This cannot be undone.",
             answer=AskedAnswer,
             status=202,
         ),

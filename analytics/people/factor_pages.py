@@ -68,7 +68,7 @@ class SetUpForm(_PasswordAndCode):
         seed, code = self.cleaned_data["seed"], self.cleaned_data["code"]
         self.codes = factors.set_up(self.user, seed, code)
         if self.codes is None:
-            self.add_error("code", _("This is not the code that the app shows now."))
+            self.add_error("code", _("This is not the current code of the app."))
 
 
 class ConfirmForm(_PasswordAndCode):
@@ -105,7 +105,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return over_limit()
     form = SetUpForm(user, request.POST)
     if "seed" in form.errors:
-        text = _("The page was open too long: here is another key.")
+        text = _("The page has expired. Use the new key below.")
         messages.error(request, text)
         return redirect("second_factor")
     if not form.is_valid():
@@ -136,7 +136,9 @@ def turn_off(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _present(request, form)
     factors.remove(user)
-    messages.success(request, _("You sign in with your password alone now."))
+    messages.success(
+        request, _("The second factor is off. You sign in with your password only.")
+    )
     return redirect("account")
 
 

@@ -23,7 +23,7 @@ from krafter import names
 INVITATION_DAYS = 7
 # More open ones would only be guessed at by nobody and forgotten by everybody.
 MAX_INVITATIONS = 100
-NEEDS_OWNER = gettext_lazy("A team needs an owner: make somebody else one first.")
+NEEDS_OWNER = gettext_lazy("A team needs an owner. Make another member an owner first.")
 
 
 def invite(team: Team, role: Role, note: str) -> tuple[Invitation, str]:
@@ -186,7 +186,7 @@ def _present(membership: Membership) -> Membership:
     team = _locked(membership.team)
     own = team.memberships.select_related("user").filter(pk=membership.pk).first()
     if own is None:
-        raise ValidationError("Somebody else has removed this member.")
+        raise ValidationError("This member has already been removed.")
     return own
 
 

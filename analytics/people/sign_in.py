@@ -65,7 +65,7 @@ class PasswordStep(LoginView):
 
 
 _CODE = gettext_lazy("Code")
-ANY_CODE = gettext_lazy("Of your authenticator app, or a recovery code.")
+ANY_CODE = gettext_lazy("A code from your authenticator app, or a recovery code.")
 WRONG_CODE = gettext_lazy(
     "This is no code that can be used now. Each works once, and after several wrong"
     " ones there is a pause: wait for the next code, or use a recovery code."

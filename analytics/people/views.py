@@ -100,7 +100,7 @@ def leave(request: HttpRequest, team: int) -> HttpResponse:
     found = roles.team_for(_user(request), team)
     own: Membership = get_object_or_404(found.memberships, user=_user(request))
     if _is_done(request, lambda: members.remove(own)):
-        messages.success(request, _("You have left %s.") % own.team)
+        messages.success(request, _("You have left the team %s.") % own.team)
     return redirect("account")
 
 
@@ -128,7 +128,7 @@ class ForgottenPassword(auth_views.PasswordResetView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         # Whoever asks learns nothing of who has an account, nor of a failure.
-        text = _("If there is an account with this address, a link is sent.")
+        text = _("If an account has this address, a link was sent to it.")
         messages.success(self.request, text)
         return super().form_valid(form)
 
@@ -176,8 +176,8 @@ class InvitationForm(forms.Form):
         required=False,
         label=gettext_lazy("For whom"),
         help_text=gettext_lazy(
-            "A name or a mail address. Where the service can send mail, an address"
-            " gets the link."
+            "A name or a mail address. If the service can send mail, it sends the"
+            " link to the address."
         ),
     )
 
@@ -299,7 +299,7 @@ def remove_second_factor(request: HttpRequest, team: Team, member: int) -> HttpR
     if not members.may_reset_password(_user(request), user):
         raise Http404
     members.remove_second_factor(user)
-    text = _("%s signs in by password alone now.") % user.get_username()
+    text = _("The second factor of %s was removed.") % user.get_username()
     messages.success(request, text)
     return redirect("team", team=team.pk)
 
@@ -327,7 +327,7 @@ class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
         if not request.user.is_authenticated:
             return super().post(request, *args, **kwargs)
         if _is_done(request, lambda: members.join(self.invitation, _user(request))):
-            messages.success(request, _("You are in %s.") % self.invitation.team)
+            messages.success(request, _("You have joined %s.") % self.invitation.team)
         return redirect(self.get_success_url())
 
     def form_valid(self, form: Any) -> HttpResponse:

@@ -25,13 +25,16 @@ class Confidence(msgspec.Struct):
 # Two fields of every answer that compares numbers of visitors, see `told`.
 Apart = Annotated[
     Confidence,
-    Meta(description="The interval of the visitors now, less those before."),
+    Meta(
+        description="Confidence interval of the change in visitors from the earlier"
+        " period."
+    ),
 ]
 Judged = Annotated[
     Verdict,
     Meta(
-        description="Of now against before: `more` or `fewer` where the interval of"
-        " the difference lies on one side of 0."
+        description="`more` or `fewer` if the whole interval of the difference lies"
+        " above or below 0."
     ),
 ]
 

@@ -39,8 +39,8 @@ LABELS = (
 UNKNOWN = "(none)"
 
 _MEANING = (
-    "Only visitors with one of these values, separated by commas; `!` in front: with"
-    " none of them; `(none)`: where it is unknown."
+    "Only visitors with one of these values, separated by commas. A leading `!`"
+    " selects visitors with none of them. `(none)` stands for an unknown value."
 )
 _MAX_LENGTH = 4_096
 _MAX_KEY = 1_024
@@ -65,9 +65,9 @@ def parse(label: str, text: str) -> Where:
     """Parse the value of one parameter. Pure. Raises ValueError."""
     if not re.fullmatch(LabelField.pattern.removesuffix("$"), text):
         raise ValueError(
-            "Give values separated by commas, none of them empty, with an optional ! at"
-            " the start of all and an optional * at the end of each. A backslash goes"
-            " before a character that means itself."
+            "Send values separated by commas. None may be empty. An optional ! stands"
+            " before the first value, an optional * at the end of each. Escape special"
+            " characters by a backslash."
         )
     exact, prefixes = [], []
     for value in _EACH.findall(text.removeprefix("!")):
@@ -124,8 +124,8 @@ class PropsField(serializers.CharField):
         text = super().run_validation(data)
         if not re.fullmatch(self.pattern.removesuffix("$"), text):
             raise serializers.ValidationError(
-                "Give key=value, several joined by &, each value as in the other"
-                " filters. A backslash goes before a character that means itself."
+                "Send key=value. Join several with &. Values have the syntax of the"
+                " other filters. Escape special characters by a backslash."
             )
         return tuple(
             _parsed(PROPS + _ESCAPED.sub(r"\1", key), values)
@@ -144,8 +144,9 @@ class FilterQuerySerializer(StrictSerializer):
     attribution = ChoiceField(
         ATTRIBUTIONS,
         default=DEFAULT_ATTRIBUTION,
-        help_text="Whose labels an event has: of the latest or the first arrival of"
-        " its visitor that day, or its own.",
+        help_text="The source that an event is attributed to: `last` and `first` use"
+        " the visitor's latest or first arrival that day, `event` the event's own"
+        " labels.",
     )
 
     def get_fields(self) -> Fields:
@@ -162,8 +163,8 @@ class FilterQuerySerializer(StrictSerializer):
             required=False,
             trim_whitespace=False,
             max_length=_MAX_LENGTH,
-            help_text="Only events with these properties: `plan=pro`, several joined by"
-            " `&`, in the syntax of the other filters.",
+            help_text="Only events with these properties, such as `plan=pro`. Join"
+            " several with `&`. Values have the syntax of the other filters.",
         )
         return {**super().get_fields(), **labels, "props": props}
 

@@ -45,7 +45,7 @@ class _Teams:
             if self._working[team_id] >= settings.LONG_QUESTIONS_PER_TEAM:
                 metrics.QUESTIONS_REFUSED.labels("team").inc()
                 raise Unavailable(
-                    "Too many long questions of your team; retry",
+                    "Your team has too many long queries running; retry",
                     retry_after=5,
                 )
             self._working[team_id] += 1

@@ -53,8 +53,9 @@ class EarlierAnswer(msgspec.Struct):
     until: Annotated[
         Moment | None,
         Meta(
-            description="While the period runs: the moment before which the last day"
-            " is counted, the time of day that it is now. Null: to its end."
+            description="If the current period is not over: the time up to which the"
+            " last earlier day is counted, which is the current time of day. Null if"
+            " it is counted to its end."
         ),
     ]
 
@@ -113,8 +114,8 @@ def compared(
 
 
 _NO_HOURS = (
-    "Today is compared with the same hours, and of a sealed day hours are not kept."
-    " Choose a period that ends before today."
+    "A period that ends today is compared up to the same time of day, but hours of"
+    " sealed days are not stored. Choose a period that ends before today."
 )
 
 
@@ -128,6 +129,6 @@ def check_has_events(site: Site, days: periods.Days, parameter: str) -> None:
 def unanswerable(first: date) -> str:
     """Why a query is refused. `first`: the first day that can be queried."""
     return (
-        f"Days before {first} are sealed, and this was not kept of them. It can be"
-        f" answered from {first} on: period=custom&from={first}."
+        f"Days before {first} are sealed, and this report was not stored for them."
+        f" Days from {first} on can be reported: period=custom&from={first}."
     )

@@ -52,7 +52,9 @@ def _host(text: str) -> str:
 
 
 class ChannelSerializer(StrictSerializer):
-    """A rule of the site's own: what fits all that it names is of the channel."""
+    """A channel rule of the site. An arrival that matches all given values belongs to
+    the channel.
+    """
 
     of_several_fields: ClassVar = {"minProperties": 2}
 
@@ -125,7 +127,7 @@ class SiteSettingsSerializer(StrictModelSerializer):
         min_value=1,
         max_value=1_200,
         allow_null=True,
-        help_text="Whole months that events are kept; null: for ever.",
+        help_text="Number of whole months for which events are kept. Null: forever.",
     )
 
     class Meta:

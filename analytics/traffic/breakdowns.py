@@ -36,7 +36,7 @@ MAX_VALUES = 100
 
 
 class ComparedShare(msgspec.Struct):
-    """What the value had before. The verdict is of visitors."""
+    """The counts of the value in the earlier period. `verdict` compares visitors."""
 
     pageviews: int
     visitors: int
@@ -50,12 +50,13 @@ class ShareAnswer(msgspec.Struct):
     pageviews: int
     visitors: int
     comparison: Annotated[
-        ComparedShare | UnsetType, Meta(description="With `compare`.")
+        ComparedShare | UnsetType,
+        Meta(description="The earlier period. Only with `compare`."),
     ] = UNSET
 
 
 class OtherShares(msgspec.Struct):
-    """What the rows of a dimension leave out."""
+    """The sum of the values that are not among the rows of a dimension."""
 
     values: int
     pageviews: int

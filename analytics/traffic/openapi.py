@@ -9,26 +9,28 @@ from krafter.openapi.operations import Operation
 
 SITE_STATS = {
     "stats": Operation(
-        summary="How much a site was visited",
+        summary="Get a site's statistics",
         query=SiteStatsQuerySerializer,
         answer=SiteStats,
     ),
     "realtime": Operation(
-        summary="Who was there in the last 5 minutes",
+        summary="Get the visitors of the last 5 minutes",
         answer=Realtime,
         errors=(422,),
     ),
     "props": Operation(
-        summary="Which properties the events of a site carry",
-        description="Keys, the types of their values and the most frequent values,"
-        " of the newest 50,000 events of the period that have properties.",
+        summary="List the properties of a site's events",
+        description="Lists the keys, the types of their values and their most"
+        " frequent values. Covers the newest 50,000 events of the period that have"
+        " properties.",
         query=PropsQuerySerializer,
         answer=SentPropsAnswer,
     ),
     "drops": Operation(
-        summary="How many events each rule dropped",
-        description="Why events that a page sent are not counted. Rules in the order"
-        " in which they are asked; the first that holds drops an event.",
+        summary="Count dropped events by rule",
+        description="Explains why events sent by pages are not counted. Rules are"
+        " listed in the order in which they are checked. An event is dropped by the"
+        " first rule that applies.",
         query=PeriodQuerySerializer,
         answer=Drops,
     ),

@@ -20,9 +20,10 @@ class ValueAnswer(msgspec.Struct):
 
 
 class PropAnswer(msgspec.Struct):
-    """A key: how many events have it, with values of which JSON types.
+    """A property key, with the number of events that have it and the JSON types of its
+    values.
 
-    Of its values the most frequent, and how many there are.
+    `values` are its most frequent values, `total_values` the number of all values.
     """
 
     key: str
@@ -33,9 +34,10 @@ class PropAnswer(msgspec.Struct):
 
 
 class SentPropsAnswer(msgspec.Struct):
-    """`looked_at`: how many events with properties this is about, the newest.
+    """The properties of a site's events. `looked_at` is the number of events that were
+    examined, newest first.
 
-    `is_complete`: whether these are all of the period.
+    `is_complete` tells whether these are all events of the period.
     """
 
     period: DaysAnswer

@@ -49,16 +49,18 @@ class SiteStatsQuerySerializer(
 ):
     dimensions = DimensionsField(
         required=False,
-        help_text="Names, separated by commas; `props.` and a key is one as well.",
+        help_text="Dimensions to break down by, separated by commas. `props.`"
+        " followed by a key is a dimension too.",
     )
     include = ChoiceField(
         ("other",),
         required=False,
-        help_text="Of each dimension also what is not among its rows.",
+        help_text="`other`: for each dimension, also return the sum of the values"
+        " that are not among its rows.",
     )
 
 
 class PropsQuerySerializer(PeriodQuerySerializer):
     limit = serializers.IntegerField(
-        min_value=1, max_value=1_000, default=100, help_text="Of keys."
+        min_value=1, max_value=1_000, default=100, help_text="Maximum number of keys."
     )

@@ -39,14 +39,16 @@ class DayAnswer(msgspec.Struct):
 
 
 class ComparedDay(DayAnswer, kw_only=True):
-    """The day that one is compared with. The verdict is of visitors."""
+    """The earlier day that a day is compared with. `verdict` compares visitors."""
 
     difference: Apart
     verdict: Judged
 
 
 class ComparedTraffic(EarlierAnswer):
-    """What there was before. The verdict is of the visitors of all days."""
+    """The statistics of the earlier period. `verdict` compares the visitors of all
+    days.
+    """
 
     totals: TrafficAnswer
     difference: Apart
@@ -54,8 +56,8 @@ class ComparedTraffic(EarlierAnswer):
     timeseries: Annotated[
         list[ComparedDay | None],
         Meta(
-            description="For each row the one that it is compared with; null where the"
-            " earlier days have none, or the row is still to come."
+            description="The earlier row for each row. Null if the earlier period has"
+            " no such row, or if the row lies in the future."
         ),
     ]
 
@@ -67,10 +69,14 @@ class SiteStats(msgspec.Struct):
     breakdowns: dict[str, list[ShareAnswer]] | UnsetType = UNSET
     other: Annotated[
         dict[str, OtherShares] | UnsetType,
-        Meta(description="With `include=other`: what the rows leave out."),
+        Meta(
+            description="Only with `include=other`: the sum of the values that are"
+            " not among the rows, by dimension."
+        ),
     ] = UNSET
     comparison: Annotated[
-        ComparedTraffic | UnsetType, Meta(description="With `compare`.")
+        ComparedTraffic | UnsetType,
+        Meta(description="The earlier period. Only with `compare`."),
     ] = UNSET
 
 

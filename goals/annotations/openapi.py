@@ -14,12 +14,12 @@ _ANNOTATION = {
 ANNOTATIONS = {
     "list": Operation(
         summary="List annotations",
-        description="What people noted of days of the site, in the order of the days.",
+        description="Notes about days of the site, ordered by day.",
         query=AnnotationQuerySerializer,
         answered=_ANNOTATION,
     ),
     "create": Operation(
-        summary="Note something of a day",
+        summary="Create an annotation",
         parameters=(IDEMPOTENCY_KEY,),
         sent={"date": _ANNOTATION["date"], "text": _ANNOTATION["text"]},
         answered=_ANNOTATION,
@@ -27,7 +27,7 @@ ANNOTATIONS = {
     ),
     "retrieve": Operation(summary="Get an annotation", answered=_ANNOTATION),
     "partial_update": Operation(
-        summary="Change an annotation",
+        summary="Update an annotation",
         sent={"text": _ANNOTATION["text"]},
         answered=_ANNOTATION,
     ),

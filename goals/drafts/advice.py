@@ -27,21 +27,28 @@ class CorrectedRule(GoalRule):
 
 
 class HintAnswer(msgspec.Struct):
-    """`names`: that the corrected rule matches, or else the most similar ones."""
+    """A hint about a rule. `names` are the names that the corrected rule matches, or
+    otherwise the most similar names.
+    """
 
     code: str
     message: str
     names: list[str]
     corrected: Annotated[
-        CorrectedRule | None, Meta(description="Null where nothing is sure to help.")
+        CorrectedRule | None,
+        Meta(
+            description="The corrected rule. Null if no correction is certain to help."
+        ),
     ]
 
 
 class OverlapAnswer(msgspec.Struct):
-    """Another goal that counts some of the names: how many, and their conversions.
+    """Another goal that counts some of the same names, with the number of these names
+    and their conversions.
 
-    `relation`: the draft counts the `same` names, some that are `within` the goal's,
-    all of the goal's and more (`contains`), or `some` of them.
+    `relation` says which names the draft counts: the `same` names as the goal, only
+    names `within` the goal's, all of the goal's and more (`contains`), or `some` of
+    them.
     """
 
     id: UUID

@@ -21,7 +21,7 @@ class DraftSerializer(GoalSerializer):
 
 
 class PreviewBodySerializer(PeriodQuerySerializer):
-    """A draft, or changes of the goal with the id `goal`, and a period."""
+    """A draft of a goal, or changes to the goal with the id `goal`, and a period."""
 
     goal = serializers.UUIDField(required=False)
 

@@ -97,33 +97,36 @@ def _lacks_slash(rule: Rule) -> bool:
 _MISTAKES: list[tuple[str, str, Callable[[Rule], bool]]] = [
     (
         "spaces",
-        "There are spaces at an end of the value. They are compared as all characters.",
+        "The value begins or ends with spaces. Spaces are compared like any other"
+        " character.",
         lambda rule: rule.match_value != _trimmed(rule),
     ),
     (
         "full_url",
-        "A page view is compared by its path alone, without scheme and host.",
+        "A page view is compared by its path only, without scheme and host.",
         _has_host,
     ),
     (
         "query",
-        "A page view is compared by its path, without the query that begins with ?.",
+        "A page view is compared by its path only, without the query string after ?.",
         lambda rule: _is_plain_path(rule) and "?" in rule.match_value,
     ),
     (
         "fragment",
-        "A page view is compared by its path, without the fragment that begins with #.",
+        "A page view is compared by its path only, without the fragment after #.",
         lambda rule: _is_plain_path(rule) and "#" in rule.match_value,
     ),
     ("no_leading_slash", "Every path begins with a slash.", _lacks_slash),
     (
         "wildcard",
-        "In exact and contains a * is a star. For any text use regex and .* there.",
+        "In `exact` and `contains`, * is an ordinary character. To match any text,"
+        " use `regex` with .* instead.",
         lambda rule: _is_plain(rule) and "*" in rule.match_value,
     ),
     (
         "not_encoded",
-        "Browsers send what is not ASCII, and spaces, percent-encoded: é is %C3%A9.",
+        "Browsers percent-encode spaces and characters outside ASCII: é becomes"
+        " %C3%A9.",
         lambda rule: (
             rule.type == "pageview"
             and any(
@@ -134,15 +137,16 @@ _MISTAKES: list[tuple[str, str, Callable[[Rule], bool]]] = [
     ),
     (
         "hex_in_small_letters",
-        "Browsers percent-encode in capitals: %C3%A9, not %c3%a9.",
+        "Browsers percent-encode with capital letters: %C3%A9, not %c3%a9.",
         lambda rule: (
             rule.type == "pageview" and _LOWER_HEX.search(rule.match_value) is not None
         ),
     ),
     (
         "javascript_literal",
-        "The slashes around a pattern and the letters after it are JavaScript's."
-        " RE2 would look for the slashes; flags stand in front, as (?i).",
+        "The slashes around the pattern and the flags after it are JavaScript syntax."
+        " RE2 would match the slashes literally. Write flags at the start, such as"
+        " (?i).",
         lambda rule: rule.match_type == "regex" and _literal(rule) is not None,
     ),
 ]
@@ -236,7 +240,7 @@ def _checked(rule: Rule) -> Rule | None:
 _OTHER_CALLS = {
     "pageview": "page views",
     "event": "events of ka.track",
-    "custom": "goals of ka.goal",
+    "custom": "conversions of ka.goal",
 }
 
 
@@ -250,7 +254,8 @@ def _possible(rule: Rule) -> Iterator[Hint]:
     if not pattern.startswith("(?i)"):
         yield Hint(
             "case",
-            "Names differ from the rule in their case only. Case is compared.",
+            "Some names differ from the rule only in upper and lower case. Rules are"
+            " case-sensitive.",
             _checked(mended._replace(match_type="regex", match_value=f"(?i){pattern}")),
         )
     if mended.type == "pageview":
@@ -260,13 +265,14 @@ def _possible(rule: Rule) -> Iterator[Hint]:
         value = re.sub(r"(?<![\])])/\*", "/.*", mended.match_value)
         yield Hint(
             "star_repeats",
-            "In a regex * repeats what is before it, here the slash. Any text is .*",
+            "In a regex, * repeats the preceding character, here the slash. To match"
+            " any text, use .*",
             _checked(mended._replace(match_value=value)),
         )
     if mended.type != "pageview" and (plain := unquote(mended.match_value)):
         yield Hint(
             "encoded",
-            "Names of events and goals are not percent-encoded.",
+            "The names of events and custom goals are not percent-encoded.",
             mended._replace(match_value=plain),
         )
     for type, call in _OTHER_CALLS.items():
@@ -274,8 +280,8 @@ def _possible(rule: Rule) -> Iterator[Hint]:
             of_type = rule._replace(type=type)
             yield Hint(
                 "other_type",
-                f"The site sends such names as {call}, which a goal of the type {type}"
-                " counts.",
+                f"The site sends these names as {call}. Goals of the type {type} count"
+                " them.",
                 _mended(of_type) or of_type,
                 is_for_nothing_matched=True,
             )
@@ -285,9 +291,11 @@ def _of_slash(rule: Rule) -> Iterator[Hint]:
     """Of the slash at the end of a path, which is a part of it."""
     value = rule.match_value
     bare = value.rstrip("/")
-    message = "A path with a slash at its end is another one than that without it."
+    message = "A path with a trailing slash differs from the same path without it."
     if rule.match_type == "exact" and bare:
-        message = f"{bare} and {bare}/ are two paths, and the site sends the other one."
+        message = (
+            f"{bare} and {bare}/ are different paths. The site sends the other one."
+        )
         flipped = bare if value.endswith("/") else f"{bare}/"
         yield Hint("trailing_slash", message, rule._replace(match_value=flipped))
     elif rule.match_type == "contains" and value.endswith("/") and bare:
@@ -318,59 +326,80 @@ def _of_pattern(rule: Rule) -> Iterator[Hint]:
 
 
 _NEGATIVE = (
-    "RE2 has no (?!...) and no (?<!...): write what shall match instead. To leave paths"
-    " out of an answer, ask it with a filter such as path=!/admin/*."
+    "RE2 does not support (?!...) and (?<!...). Write a pattern for what should match"
+    " instead. To exclude paths from a report, use a filter such as path=!/admin/*."
 )
 # A part of a pattern, what to say of it, and what says the same in RE2.
 _PERL: list[tuple[str, str, str | None]] = [
-    (r"\(\?#[^)]*\)", "RE2 has no comments: leave (?#...) out.", ""),
+    (r"\(\?#[^)]*\)", "RE2 does not support comments. Remove (?#...).", ""),
     (
         r"\(\?=(.*)\)(?:\.\*)?$",
-        "RE2 has no look-ahead (?=...). At the end it says the same without.",
+        "RE2 does not support look-ahead (?=...). At the end of a pattern it can be"
+        " written without.",
         r"\1",
     ),
     (
         r"^\(\?<=((?:[^()\\]|\\.)*)\)",
-        "RE2 has no look-behind (?<=...). At the start it says the same without.",
+        "RE2 does not support look-behind (?<=...). At the start of a pattern it can"
+        " be written without.",
         r"\1",
     ),
     (r"\(\?<?!", _NEGATIVE, None),
     (
         r"\(\?<?=",
-        "RE2 has no look-around (?=...), (?<=...): write the text itself where it"
-        " stands.",
+        "RE2 does not support look-around (?=...), (?<=...). Write its text directly"
+        " in the pattern.",
         None,
     ),
-    (r"\(\?>", "RE2 never tries again, so (?>...) is (?:...).", "(?:"),
+    (r"\(\?>", "RE2 does not backtrack. Write (?:...) instead of (?>...).", "(?:"),
     (
         r"(?<!\\)([*+?}])\+",
-        "RE2 has no possessive repetition such as a++: a+ matches the same names.",
+        "RE2 does not support possessive repetition such as a++. Here, a+ matches the"
+        " same names.",
         r"\1",
     ),
     (
         r"(?<!\\)((?:\\\\)*)\\[1-9]",
-        "RE2 has no back-references such as \\1: parts of a name are not compared.",
+        "RE2 does not support back-references such as \\1. Parts of a name cannot be"
+        " compared with each other.",
         None,
     ),
-    (r"\(\?P=\w+\)|\\k[<{']\w+[>}']", "RE2 has no back-references (?P=name).", None),
-    (r"\(\?'(\w+)'", "In RE2 a named group is (?P<name>...).", r"(?P<\1>"),
-    (r"\\Z", "In RE2 the end is \\z.", r"\\z"),
-    (r"\\h", "RE2 has no \\h: [ \\t].", r"[ \\t]"),
-    (r"\\R", "RE2 has no \\R: (?:\\r\\n|\\n|\\r).", r"(?:\\r\\n|\\n|\\r)"),
-    (r"\\u([0-9A-Fa-f]{4})", "In RE2 a code point is \\x{00E9}.", r"\\x{\1}"),
-    (r"\\K|\\G", "RE2 has no \\K and no \\G: a rule only asks whether it matches.", ""),
+    (
+        r"\(\?P=\w+\)|\\k[<{']\w+[>}']",
+        "RE2 does not support back-references (?P=name).",
+        None,
+    ),
+    (r"\(\?'(\w+)'", "In RE2, write a named group as (?P<name>...).", r"(?P<\1>"),
+    (r"\\Z", "In RE2, write \\z for the end of the text.", r"\\z"),
+    (r"\\h", "RE2 does not support \\h. Use [ \\t].", r"[ \\t]"),
+    (
+        r"\\R",
+        "RE2 does not support \\R. Use (?:\\r\\n|\\n|\\r).",
+        r"(?:\\r\\n|\\n|\\r)",
+    ),
+    (r"\\u([0-9A-Fa-f]{4})", "In RE2, write a code point as \\x{00E9}.", r"\\x{\1}"),
+    (
+        r"\\K|\\G",
+        "RE2 does not support \\K and \\G. They have no effect here, because"
+        " a rule only tests whether a name matches.",
+        "",
+    ),
     (
         r"\(\?[a-z]*x[a-z]*\)",
-        "RE2 has no flag x: write the pattern in one piece.",
+        "RE2 does not support the flag x. Remove spaces and comments from the pattern.",
         None,
     ),
-    (r"\(\?\(|\(\?R\)|\(\?[0-9&]", "RE2 has no conditions and no recursion.", None),
+    (
+        r"\(\?\(|\(\?R\)|\(\?[0-9&]",
+        "RE2 does not support conditions or recursion.",
+        None,
+    ),
     (
         r"\{(?:\d+,)?\d{4,}(?:,\d*)?\}",
-        "RE2 repeats at most 1,000 times; + is as often as there is.",
+        "RE2 repeats at most 1,000 times. Use + for an unlimited number.",
         None,
     ),
-    (r"^\*", "A pattern cannot begin with *: any text is .*", ".*"),
+    (r"^\*", "A pattern cannot begin with *. To match any text, use .*", ".*"),
 ]
 
 

@@ -8,11 +8,12 @@ from krafter.openapi.operations import Operation
 
 PREVIEW = {
     "preview": Operation(
-        summary="What a goal would count, or what an edit would win and lose",
-        description="A draft is a goal without an id, its name optional. With `goal`,"
-        " the id of one that exists, only the fields to change are given. `hints` say"
-        " why a rule cannot match or hardly will, and how it is meant; `overlaps` are"
-        " other goals that count some of the names.",
+        summary="Preview a new goal or an edit",
+        description="Send a draft, which is a goal without an id and whose name is"
+        " optional. To preview an edit, send the id of an existing goal as `goal` and"
+        " only the fields to change. `hints` explain why a rule cannot match or is"
+        " unlikely to match, and suggest a correction. `overlaps` lists other goals"
+        " that count some of the same names.",
         body=PreviewBodySerializer,
         answer=Preview,
     ),
@@ -20,7 +21,7 @@ PREVIEW = {
 
 EXPLAIN = {
     "explain": Operation(
-        summary="Which goals an event satisfies, and why",
+        summary="Explain which goals match an event",
         body={"application/json": AnyEvent},
         answer=Explanation,
     )

@@ -26,14 +26,14 @@ class MatchedName(msgspec.Struct):
 
 
 class MatchedNames(msgspec.Struct):
-    """The most frequent of the names, and how many there are."""
+    """The most frequent matching names, and the number of all matching names."""
 
     conversions: int
     names: list[MatchedName]
     total_names: int
 
 
-_OfAnEdit = Annotated[MatchedNames | UnsetType, Meta(description="Of an edit.")]
+_OfAnEdit = Annotated[MatchedNames | UnsetType, Meta(description="Only for an edit.")]
 
 
 class Preview(msgspec.Struct):

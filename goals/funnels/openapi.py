@@ -28,15 +28,15 @@ SAVED_FUNNELS = {
     ),
     "retrieve": Operation(summary="Get a saved funnel", answered=_FUNNEL),
     "partial_update": Operation(
-        summary="Change a saved funnel",
+        summary="Update a saved funnel",
         sent={"name": _FUNNEL["name"]},
         answered=_FUNNEL,
     ),
     "destroy": Operation(summary="Delete a saved funnel"),
     "stats": Operation(
-        summary="How many visitors went through a saved funnel",
-        description="As `POST /sites/:key/funnels/query` answers its steps. 422 where a"
-        " goal among them was deleted.",
+        summary="Get the stats of a saved funnel",
+        description="Answers for the saved steps as `POST /sites/:key/funnels/query`"
+        " does. Returns 422 if a goal among the steps has been deleted.",
         query=SavedFunnelQuestionSerializer,
         answer=Funnel,
         answered={

@@ -129,7 +129,7 @@ def _flag(given: Json, name: str) -> bool:
 def _text(given: Json, name: str) -> str:
     value = given.pop(name, None)
     if not isinstance(value, str):
-        raise Invalid({name: ["This field is required, as a text."]})
+        raise Invalid({name: ["This field is required and must be a string."]})
     return value
 
 
@@ -139,7 +139,7 @@ def _site(token: ApiToken, key: str) -> Site:
     try:
         return site_for(request, key)
     except NotFound:
-        said = "No such site for this API key: list_sites names those there are."
+        said = "No such site for this API key. Call list_sites for the available sites."
         raise _Unknown({"site_key": [said]}) from None
 
 
@@ -154,12 +154,12 @@ def _goal(site: Site, named: str, argument: str = "goal") -> Goal:
     if not found and "\0" not in named:
         found = list(goals.filter(name=named)[:10])
     if not found:
-        said = f"No such goal on this site: list_goals of {site.site_key} names them."
+        said = f"No such goal on this site. Call list_goals for {site.site_key}."
         raise _Unknown({argument: [said]})
     if len(found) > 1:
         ids = ", ".join(str(goal.id) for goal in found)
         raise Invalid(
-            {argument: [f"Several goals have this name: give the id: {ids}."]}
+            {argument: [f"Several goals have this name. Send one of the ids: {ids}."]}
         )
     found[0].site = site
     return found[0]
@@ -175,11 +175,13 @@ def _sent_name(site: Site, named: str) -> UUID:
         return UUID(named)
     types = events.types_of_name(site.pk, named)
     if not types:
-        said = f"No such name on this site: list_names of {site.site_key} has them."
+        said = f"No such name on this site. Call list_names for {site.site_key}."
         raise _Unknown({"name": [said]})
     if len(types) > 1:
         ids = ", ".join(f"{type} {UUID(bytes=id)}" for type, id in types.items())
-        raise Invalid({"name": [f"Several types have this name: give the id: {ids}."]})
+        raise Invalid(
+            {"name": [f"Several types have this name. Send one of the ids: {ids}."]}
+        )
     (digest,) = types.values()
     return UUID(bytes=digest)
 
@@ -212,7 +214,7 @@ def _request(method: str, given: Mapping[str, Any], parsers: Any) -> Request:
     body = b""
     if method == "GET":
         if wrong := [k for k, v in given.items() if not isinstance(v, str | int)]:
-            raise Invalid({name: ["Must be a text or a number."] for name in wrong})
+            raise Invalid({name: ["Must be a string or a number."] for name in wrong})
         environ["QUERY_STRING"] = urlencode(given)
     elif method != "DELETE":
         body = encode(given)

@@ -5,9 +5,9 @@ from krafter.openapi.operations import Operation
 
 MCP = {
     "call": Operation(
-        summary="Ask by the Model Context Protocol",
-        description="One message of JSON-RPC 2.0 over Streamable HTTP, stateless."
-        " See docs/mcp.md. A notification is answered 202 without a body.",
+        summary="Send a Model Context Protocol message",
+        description="Accepts one JSON-RPC 2.0 message over stateless Streamable HTTP,"
+        " as docs/mcp.md describes. A notification is answered with 202 and no body.",
         body={
             "application/json": {
                 "type": "object",

@@ -57,9 +57,10 @@ class Server(NamedTuple):
 
 
 class Message(Whole):
-    """An answer of JSON-RPC 2.0: `result`, or `error`.
+    """A JSON-RPC 2.0 response with `result` or `error`.
 
-    What fails before there is a request to answer has only `error`, a sentence.
+    A request that fails before its message is read is answered with `error` only, a
+    human-readable message.
     """
 
     jsonrpc: str | UnsetType = UNSET

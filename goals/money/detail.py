@@ -47,7 +47,7 @@ class GoalMoney(msgspec.Struct):
     currency: str
     gross: Decimal
     refunds: Decimal
-    net: Annotated[Decimal, Meta(description="The revenue.")]
+    net: Annotated[Decimal, Meta(description="The revenue: payments minus refunds.")]
     subtotals: list[Subtotal]
     converted: list[Converted]
     unconverted: list[Unconverted]

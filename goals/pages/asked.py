@@ -31,7 +31,7 @@ def given(request: HttpRequest, *, but: str | None = None) -> dict[str, str]:
         if name == but or not filled:
             continue
         if len(filled) > 1:
-            details[name] = ["Given more than once."]
+            details[name] = ["This parameter was sent more than once."]
         found[name] = filled[0]
     if details:
         raise Invalid(details)

@@ -65,13 +65,13 @@ class GoalForm(forms.Form):
         widget=forms.RadioSelect,
     )
     match_type = forms.ChoiceField(
-        label=gettext_lazy("Its path or name"), choices=MATCH_TYPES, required=False
+        label=gettext_lazy("Path or name"), choices=MATCH_TYPES, required=False
     )
     match_value = forms.CharField(
         label=gettext_lazy("Value"),
         help_text=gettext_lazy(
-            "A path such as /thank-you, without host and query; or a name as it is"
-            " sent. Upper and lower case differ."
+            "A path such as /thank-you without host and query, or a name exactly as"
+            " it is sent. Case-sensitive."
         ),
         max_length=1_024,
         strip=False,
@@ -113,7 +113,7 @@ def new_goal(request: HttpRequest, site: Site) -> HttpResponseBase:
         goal = changes.create(site, checked)
     except (serializers.ValidationError, Invalid) as error:
         return _refused(request, site, None, form, error)
-    messages.success(request, _("The goal was made. It counts the past, too."))
+    messages.success(request, _("The goal was created. It also counts past events."))
     return redirect("goal", key=site.site_key, id=goal.pk)
 
 
@@ -140,7 +140,9 @@ def edit_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
         return _refused(request, site, goal, form, wrong)
     except (serializers.ValidationError, Invalid) as error:
         return _refused(request, site, goal, form, error)
-    messages.success(request, _("The goal was changed. All history counts anew."))
+    messages.success(
+        request, _("The goal was changed. The whole history is recounted.")
+    )
     return redirect("goal", key=site.site_key, id=goal.pk)
 
 
@@ -267,7 +269,7 @@ def restore_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
         messages.error(request, " ".join(error.details["non_field_errors"]))
         return redirect("deleted_goals", key=site.site_key)
     messages.success(
-        request, _("The goal “%s” is back, with its whole history.") % goal.name
+        request, _("The goal “%s” was restored with its whole history.") % goal.name
     )
     return redirect("goal", key=site.site_key, id=goal.pk)
 

@@ -24,14 +24,14 @@ class ErasureForm(forms.Form):
     """Asks twice: `confirmed` is in the second form only."""
 
     events = forms.CharField(
-        label=gettext_lazy("Events, by their ids"),
-        help_text=gettext_lazy("As they were sent. One a line."),
+        label=gettext_lazy("Event ids"),
+        help_text=gettext_lazy("The ids that were sent with the events, one per line."),
         widget=forms.Textarea({"rows": 3, "spellcheck": "false"}),
         required=False,
     )
     visitor_id = forms.CharField(
-        label=gettext_lazy("Or a visitor, by the visitor_id"),
-        help_text=gettext_lazy("That your servers send."),
+        label=gettext_lazy("Or a visitor_id"),
+        help_text=gettext_lazy("The visitor_id that your servers send."),
         required=False,
         strip=False,
     )

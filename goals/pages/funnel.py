@@ -185,7 +185,7 @@ def save_funnel(request: HttpRequest, site: Site) -> HttpResponseBase:
         changes.create(site, checked)
         messages.success(request, _("The funnel was saved."))
     except (ValidationError, Invalid) as error:
-        messages.error(request, _("It was not saved: %s") % sentences(error))
+        messages.error(request, _("The funnel was not saved: %s") % sentences(error))
     back = reverse("funnels", kwargs={"key": site.site_key})
     return redirect(f"{back}?{request.POST.get('query', '')}")
 

@@ -34,12 +34,12 @@ _EVENTS = 50
 _OFFERED = 12
 REASONS = {
     "crawler": _("crawlers and programs"),
-    "prefetch": _("pages that were fetched ahead"),
-    "do_not_track": _("visitors who ask not to be tracked (DNT, GPC)"),
-    "foreign_host": _("pages of a host that is not the site's; see Other hosts"),
+    "prefetch": _("prefetched pages"),
+    "do_not_track": _("visitors who opt out of tracking (DNT, GPC)"),
+    "foreign_host": _("pages on an unknown host (see Other hosts in the settings)"),
     "referrer_spam": _("known referrer spam"),
-    "excluded_ip": _("addresses that the settings exclude"),
-    "excluded_path": _("paths that the settings exclude"),
+    "excluded_ip": _("IP addresses excluded in the settings"),
+    "excluded_path": _("paths excluded in the settings"),
 }
 
 
@@ -145,7 +145,7 @@ def allow_host(request: HttpRequest, site: Site) -> HttpResponseBase:
     try:
         checked.is_valid(raise_exception=True)
         changes.change(checked)
-        messages.success(request, _("Events of its pages count from now on."))
+        messages.success(request, _("Events from this host are counted from now on."))
     except (ValidationError, Invalid) as error:
         messages.error(request, sentences(error))
     back = "install" if request.POST.get("back") == "install" else "live"

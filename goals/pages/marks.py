@@ -55,9 +55,13 @@ def add_note(request: HttpRequest, site: Site) -> HttpResponseBase:
     try:
         checked.is_valid(raise_exception=True)
         changes.create(site, checked)
-        messages.success(request, _("It was noted, for all goals of the site."))
+        messages.success(
+            request, _("The annotation was added for all goals of the site.")
+        )
     except (ValidationError, Invalid) as error:
-        messages.error(request, _("It was not noted: %s") % sentences(error))
+        messages.error(
+            request, _("The annotation was not added: %s") % sentences(error)
+        )
     return _back(request, site)
 
 
@@ -67,7 +71,7 @@ def delete_note(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     note = row_of(site.annotations.all(), id)
     note.site = site
     changes.delete(note)
-    messages.success(request, _("The note was deleted."))
+    messages.success(request, _("The annotation was deleted."))
     return _back(request, site)
 
 

@@ -46,7 +46,7 @@ class _Lines(forms.CharField):
 class NewSiteForm(forms.Form):
     domain = forms.CharField(
         label=gettext_lazy("Domain"),
-        help_text=gettext_lazy("Such as example.com, without https:// and path."),
+        help_text=gettext_lazy("For example example.com, without https:// and path."),
         required=False,
         widget=forms.TextInput(
             attrs={"autocapitalize": "off", "spellcheck": "false", "inputmode": "url"}
@@ -54,12 +54,16 @@ class NewSiteForm(forms.Form):
     )
     name = forms.CharField(
         label=gettext_lazy("Name"),
-        help_text=gettext_lazy("As it is shown here; the domain without one."),
+        help_text=gettext_lazy(
+            "The name shown on these pages. Defaults to the domain."
+        ),
         required=False,
     )
     team = forms.TypedChoiceField(label=gettext_lazy("Team"), coerce=int)
     try_locally = forms.BooleanField(
-        label=gettext_lazy("Count pages on localhost too, to try it on this machine"),
+        label=gettext_lazy(
+            "Also count pages on localhost, for testing on this machine"
+        ),
         required=False,
         initial=True,
     )
@@ -81,50 +85,61 @@ class SettingsForm(forms.Form):
     domain = forms.CharField(label=gettext_lazy("Domain"), required=False)
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
-        help_text=gettext_lazy("Days begin at its midnight. It holds from now on."),
+        help_text=gettext_lazy(
+            "Days begin at midnight in this time zone. A change"
+            " applies to future events."
+        ),
         choices=lambda: [(name, name) for name in sorted(time_zones.names())],
     )
     allowed_hosts = _Lines(
         label=gettext_lazy("Other hosts"),
-        help_text=gettext_lazy("Whose pages may send events here. One a line."),
+        help_text=gettext_lazy(
+            "Hosts other than the domain whose pages are counted. One per line."
+        ),
     )
     excluded_ips = _Lines(
-        label=gettext_lazy("Addresses not counted"),
-        help_text=gettext_lazy("Or networks, such as 192.0.2.0/24. One a line."),
+        label=gettext_lazy("Excluded IP addresses"),
+        help_text=gettext_lazy(
+            "IP addresses or networks such as 192.0.2.0/24. One per line."
+        ),
     )
     excluded_paths = _Lines(
-        label=gettext_lazy("Paths not counted"),
-        help_text=gettext_lazy("* stands for any text. One a line."),
+        label=gettext_lazy("Excluded paths"),
+        help_text=gettext_lazy("* matches any text. One per line."),
     )
     excluded_referrers = _Lines(
-        label=gettext_lazy("Hosts that are no source"),
-        help_text=gettext_lazy("Such as a payment provider's. One a line."),
+        label=gettext_lazy("Excluded referrers"),
+        help_text=gettext_lazy(
+            "Hosts that are not counted as a source, such as a"
+            " payment provider. One per line."
+        ),
     )
     retention_months = forms.CharField(
-        label=gettext_lazy("Months that events are kept"),
+        label=gettext_lazy("Retention in months"),
         help_text=gettext_lazy(
-            "Older ones are deleted, their reports stay. Empty: all."
+            "Older events are deleted. Their stored reports remain. Empty: events are"
+            " kept forever."
         ),
         required=False,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     channels = forms.Field(
-        label=gettext_lazy("Channels of your own"),
+        label=gettext_lazy("Channel rules"),
         help_text=gettext_lazy(
-            "What fits all that a rule says is of its channel; the first that fits"
-            " counts, and the usual channels come after them. * at the end stands for"
-            " any text."
+            "A source that matches all fields of a rule belongs to its channel. The"
+            " first matching rule applies, before the built-in channels. A * at the"
+            " end matches any text."
         ),
         required=False,
         widget=ChannelRows,
     )
     honour_dnt = forms.BooleanField(
-        label=gettext_lazy("Count nobody who asks not to be tracked (DNT, GPC)"),
+        label=gettext_lazy("Do not count visitors who opt out of tracking (DNT, GPC)"),
         required=False,
     )
     public_stats = forms.BooleanField(
         label=gettext_lazy(
-            "Say in the API that the statistics may be public. It opens no page."
+            "Mark the statistics as public in the API. This does not publish any page."
         ),
         required=False,
     )

@@ -67,7 +67,7 @@ def restore_site(request: HttpRequest, team: Team, key: str) -> HttpResponse:
     except Invalid as error:
         messages.error(request, sentences(error))
         return redirect("team_data", team=team.pk)
-    messages.success(request, _("The site %s is back.") % site.domain)
+    messages.success(request, _("The site %s was restored.") % site.domain)
     return redirect("site", key=site.site_key)
 
 
@@ -79,7 +79,7 @@ def erase_site(request: HttpRequest, team: Team, key: str) -> HttpResponse:
         site = _deleted(deleted_sites.locked(team, key))
         if _is_confirmed(request, site.domain):
             erasure.ask_for_site(site)
-            messages.success(request, _("%s is erased within two hours.") % site)
+            messages.success(request, _("%s will be erased within two hours.") % site)
             return redirect("team_data", team=team.pk)
     return _ask(request, "people/site_erase.html", team, site=site)
 

@@ -24,9 +24,9 @@ from goals.pages.asked import refuse
 _SHOWN = 50
 # For how many hours the old secret works too.
 _OVERLAPS = {
-    24: gettext_lazy("After a day, so that its users can be told"),
-    7 * 24: gettext_lazy("After a week"),
-    0: gettext_lazy("At once: it has leaked"),
+    24: gettext_lazy("After one day"),
+    7 * 24: gettext_lazy("After one week"),
+    0: gettext_lazy("Immediately, because the key has leaked"),
 }
 
 
@@ -35,25 +35,27 @@ class KeyForm(forms.Form):
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
-        help_text=gettext_lazy("What uses it, such as “weekly report”."),
+        help_text=gettext_lazy(
+            "The program that uses the key, such as “weekly report”."
+        ),
         required=False,
     )
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("What it may do"),
-        help_text=gettext_lazy("Each stands for itself: write does not include read."),
+        label=gettext_lazy("Scopes"),
+        help_text=gettext_lazy("Each scope is separate: write does not include read."),
         choices=[(name, f"{name}: {text}") for name, text in tokens.SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
     sites = forms.MultipleChoiceField(
         label=gettext_lazy("Only these sites"),
-        help_text=gettext_lazy("None: all of the team, those to come included."),
+        help_text=gettext_lazy("None: all sites of the team, including future ones."),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
     last_day = forms.DateField(
         label=gettext_lazy("Last day (UTC)"),
-        help_text=gettext_lazy("Empty: it works until it is revoked."),
+        help_text=gettext_lazy("Empty: the key works until it is revoked."),
         widget=forms.DateInput(attrs={"type": "date"}),
         required=False,
     )
@@ -163,7 +165,7 @@ def revoke_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
 
 def _revoked_already(request: HttpRequest, team: Team, key: ApiToken) -> HttpResponse:
     """As after revoking: somebody else was faster, or another tab."""
-    messages.info(request, _("The key %s is revoked already.") % key.name)
+    messages.info(request, _("The key %s has already been revoked.") % key.name)
     return redirect("team_keys", team=team.pk)
 
 

@@ -48,9 +48,9 @@ COMPARISONS = {
     "year": _("a year earlier"),
 }
 ATTRIBUTIONS = {
-    "last": _("the last source of the visitor that day"),
-    "first": _("the first source of the visitor that day"),
-    "event": _("the one of the event itself"),
+    "last": _("last source of the visitor that day"),
+    "first": _("first source of the visitor that day"),
+    "event": _("the event's own source"),
 }
 
 

@@ -15,23 +15,27 @@ Value = str | int | float | bool | None
 
 
 # Fields of events, such as the path, have visitors only on request.
-_COUNTED = "Of a label, or with `include=visitors`."
+_COUNTED = "Only for labels, or with `include=visitors`."
 
 
 class ComparedRow(ComparedCounts):
-    """What the value had before. `verdict` is of unique conversions.
+    """The counts of the value in the earlier period. `verdict` compares unique
+    conversions.
 
-    Where visitors are counted also `visitors`, `rate`, and what the two rates tell.
+    If visitors are counted, also `visitors`, `rate` and the comparison of both rates.
     """
 
     visitors: Annotated[int | UnsetType, Meta(description=_COUNTED)] = UNSET
     rate: Annotated[float | UnsetType | None, Meta(description=_COUNTED)] = UNSET
     rate_difference: Annotated[
         Confidence | UnsetType | None,
-        Meta(description="The interval of the rate less the earlier one."),
+        Meta(
+            description="Confidence interval of the change from the earlier rate to"
+            " the current one."
+        ),
     ] = UNSET
     rate_verdict: Annotated[
-        Verdict | UnsetType, Meta(description="What the two rates tell.")
+        Verdict | UnsetType, Meta(description="The result of comparing the two rates.")
     ] = UNSET
 
 
@@ -41,7 +45,8 @@ class BreakdownRow(msgspec.Struct):
     unique_conversions: int
     revenue: Revenue
     visitors: Annotated[
-        int | UnsetType, Meta(description="Unique visitors with the value. " + _COUNTED)
+        int | UnsetType,
+        Meta(description="Number of unique visitors with the value." + _COUNTED),
     ] = UNSET
     rate: Annotated[float | UnsetType | None, Meta(description=_COUNTED)] = UNSET
     interval: Annotated[Confidence | UnsetType | None, Meta(description=_COUNTED)] = (
@@ -49,7 +54,8 @@ class BreakdownRow(msgspec.Struct):
     )
     too_few_to_compare: Annotated[bool | UnsetType, Meta(description=_COUNTED)] = UNSET
     comparison: Annotated[
-        ComparedRow | UnsetType, Meta(description="With `compare`.")
+        ComparedRow | UnsetType,
+        Meta(description="The earlier period. Only with `compare`."),
     ] = UNSET
 
 
@@ -62,7 +68,9 @@ class OtherValues(msgspec.Struct):
     values: int
     conversions: int
     revenue: Revenue
-    comparison: Annotated[Sums | UnsetType, Meta(description="With `compare`.")] = UNSET
+    comparison: Annotated[
+        Sums | UnsetType, Meta(description="The earlier period. Only with `compare`.")
+    ] = UNSET
 
 
 class Breakdown(msgspec.Struct):
@@ -73,12 +81,16 @@ class Breakdown(msgspec.Struct):
     total_values: int
     other: Annotated[
         OtherValues | None,
-        Meta(description="What is not among the rows; null where all are."),
+        Meta(
+            description="The sum of the values that are not among the rows. Null if"
+            " there are none."
+        ),
     ]
     next_cursor: Annotated[
         str | None,
-        Meta(description="The `cursor` of the rows after these; null on the last."),
+        Meta(description="The `cursor` of the next page. Null on the last page."),
     ]
     comparison: Annotated[
-        EarlierAnswer | UnsetType, Meta(description="With `compare`.")
+        EarlierAnswer | UnsetType,
+        Meta(description="The earlier period. Only with `compare`."),
     ] = UNSET

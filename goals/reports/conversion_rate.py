@@ -37,22 +37,25 @@ class _Rate(msgspec.Struct):
 
 
 class ComparedRate(_Rate):
-    """The earlier rate. `difference`: interval of the rate less this one, or null."""
+    """The rate of the earlier period. `difference` is the confidence interval of the
+    change in the rate, or null.
+    """
 
     until: Moment | None
     difference: Confidence | None
     verdict: Annotated[
         Verdict,
         Meta(
-            description="Of the period against this one: `more` or `fewer` where the"
-            " interval of the difference lies on one side of 0."
+            description="`more` or `fewer` if the whole interval of the difference"
+            " lies above or below 0."
         ),
     ]
 
 
 class RateAnswer(_Rate):
     comparison: Annotated[
-        ComparedRate | UnsetType, Meta(description="With `compare`.")
+        ComparedRate | UnsetType,
+        Meta(description="The earlier period. Only with `compare`."),
     ] = UNSET
 
 

@@ -17,26 +17,31 @@ from krafter.rendering import encode
 
 ConversionAnswer = stored_event(
     "ConversionAnswer",
-    "An event that was a conversion or, with `include=refunds`, a refund of one.",
+    "A conversion or, with `include=refunds`, the refund of a conversion.",
     refund_of=Annotated[
         str | None,
-        Meta(description="Of a refund the `id` of what it refunds; else null."),
+        Meta(
+            description="The `id` of the refunded event. Null if this is not a refund."
+        ),
     ],
     page=Annotated[str | None, Meta(description="The path of the page.")],
     entry_path=Annotated[
         str | None,
-        Meta(description="The first page of its visit; null without a page view."),
+        Meta(
+            description="Path of the first page view of the visit. Null without a"
+            " page view."
+        ),
     ],
     visit=Annotated[
         int | None,
         Meta(
-            description="Which of the visitor's visits of that day, 1 for the first;"
-            " null of a refund whose event was deleted."
+            description="The number of the visit among the visitor's visits of that"
+            " day, starting at 1. Null for a refund whose event was deleted."
         ),
     ],
     visit_started_at=Annotated[
         Second | None,
-        Meta(description="The time of the first event of the visit."),
+        Meta(description="Time of the first event of the visit, in UTC."),
     ],
     channel=str,
 )

@@ -27,7 +27,7 @@ MINUTES_A_DAY = 24 * 60
 
 
 class RuleSerializer(GoalSerializer):
-    """The part of a goal that decides, validated like a goal."""
+    """The rule of a goal: type, match type and match value."""
 
     class Meta(GoalSerializer.Meta):
         fields = ("type", "match_type", "match_value")
@@ -58,7 +58,7 @@ class StepField(serializers.Field[Step, Any, Any, Any]):
             return Step(Rule(**rule.validated_data))
         if extra := sorted(data.keys() - {"goal"}):
             raise serializers.ValidationError(
-                {name: ["Not together with goal."] for name in extra}
+                {name: ["Not allowed together with goal."] for name in extra}
             )
         goal = named_goal(self.context["site"], data["goal"])
         return Step(goal.rule, goal.pk)
@@ -71,8 +71,8 @@ class SavedFunnelQuestionSerializer(QuestionSerializer):
         required=False,
         trim_whitespace=False,
         max_length=1_100,
-        help_text="Count visitors also by the values of their first step, such as"
-        " `country` or `props.plan`.",
+        help_text="Also count visitors by the values of this dimension at their first"
+        " step, such as `country` or `props.plan`.",
     )
 
 

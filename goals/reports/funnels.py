@@ -34,7 +34,9 @@ class Step(NamedTuple):
 
 
 class ReachedStep(msgspec.Struct):
-    goal: Annotated[UUID | None, Meta(description="Null for a rule.")]
+    goal: Annotated[
+        UUID | None, Meta(description="The id of the goal. Null if the step is a rule.")
+    ]
     type: GoalTypeText
     match_type: MatchTypeText
     match_value: str
@@ -45,14 +47,14 @@ class ReachedStep(msgspec.Struct):
     median_seconds: Annotated[
         int | None,
         Meta(
-            description="Since the step before; null of the first step, and where"
-            " nobody came."
+            description="Median number of seconds since the previous step. Null for"
+            " the first step, and if no visitor reached this step."
         ),
     ]
 
 
 VisitorsOfSteps = Annotated[
-    list[int], Meta(description="How many visitors came to each step.")
+    list[int], Meta(description="Number of visitors who reached each step.")
 ]
 
 
@@ -63,20 +65,28 @@ class FunnelValue(msgspec.Struct):
     visitors: VisitorsOfSteps
     share_of_first: Annotated[
         float | None,
-        Meta(description="Visitors of the last step divided by those of the first."),
+        Meta(
+            description="Visitors of the last step divided by visitors of the first"
+            " step."
+        ),
     ]
 
 
 class OtherFunnelValues(msgspec.Struct):
-    values: Annotated[int, Meta(description="How many values are not among the rows.")]
+    values: Annotated[
+        int, Meta(description="Number of values that are not among the rows.")
+    ]
     visitors: VisitorsOfSteps
     share_of_first: Annotated[
         float | None,
-        Meta(description="Visitors of the last step divided by those of the first."),
+        Meta(
+            description="Visitors of the last step divided by visitors of the first"
+            " step."
+        ),
     ]
 
 
-_OF_DIMENSION = Meta(description="With `dimension`.")
+_OF_DIMENSION = Meta(description="Only with `dimension`.")
 
 
 class Funnel(msgspec.Struct):
@@ -88,16 +98,16 @@ class Funnel(msgspec.Struct):
     breakdown: Annotated[
         list[FunnelValue] | UnsetType,
         Meta(
-            description="With `dimension`: the values of visitors' first steps, at most"
-            f" {MOST_VALUES}, those of the most visitors first."
+            description="Only with `dimension`: the values at the visitors' first step,"
+            f" at most {MOST_VALUES}, those with the most visitors first."
         ),
     ] = UNSET
     total_values: Annotated[int | UnsetType, _OF_DIMENSION] = UNSET
     other: Annotated[
         OtherFunnelValues | UnsetType | None,
         Meta(
-            description="With `dimension`: what is not among the rows; null where all"
-            " are."
+            description="Only with `dimension`: the sum of the values that are not"
+            " among the rows. Null if there are none."
         ),
     ] = UNSET
 

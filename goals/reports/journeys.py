@@ -19,51 +19,71 @@ SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
 class Quantile(msgspec.Struct):
-    share: Annotated[float, Meta(description="Of the journeys, that took no longer.")]
+    share: Annotated[
+        float, Meta(description="The share of journeys that took at most this long.")
+    ]
     seconds: int
 
 
 class TimeToConvert(msgspec.Struct):
-    median: Annotated[int, Meta(description="In seconds.")]
+    median: Annotated[int, Meta(description="Median time, in seconds.")]
     quantiles: list[Quantile]
 
 
 class JourneyPage(msgspec.Struct):
-    path: Annotated[str | None, Meta(description="Null: there was no such page.")]
+    path: Annotated[
+        str | None,
+        Meta(description="Path of the page. Null if there was no such page."),
+    ]
     journeys: int
 
 
 class PagesBefore(msgspec.Struct):
     before: Annotated[
         int,
-        Meta(description="1: the last page before the conversion, 2 the one before."),
+        Meta(
+            description="Position before the conversion: 1 for the last page, 2 for"
+            " the page before it."
+        ),
     ]
     pages: list[JourneyPage]
 
 
 class Way(msgspec.Struct):
     pages: Annotated[
-        list[str], Meta(description="The last three before the conversion, in order.")
+        list[str],
+        Meta(
+            description="Paths of the last three pages before the conversion, in order."
+        ),
     ]
     journeys: int
 
 
 class Journeys(msgspec.Struct):
-    """Of visitors to their first conversion of a day."""
+    """How visitors reached their first conversion of a day."""
 
     period: DaysAnswer
     attribution: Attribution
-    journeys: Annotated[int, Meta(description="The unique conversions.")]
+    journeys: Annotated[
+        int,
+        Meta(description="Number of journeys, which equals the unique conversions."),
+    ]
     time_to_convert: Annotated[
         TimeToConvert | None,
-        Meta(description="From arrival to conversion; null without journeys."),
+        Meta(description="Time from arrival to conversion. Null without journeys."),
     ]
     entries: Annotated[
         list[JourneyPage],
         Meta(description="The pages on which the visits began, most frequent first."),
     ]
     pages_before: list[PagesBefore]
-    ways: Annotated[list[Way], Meta(description="The most frequent, first.")]
+    ways: Annotated[
+        list[Way],
+        Meta(
+            description="The most frequent sequences of pages"
+            " before the conversion, most frequent first."
+        ),
+    ]
 
 
 @in_time()

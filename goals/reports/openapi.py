@@ -23,18 +23,20 @@ from krafter.answers import Page
 from krafter.openapi.operations import Operation
 
 _OF_CSV = (
-    OpenApiParameter("delimiter", enum=[*DELIMITERS], description="Of CSV only."),
+    OpenApiParameter(
+        "delimiter", enum=[*DELIMITERS], description="Field delimiter. CSV only."
+    ),
     OpenApiParameter(
         "bom",
         enum=["true", "false"],
-        description="Of CSV only: begin with a byte order mark.",
+        description="Whether the file begins with a byte order mark. CSV only.",
     ),
 )
 
 ALL_GOALS = {
     "stats": Operation(
         id="goals_stats_all",
-        summary="How many conversions each goal of a site had",
+        summary="Get the stats of all goals of a site",
         query=ComparedQuestionSerializer,
         answer=AllGoalStats,
     )
@@ -42,26 +44,28 @@ ALL_GOALS = {
 
 REPORTS = {
     "timeseries": Operation(
-        summary="A goal's conversions over time, zeros included",
+        summary="Get a goal's conversions over time",
         query=TimeseriesQuestionSerializer,
         answer=Timeseries,
     ),
     "breakdown": Operation(
-        summary="A goal's conversions by the values of a dimension",
-        description="Page by page; as CSV or NDJSON all values at once.",
+        summary="Break down a goal's conversions by a dimension",
+        description="JSON responses are paged. CSV and NDJSON responses contain all"
+        " values.",
         query=BreakdownQuestionSerializer,
         parameters=_OF_CSV,
         answer=Breakdown,
     ),
     "rate": Operation(
-        summary="Which part of the visitors converted",
+        summary="Get a goal's conversion rate",
         query=RateQuestionSerializer,
         answer=RateAnswer,
     ),
     "journeys": Operation(
-        summary="How visitors came to convert, and how long it took",
-        description="Of visitors to their first conversion of a day: the time from"
-        " arrival to conversion, the pages before it, and those on which visits began.",
+        summary="Get the journeys to a goal's conversions",
+        description="Describes how visitors reached their first conversion of a day:"
+        " the time from arrival to conversion, the pages before the conversion, and"
+        " the pages on which the visits began.",
         query=JourneysQuestionSerializer,
         answer=Journeys,
     ),
@@ -70,8 +74,9 @@ REPORTS = {
 CONVERSIONS = {
     "list": Operation(
         summary="List a goal's conversions",
-        description="Each with its source, its visit and the page on which that began."
-        " Page by page; as CSV or NDJSON the whole period at once.",
+        description="Each conversion has its source, its visit and the page on which"
+        " the visit began. JSON responses are paged. CSV and NDJSON responses contain"
+        " the whole period.",
         query=ConversionsQuestionSerializer,
         parameters=_OF_CSV,
         answer=Page[ConversionAnswer],  # type: ignore[valid-type] # a struct that is made
@@ -80,10 +85,11 @@ CONVERSIONS = {
 
 FUNNELS = {
     "query": Operation(
-        summary="How many visitors went through steps in order",
-        description="A step is a goal of the site, or a rule like a goal's. Visitors"
-        " change their ids at midnight, so that a way ends with its day. Filters and"
-        " `dimension` are of the event that a visitor began with.",
+        summary="Query a funnel",
+        description="Each step is a goal of the site or a rule in the form of a"
+        " goal's rule. Visitor ids change at midnight, so a visitor must complete the"
+        " steps within one day. Filters and `dimension` apply to the event of the"
+        " first step.",
         body=FunnelQuestionSerializer,
         answer=Funnel,
     )

@@ -69,14 +69,18 @@ class BreakdownFileSerializer(QuestionSerializer):
     include = ChoiceField(
         ("visitors",),
         required=False,
-        help_text="Also values that brought visitors and no conversion; rows of paths,"
-        " names and properties then have rates, as those of labels always do.",
+        help_text="`visitors`: also list values with visitors but without"
+        " conversions. Rows of paths, names and properties then have `visitors` and"
+        " `rate`, which rows of labels always have.",
     )
 
 
 class JourneysQuestionSerializer(QuestionSerializer):
     limit = serializers.IntegerField(
-        min_value=1, max_value=100, default=10, help_text="Of each list."
+        min_value=1,
+        max_value=100,
+        default=10,
+        help_text="Maximum number of rows in each list.",
     )
 
 
@@ -97,7 +101,7 @@ class LedgerQuestionSerializer(QuestionSerializer):
     include = ChoiceField(
         ("refunds",),
         required=False,
-        help_text="List also the refunds that were made in the period.",
+        help_text="`refunds`: also list the refunds made in the period.",
     )
 
 

@@ -33,17 +33,24 @@ INTERVALS: tuple[Interval, ...] = get_args(Interval)
 
 
 class TimeseriesPoint(msgspec.Struct, kw_only=True):
-    day: Annotated[date | UnsetType, Meta(description="Where it is of days.")] = (
-        msgspec.field(name="date", default=UNSET)
-    )
-    start: Annotated[Moment | UnsetType, Meta(description="Of an hour.")] = UNSET
+    day: Annotated[
+        date | UnsetType,
+        Meta(
+            description="The first day of the interval."
+            " Only for intervals of days or longer."
+        ),
+    ] = msgspec.field(name="date", default=UNSET)
+    start: Annotated[
+        Moment | UnsetType,
+        Meta(description="The start of the hour, in UTC. Only for hourly intervals."),
+    ] = UNSET
     conversions: int
     unique_conversions: int
     revenue: Revenue
 
 
 class ComparedPoint(TimeseriesPoint, kw_only=True):
-    """The counts of the earlier interval. The verdict compares unique conversions."""
+    """The counts of the earlier interval. `verdict` compares unique conversions."""
 
     difference: Apart
     verdict: Judged
@@ -54,8 +61,8 @@ class ComparedTimeseries(EarlierAnswer):
     timeseries: Annotated[
         list[ComparedPoint | None],
         Meta(
-            description="For each row the one that it is compared with; null where the"
-            " earlier days have none, or the row is still to come."
+            description="The earlier row for each row. Null if the earlier period has"
+            " no such row, or if the row lies in the future."
         ),
     ]
 
@@ -66,7 +73,8 @@ class Timeseries(msgspec.Struct):
     interval: Interval
     timeseries: list[TimeseriesPoint]
     comparison: Annotated[
-        ComparedTimeseries | UnsetType, Meta(description="With `compare`.")
+        ComparedTimeseries | UnsetType,
+        Meta(description="The earlier period. Only with `compare`."),
     ] = UNSET
 
 

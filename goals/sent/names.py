@@ -28,9 +28,10 @@ class CountingGoal(msgspec.Struct):
 
 
 class NameAnswer(msgspec.Struct):
-    """`events` and `visitors` are of the period, a visitor counts once a day.
+    """A name that the site has sent. `events` and `visitors` count the period. A
+    visitor is counted once per day.
 
-    `first_seen` and `last_seen` are days of all time.
+    `first_seen` and `last_seen` cover the whole history, not only the period.
     """
 
     id: UUID
@@ -50,7 +51,9 @@ class NameDayAnswer(msgspec.Struct):
 
 
 class NameProps(msgspec.Struct):
-    """`looked_at`: how many events with properties these are of, the newest."""
+    """The properties of a name's events. `looked_at` is the number of events that were
+    examined, newest first.
+    """
 
     looked_at: int
     is_complete: bool

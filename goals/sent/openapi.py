@@ -8,14 +8,14 @@ from krafter.openapi.operations import Operation
 
 NAMES = {
     "list": Operation(
-        summary="List the names that a site sent",
-        description="Paths of page views, names of events and of goals, and which"
-        " goals count each.",
+        summary="List the names that a site has sent",
+        description="Lists the paths of page views and the names of events and custom"
+        " goals, each with the goals that count it.",
         query=NamesQuestionSerializer,
         answer=Page[NameAnswer],
     ),
     "stats": Operation(
-        summary="How often a name was sent, day by day",
+        summary="Get the daily counts of a name",
         query=PeriodQuerySerializer,
         answer=NameStats,
     ),

@@ -26,7 +26,7 @@ class NamesQuestionSerializer(PeriodQuerySerializer):
         required=False,
         trim_whitespace=False,
         max_length=1_024,
-        help_text="A part of the name; ASCII letters in either case.",
+        help_text="Text that the name contains, ignoring the case of ASCII letters.",
     )
     unmatched = ChoiceField(("true", "false"), default="false")
     sort = ChoiceField(events.NAME_ORDERS, default="-events")

@@ -28,7 +28,8 @@ class ConfirmQuerySerializer(StrictSerializer):
     confirm = ChoiceField(
         (CONFIRMED,),
         required=False,
-        help_text="Change a rule that has sealed days, which the goal then loses.",
+        help_text="`sealed`: confirms a change of a rule that has sealed days. The"
+        " goal loses its counts of these days.",
     )
 
 
@@ -37,7 +38,7 @@ class ApplyQuerySerializer(ConfirmQuerySerializer):
 
 
 class GoalSetSerializer(StrictSerializer):
-    """A list of goals. Others are deleted unless `delete_missing` is false."""
+    """A list of goals. All other goals are deleted unless `delete_missing` is false."""
 
     goals: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=GoalSerializer(), max_length=MAX_GOALS
@@ -58,7 +59,10 @@ class GoalSetSerializer(StrictSerializer):
 
 
 class PlannedGoal(msgspec.Struct):
-    id: Annotated[UUID | None, Meta(description="Null for one that is not made yet.")]
+    id: Annotated[
+        UUID | None,
+        Meta(description="The id of the goal. Null if it has not been created yet."),
+    ]
     name: str
     type: GoalTypeText
     match_type: MatchTypeText

@@ -22,17 +22,23 @@ def _header(description: str, type: str = "string") -> Schema:
 
 
 HEADERS: dict[str, Schema] = {
-    "ETag": _header("Changes when the body does."),
-    "Link": _header('The address of the next page, `rel="next"`.'),
-    "Location": _header("Where it is."),
-    "X-Request-ID": _header("The name of the request in the service's log."),
-    "x-ratelimit-limit": _header("Requests a minute.", "integer"),
-    "x-ratelimit-remaining": _header("How many of them are left.", "integer"),
-    "x-ratelimit-reset": _header(
-        "When the next minute begins, in Unix seconds.", "integer"
+    "ETag": _header(
+        "Identifies the version of the body. It changes when the body changes."
     ),
-    "Retry-After": _header("Seconds to wait.", "integer"),
-    "WWW-Authenticate": _header("`Bearer`."),
+    "Link": _header('The URL of the next page, as `rel="next"`.'),
+    "Location": _header("The path of the created object."),
+    "X-Request-ID": _header("The id of the request in the service's log."),
+    "x-ratelimit-limit": _header("Number of requests allowed per minute.", "integer"),
+    "x-ratelimit-remaining": _header(
+        "Number of requests left in this minute.", "integer"
+    ),
+    "x-ratelimit-reset": _header(
+        "Time at which the next minute begins, in Unix seconds.", "integer"
+    ),
+    "Retry-After": _header(
+        "Number of seconds to wait before the next request.", "integer"
+    ),
+    "WWW-Authenticate": _header("The authentication scheme, `Bearer`."),
 }
 USUAL_HEADERS = (*(name for name in HEADERS if name.startswith("x-")), "X-Request-ID")
 
@@ -51,38 +57,40 @@ def header_references(names: tuple[str, ...]) -> Schema:
 
 
 NOT_MODIFIED: Schema = {
-    "description": "It is still as `If-None-Match` says it was seen.",
+    "description": "The object has not changed: its ETag matches `If-None-Match`.",
     "headers": header_references((*USUAL_HEADERS, "ETag")),
 }
 RESPONSES = {
     400: ErrorResponse(
         "BadRequest",
-        "Broken JSON, no object, or an odd query",
+        "The body is not valid JSON or not an object, or the query string is"
+        " malformed.",
         said(400, str(malformed().detail)),
     ),
     401: ErrorResponse(
         "Unauthorized",
-        "The key is missing, malformed, unknown, expired or revoked.",
+        "The API key is missing, malformed, unknown, expired or revoked.",
         said(401),
         headers=("WWW-Authenticate",),
     ),
-    403: ErrorResponse("Forbidden", "The key lacks the scope.", said(403)),
+    403: ErrorResponse("Forbidden", "The API key lacks the required scope.", said(403)),
     404: ErrorResponse(
-        "NotFound", "It does not exist, or belongs to others.", said(404)
+        "NotFound", "The object does not exist, or belongs to another team.", said(404)
     ),
     406: ErrorResponse(
         "NotAcceptable",
-        "`Accept` leaves out JSON.",
+        "The `Accept` header allows none of the available media types.",
         said(406, "Could not satisfy the request Accept header."),
     ),
     409: ErrorResponse(
         "Conflict",
-        "Something would be lost, and that was not confirmed.",
+        "The request conflicts with the current state, or would lose data and was not"
+        " confirmed.",
         said(409, "Days before 2026-01-01 are sealed. Use confirm=sealed."),
     ),
     412: ErrorResponse(
         "PreconditionFailed",
-        "It is not as `If-Match` says it was seen.",
+        "The object has changed: its ETag does not match `If-Match`.",
         said(412, PreconditionFailed.default_detail),
     ),
     413: ErrorResponse(
@@ -90,7 +98,7 @@ RESPONSES = {
     ),
     415: ErrorResponse(
         "UnsupportedMediaType",
-        "The body is not said to be JSON.",
+        "The `Content-Type` of the body is not supported.",
         said(415, 'Unsupported media type "text/csv" in request.'),
     ),
     422: ErrorResponse(
@@ -100,16 +108,18 @@ RESPONSES = {
     ),
     429: ErrorResponse(
         "RateLimited",
-        "The limit of this minute is spent.",
+        "The rate limit of this minute is used up.",
         rate_limited(23),
         headers=("Retry-After",),
     ),
     500: ErrorResponse(
-        "Failed", "A fault of the service.", said(500, "Internal Server Error")
+        "Failed",
+        "An internal error of the service.",
+        said(500, "Internal Server Error"),
     ),
     503: ErrorResponse(
         "Unavailable",
-        "Not now: try again.",
+        "The service is temporarily unavailable. Retry later.",
         said(503, "The database is unavailable; retry"),
         headers=("Retry-After",),
     ),

@@ -51,7 +51,8 @@ IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The ETag with which you have seen it: refused if it has changed.",
+    description="The ETag of the version you have read. The request is refused with"
+    " 412 if the object has changed since.",
 )
 
 

@@ -45,7 +45,7 @@ _SUMMARIES = {
     "list": "List {many}",
     "create": "Create {one}",
     "retrieve": "Get {one}",
-    "partial_update": "Change {one}",
+    "partial_update": "Update {one}",
     "destroy": "Delete {one}",
 }
 
@@ -248,7 +248,7 @@ class EnvelopeSchema(AutoSchema):
         )
         answer = get_origin(serializer) or serializer
         response["headers"] = self._headers(*self._own_headers(answer))
-        response["description"] = response["description"] or "Done."
+        response["description"] = response["description"] or "Success."
         is_whole = isinstance(answer, type) and issubclass(answer, Whole)
         for media_type, media in response.get("content", {}).items():
             if media_type != "application/json":

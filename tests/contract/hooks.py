@@ -40,13 +40,13 @@ BEYOND_A_SCHEMA = re.compile(
     r"|Unknown site |No such (goal|event) on this site\.|There is no such key\."
     r"|This key is revoked\.|Must be in the future\."
     r"|The event's is |Only .* of the event's is left\."
-    r"|Values separated by commas"
+    r"|Send values separated by commas"
     r"|Needs revenue\.|A page view needs its URL\."
     r"|Give visitor_id, or ip and user_agent\."
     r"|Must not be (more than 24 hours ahead|before 1990)\."
     r"|Goals are identified by name here"
     r"|Must be more than 0"
-    r"|Was sent before with another body\."
+    r"|Was already used with another body\."
     # Languages write these characters differently: see `krafter.names`.
     r"|Control characters, line breaks and marks of direction are not allowed\."
     # Codes of ISO 4217 and 3166, which are texts in the document: see decisions.md.
@@ -55,7 +55,7 @@ BEYOND_A_SCHEMA = re.compile(
     # Parameters of a query cannot ask for each other.
     r"|Only with a limit\."
     # A page of an export is a text in the document.
-    r"|It has no end: the export was cut off\."
+    r"|The export has no end line\. It was cut off\."
     # Of either unit, so that no range says it.
     r"|Must be a number of seconds or milliseconds since 1970\.",
     re.DOTALL,

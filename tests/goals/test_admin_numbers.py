@@ -84,7 +84,7 @@ def test_saving_a_rule_that_matches_nothing_warns_and_says_why(operator, site, g
     response = operator.post(url("goal", "add"), form)
     assert response.status_code == 302
     (warning, *_) = [text for text in said(response) if "matches this rule" in text]
-    assert warning.startswith("Nothing of the last 30 days matches this rule.")
+    assert warning.startswith("No event of the last 30 days matches this rule.")
 
 
 def test_saving_a_rule_that_matches_does_not_warn(operator, site, goal):

@@ -24,7 +24,7 @@ GOAL = {
 EVENT = {"type": "event", "name": "signup", "visitor_id": "customer-1"}
 OTHER_BODY = {
     "error": "Validation failed",
-    "details": {"Idempotency-Key": ["Was sent before with another body."]},
+    "details": {"Idempotency-Key": ["Was already used with another body."]},
 }
 NOON = datetime(2026, 2, 18, 12, tzinfo=UTC)
 

@@ -96,7 +96,9 @@ def test_role_in_one_team_is_none_in_another(site, strangers_site):
 def test_documented_table_is_what_roles_may():
     text = (Path(__file__).parents[3] / "docs" / "admin.md").read_text()
     table = (
-        text.partition("\n## Roles\n")[2].partition("\n| Deed |")[2].split("\n\n")[0]
+        text.partition("\n## Roles\n")[2]
+        .partition("\n| Permission |")[2]
+        .split("\n\n")[0]
     )
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
     *told, [_, *operators_alone] = rows

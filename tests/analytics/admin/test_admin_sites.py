@@ -174,7 +174,7 @@ def test_site_that_is_erased_or_imported_is_not_restored(operator, site, spoil):
     spoil(site)
     path = url("site", "restore", site.pk)
     answer = operator.post(path, CONFIRMED, follow=True).content.decode()
-    assert "It is not to be restored any more." in answer
+    assert "The site can no longer be restored." in answer
     site.refresh_from_db()
     assert site.deleted_at is not None
     assert not AuditEntry.objects.filter(action="site.restored").exists()

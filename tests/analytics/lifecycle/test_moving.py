@@ -195,7 +195,7 @@ def test_no_cursor_stays_open_after_a_page(team, monkeypatch):
 
 def test_a_file_of_no_export_is_not_gone_on_with(team, tmp_path, monkeypatch):
     (tmp_path / "again.part").write_bytes(b'{"next":{"cursor":"x","sha256":""}}\n')
-    with pytest.raises(export.Changed, match="Not a place"):
+    with pytest.raises(export.Changed, match="Not a position"):
         exported(team, tmp_path, "again")
 
 
@@ -251,8 +251,8 @@ def test_a_prune_while_it_tells_is_noticed(team, tmp_path, monkeypatch, site):
     ("spoil", "reason"),
     [
         (lambda text: text[:-40], "not an export|no end"),
-        (lambda text: text.replace(b"name 3", b"name 4"), "Its hash is not"),
-        (lambda text: text + b"{}\n", "follows its end"),
+        (lambda text: text.replace(b"name 3", b"name 4"), "The hash of the export"),
+        (lambda text: text + b"{}\n", "after its end line"),
         (lambda text: b"", "no end"),
         (lambda text: text.split(b"\n")[-2] + b"\n", "no end"),
         (lambda text: b"hello\n" + text, "not an export"),

@@ -134,7 +134,9 @@ def test_a_page_that_was_changed_is_refused_and_changes_nothing(owner, stranger,
     wrong = second.replace(b"Z", b"+", 1)
     assert wrong != second
     answer = send(stranger, wrong)
-    assert answer.json()["details"]["page"] == ["Its hash is not the one at its end."]
+    assert answer.json()["details"]["page"] == [
+        "The hash of the export does not match its end line."
+    ]
     assert Event.objects.count() == number
 
 

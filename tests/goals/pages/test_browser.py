@@ -104,7 +104,7 @@ def test_preview_follows_what_is_typed(look):
     place = page.locator("[data-preview-place]")
     page.get_by_label("Value").press_sequentially("/products", delay=30)
     expect(place.get_by_text("/products", exact=True)).to_be_visible()
-    page.get_by_label("Its path or name").select_option("regex")
+    page.get_by_label("Path or name").select_option("regex")
     page.get_by_label("Value").fill("(?=x)")
     expect(place).to_contain_text("invalid perl operator")
 
@@ -152,7 +152,7 @@ def test_keyboard_alone_makes_a_goal(look):
     page.keyboard.press("ArrowDown")
     tab_to("Value")
     page.keyboard.type("add_to_cart")
-    tab_to("Make the goal")
+    tab_to("Create goal")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="By keyboard")).to_be_visible()
     tab_to("Delete")
@@ -167,7 +167,7 @@ def test_keys_are_listed_and_lead_to_what_they_say(look, goal):
     page = look(f"/sites/{SITE}/goals/{goal}", **PHONE)
     settled(page)
     page.keyboard.press("?")
-    help = page.get_by_role("dialog", name="Keys of this page")
+    help = page.get_by_role("dialog", name="Keyboard shortcuts on this page")
     expect(help).to_be_visible()
     assert violations(page) == []
     assert help.evaluate("help => help.scrollWidth <= help.clientWidth")
@@ -182,7 +182,7 @@ def test_keys_are_listed_and_lead_to_what_they_say(look, goal):
     page.keyboard.press("3")
     expect(page).to_have_url(re.compile("period=12mo"))
     page.keyboard.press("/")
-    expect(page.get_by_label("Whose source an event has")).to_be_focused()
+    expect(page.get_by_label("Attribution")).to_be_focused()
     # What is typed is no key.
     page.get_by_label("Campaign", exact=True).press_sequentially("flags?")
     expect(page.get_by_label("Campaign", exact=True)).to_have_value("flags?")
@@ -198,7 +198,7 @@ def test_keys_can_be_switched_off_and_stay_off(look):
     goals = page.get_by_role("link", name="Goals", exact=True)
     expect(goals).to_have_attribute("aria-keyshortcuts", "g")
     page.keyboard.press("?")
-    page.get_by_label("Use these keys").uncheck()
+    page.get_by_label("Enable keyboard shortcuts").uncheck()
     page.get_by_role("button", name="Close").click()
     page.reload()
     expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
@@ -209,7 +209,7 @@ def test_keys_can_be_switched_off_and_stay_off(look):
     expect(page).to_have_url(re.compile(f"/sites/{SITE}$"))
     # The list says how to have them back.
     page.get_by_role("button", name="Keyboard").click()
-    page.get_by_label("Use these keys").check()
+    page.get_by_label("Enable keyboard shortcuts").check()
     page.keyboard.press("Escape")
     page.keyboard.press("f")
     expect(page).to_have_url(re.compile("/funnels"))
@@ -236,14 +236,14 @@ def test_steps_of_a_funnel_change_places_by_keyboard(look):
     expect(page.get_by_label("Step 1")).to_have_value("pageview:exact:/cart")
     page.get_by_role("button", name="Show the funnel").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("went all the way")).to_be_visible()
+    expect(page.get_by_text("completed the funnel")).to_be_visible()
     assert "step=pageview:exact:/cart&step=pageview:exact:/chec" in page.url
 
 
 def test_funnel_is_filtered_and_broken_down_by_keyboard(look):
     steps = "step=pageview:exact:/cart&step=pageview:exact:/checkout"
     page = look(f"/sites/{SITE}/funnels?{steps}&window_minutes=60")
-    steps_of = page.get_by_role("table", name="The steps, and who went on")
+    steps_of = page.get_by_role("table", name="Visitors who reached each step")
     expect(steps_of.get_by_role("row").nth(2)).to_contain_text(
         re.compile(r"\d\s(s|min)")
     )
@@ -284,7 +284,7 @@ def test_everything_but_the_chart_works_without_scripts(look):
     page.goto(f"/sites/{SITE}/goals/new")
     page.get_by_label("Value").fill("/cart")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text("One name that the site ever sent matches")).to_be_visible()
+    expect(page.get_by_text("One name that the site has sent matches")).to_be_visible()
     page.goto(f"/sites/{SITE}/funnels?device=Mobile")
     page.get_by_label("Step 1").select_option("/cart")
     page.get_by_label("Step 2").select_option("/checkout")
@@ -337,7 +337,7 @@ def test_from_nothing_to_a_conversion_of_ones_own(look, chromium, tmp_path):
         page.get_by_role("link", name="bought").click(timeout=15_000)
         visitor.close()
     page.get_by_label("Currency").select_option("EUR")
-    page.get_by_role("button", name="Make the goal").click()
+    page.get_by_role("button", name="Create goal").click()
     expect(page.get_by_role("main")).to_contain_text("1 conversion from")
     expect(page.get_by_role("main")).to_contain_text("9.50\N{NO-BREAK SPACE}EUR")
     page.get_by_role("link", name="Live").click()
@@ -347,7 +347,7 @@ def test_from_nothing_to_a_conversion_of_ones_own(look, chromium, tmp_path):
 def test_test_event_says_what_became_of_it(look):
     page = look(f"/sites/{SITE}/install")
     page.get_by_role("button", name="Send a test event").click()
-    expect(page.get_by_text("It was counted.")).to_be_visible()
+    expect(page.get_by_text("The event was stored.")).to_be_visible()
 
 
 def test_pages_are_light(look, goal):

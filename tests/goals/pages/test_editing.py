@@ -49,7 +49,7 @@ def test_goal_is_made_and_shown(site, browser, goals):
         *("Thanks", "pageview", "exact", "/thanks", "EUR"),
     )
     shown = text(browser.get(f"{goals}/{made.pk}"))
-    assert "The goal was made." in shown
+    assert "The goal was created." in shown
     assert "<strong>1</strong> conversion from" in shown
 
 
@@ -117,7 +117,7 @@ def test_preview_says_what_would_be_counted(site, browser, goals):
     wanted = {**FIELDS, "match_type": "contains", "name": ""}
     alone = text(browser.post(f"{goals}/preview", wanted, headers={"X-Part": "1"}))
     assert "<dt>conversions</dt><dd>3</dd>" in alone
-    assert "2 names that the site ever sent match" in alone
+    assert "2 names that the site has sent match" in alone
     assert "<html" not in alone
     whole = text(browser.post(f"{goals}/preview", wanted))
     assert "<dt>conversions</dt><dd>3</dd>" in whole
@@ -129,7 +129,7 @@ def test_preview_of_an_edit_says_what_it_wins_and_loses(site, browser, goals, go
     for type, name in (("event", "signup"), ("pageview", "/thanks")):
         store(site, type, name)
     shown = text(browser.post(f"{goals}/preview", {**FIELDS, "goal": goal.pk}))
-    assert "In these 30 days: +1, −1." in shown  # noqa: RUF001 - a minus
+    assert "Change in the last 30 days: +1, −1." in shown  # noqa: RUF001 - a minus
     assert "No longer counted: <code>signup</code>" in shown
     assert "Newly counted: <code>/thanks</code>" in shown
 

@@ -55,11 +55,14 @@ def test_steps_of_the_address_are_counted_in_their_order(
     )
     query = f"?step=pageview:exact:/&step=pageview:contains:/cart&step={goal.pk}"
     shown = text(browser.get(address + query))
-    assert "Of 4 visitors who began, <strong>1</strong> went all the way" in shown
+    assert (
+        "Of 4 visitors who reached the first step, <strong>1</strong> completed"
+        in shown
+    )
     assert "<strong>25.0\N{NO-BREAK SPACE}%</strong>" in shown
     for label, number in (
         ("Visitors", "2"),
-        ("Of the step before", "50.0\N{NO-BREAK SPACE}%"),
+        ("Share of the previous step", "50.0\N{NO-BREAK SPACE}%"),
         ("Lost", "2"),
     ):
         assert f'<td class="number" data-label="{label}">{number}</td>' in shown
@@ -99,7 +102,7 @@ def cells(shown, label):
 def test_each_step_has_its_median_time(browser, address, arrivals):
     shown = text(browser.get(f"{address}?{STEPS}"))
     took = "2\N{NO-BREAK SPACE}min"
-    assert cells(shown, "Median time from the step before") == ["\N{EN DASH}", took]
+    assert cells(shown, "Median time since the previous step") == ["\N{EN DASH}", took]
 
 
 def test_filters_of_the_address_are_of_the_first_step(browser, address, arrivals):
@@ -162,7 +165,10 @@ def test_numbers_are_those_of_the_api(site, browser, address, journeys, reader):
     assert [step["visitors"] for step in found["steps"]] == [4, 2]
     query = "?step=pageview:exact:/&step=pageview:exact:/cart&window_minutes=5"
     shown = text(browser.get(address + query))
-    assert "Of 4 visitors who began, <strong>2</strong> went all the way" in shown
+    assert (
+        "Of 4 visitors who reached the first step, <strong>2</strong> completed"
+        in shown
+    )
     assert "Within 5 minutes of the first step." in shown
 
 
@@ -175,7 +181,9 @@ def test_empty_fields_leave_the_address_and_steps_stay(browser, address):
 def test_value_of_a_rule_may_hold_colons(site, browser, address):
     store(site, "event", "a:b")
     query = "?step=event:exact:a:b&step=event:exact:a:b"
-    assert "Of 1 visitors who began" in text(browser.get(address + query))
+    assert "Of 1 visitors who reached the first step" in text(
+        browser.get(address + query)
+    )
 
 
 @pytest.mark.parametrize(
@@ -231,7 +239,7 @@ def test_funnel_is_saved_with_a_name_and_deleted(site):
     listed = text(viewer.get(page))
     link = f"?step=pageview:exact:/a%20b&amp;step={goal.pk}&amp;window_minutes=30"
     assert f'<a href="{link}">&lt;Way&gt;</a>' in listed
-    assert "went all the way" in text(viewer.get(page + link.replace("&amp;", "&")))
+    assert "completed the funnel" in text(viewer.get(page + link.replace("&amp;", "&")))
     assert "Delete the saved funnel" not in listed
     (saved,) = site.funnels.all()
     assert viewer.post(f"{page}/{saved.pk}/delete").status_code == 403
@@ -245,7 +253,7 @@ def test_funnel_without_a_name_is_not_saved(site):
     form = {"name": " ", "step": ["pageview:exact:/", "event:exact:a"], "query": ""}
     page = f"/sites/{site.site_key}/funnels"
     told = text(editor.post(f"{page}/save", form, follow=True))
-    assert "It was not saved" in told
+    assert "The funnel was not saved" in told
     assert not site.funnels.exists()
 
 

@@ -59,7 +59,7 @@ def test_sentence_says_what_happened(site, browser, address):
     assert (
         "by 2 visitor-days, worth <strong>30.00\N{NO-BREAK SPACE}EUR</strong>" in shown
     )
-    assert "That is <strong>66.7\N{NO-BREAK SPACE}%</strong> of 3" in shown
+    assert "This is <strong>66.7\N{NO-BREAK SPACE}%</strong> of 3" in shown
     assert "too few to compare" in shown
 
 
@@ -75,7 +75,7 @@ def test_comparison_stands_beside(site, browser, address):
     buy(site, ago=9)
     shown = text(browser.get(f"{address}?period=7d&compare=previous"))
     assert shown.count("data-before=") == 8 + 1
-    assert "Before, there were 1." in shown
+    assert "The earlier period had 1." in shown
 
 
 def test_no_earlier_data_is_said(site, browser, address):
@@ -169,7 +169,7 @@ def test_goal_shows_what_was_noted_and_changed(site, browser, goal, address, wri
     assert "Before it counted the goal call <code>buy</code>" in shown
     assert "the goal call <code>bought</code>" in shown
     # Who only looks notes nothing.
-    assert "Note something of a day" not in shown
+    assert "Add an annotation" not in shown
 
 
 def test_note_is_made_and_deleted_on_the_page(site, goal, address):
@@ -181,7 +181,7 @@ def test_note_is_made_and_deleted_on_the_page(site, goal, address):
     assert answer.headers["Location"] == f"{address}?period=7d#marks"
     assert "Sale" in text(editor.get(address))
     wrong = editor.post(notes, {**form, "date": "never"}, follow=True)
-    assert "It was not noted" in text(wrong)
+    assert "The annotation was not added" in text(wrong)
     (note,) = site.annotations.all()
     assert editor.post(f"{notes}/{note.pk}/delete", form).status_code == 302
     assert not site.annotations.exists()
@@ -231,7 +231,7 @@ def test_journeys_say_how_long_it_took_and_over_which_pages(site, browser, addre
     shown = text(browser.get(f"{address}/journeys"))
     space = "\N{NO-BREAK SPACE}"
     assert (
-        "Half of the 3 visitor-days that converted took no longer than"
+        "Half of the 3 visitor-days with a conversion converted within"
         f" <strong>1{space}h 5{space}min</strong>"
     ) in shown
     row = '<th scope="row">{}\N{NO-BREAK SPACE}%</th><td class="number">'
@@ -260,14 +260,14 @@ def test_journeys_say_how_long_it_took_and_over_which_pages(site, browser, addre
 def test_journeys_of_nobody_say_so(site, browser, address):
     store(site, "pageview", "/")
     shown = text(browser.get(f"{address}/journeys"))
-    assert "No conversions in these days." in shown
+    assert "No conversions in this period." in shown
     assert "Time to convert" not in shown
 
 
 def test_one_journey_is_no_half(site, browser, address):
     buy(site)
     shown = text(browser.get(f"{address}/journeys"))
-    assert "The one visitor-day that converted took <strong>0" in shown
+    assert "The one visitor-day with a conversion converted <strong>0" in shown
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_names_that_match(site, browser):
     for name in ("signup", "signup", "resign"):
         store(site, "event", name)
     shown = text(browser.get(f"/sites/{site.site_key}/goals/{goal.pk}/names"))
-    assert "2 names that the site ever sent match" in shown
+    assert "2 names that the site has sent match" in shown
     assert shown.index("<code>signup</code>") < shown.index("<code>resign</code>")
 
 

@@ -75,7 +75,7 @@ def test_comparison_shows_the_change(site, page):
         store(site, "event", "signup", at=days_ago(ago))
     shown = page("?compare=previous")
     assert "+200\N{NO-BREAK SPACE}%" in shown
-    assert 'title="1 before"' in shown
+    assert 'title="1 in the earlier period"' in shown
     assert "stroke-dasharray" in shown
     assert "stroke-dasharray" not in page()
 
@@ -109,7 +109,7 @@ def test_goal_that_nearly_everybody_satisfies_is_told(site, page):
     GoalFactory.create(site=site, type="pageview", match_value="/")
     for visitor in range(60):
         store(site, "pageview", "/", visitor=visitor)
-    assert "matches nearly everything" in page()
+    assert "matches almost everything" in page()
 
 
 def test_star_is_set_by_its_button(site, page):
@@ -125,9 +125,9 @@ def test_star_is_set_by_its_button(site, page):
     )
     assert 'aria-pressed="true"' in text(editor.get(f"/sites/{site.site_key}"))
     # Who only looks sees it.
-    assert 'aria-label="with a star"' in page()
+    assert 'aria-label="starred"' in page()
     editor.post(address, {"starred": "0"})
-    assert "with a star" not in page()
+    assert 'aria-label="starred"' not in page()
     viewer = member(site.team, "other viewer")
     assert viewer.post(address, {"starred": "1"}).status_code == 403
 
@@ -135,7 +135,7 @@ def test_star_is_set_by_its_button(site, page):
 def test_nothing_before_is_no_percentage(site, page):
     GoalFactory.create(site=site)
     store(site, "event", "signup")
-    assert "none before" in page("?compare=previous")
+    assert "no earlier data" in page("?compare=previous")
 
 
 def test_filter_holds_for_all_numbers_and_can_be_removed(site, page):
@@ -162,8 +162,8 @@ def test_forms_of_the_toolbar_carry_what_the_address_asks(page):
     assert 'name="attribution" value="first"' in days
     assert '<option value="first" selected>' in filters
     assert 'name="compare" value="previous"' in filters
-    assert "Remove the choice of a source" in filters
-    assert "Remove the choice of a source" not in page("?country=DE")
+    assert "Remove the attribution setting" in filters
+    assert "Remove the attribution setting" not in page("?country=DE")
 
 
 @pytest.mark.parametrize("query", ["?period=x", "?compare=never", "?colour=red"])

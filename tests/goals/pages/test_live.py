@@ -53,7 +53,7 @@ def test_drops_are_shown_with_their_reason(browser, live, install, track):
     track({"type": "pageview", "url": "https://elsewhere.example/"})
     for page in (live, install):
         shown = text(browser.get(page))
-        assert "1 event from pages of a host that is not the site" in shown
+        assert "1 event from pages on an unknown host" in shown
     assert "Waiting for the first event" in text(browser.get(install))
 
 
@@ -61,7 +61,7 @@ def test_foreign_host_is_named_and_allowed(site, browser, live, track):
     for _ in range(2):
         track({"type": "pageview", "url": "https://Elsewhere.example:8443/"})
     viewer = member(site.team, "viewer")
-    told = "2 events from elsewhere.example refused: foreign host."
+    told = "2 events from elsewhere.example were refused: unknown host."
     assert told in text(viewer.get(live))
     assert "Allow elsewhere.example" not in text(viewer.get(live))
     assert 'form="allow" name="host" value="elsewhere.example"' in text(
@@ -74,7 +74,7 @@ def test_foreign_host_is_named_and_allowed(site, browser, live, track):
     assert answer.headers["Location"] == f"/sites/{site.site_key}/install"
     site.refresh_from_db()
     assert site.allowed_hosts == ["elsewhere.example"]
-    assert "refused: foreign host" not in text(browser.get(live))
+    assert "refused: unknown host" not in text(browser.get(live))
     wrong = browser.post(address, {"host": "no host"}, follow=True)
     assert '<p class="note error">' in text(wrong)
     site.refresh_from_db()
@@ -103,7 +103,7 @@ def test_compressed_part_is_not_sent_again_either(site, browser, live):
 def test_first_events_are_offered_as_goals(site, browser, install):
     store(site, "goal", "buy now&more")
     shown = text(browser.get(install, headers=PART))
-    assert "Events arrive." in shown
+    assert "Events are arriving." in shown
     query = "?type=custom&amp;match_type=exact&amp;match_value=buy%20now%26more"
     assert f'href="/sites/{site.site_key}/goals/new{query}' in shown
 

@@ -101,7 +101,7 @@ def test_file_has_all_names(site, browser, address, sent):
 
 def test_viewer_is_offered_no_goal(site, address, sent):
     viewer = member(site.team, "viewer")
-    assert "Make a goal" not in text(viewer.get(address))
+    assert "Create a goal" not in text(viewer.get(address))
 
 
 def test_other_days_have_other_names(site, browser, address):

@@ -164,7 +164,7 @@ def test_site_is_deleted_by_its_owner_who_types_the_domain(site, address):
     assert "Delete the site" in text(owner.get(f"{address}/settings"))
     wrong = owner.post(f"{address}/delete", {"domain": "example"})
     assert wrong.status_code == 422
-    assert "That is not the domain of the site." in text(wrong)
+    assert "This is not the domain of the site." in text(wrong)
     assert Site.objects.undeleted().exists()
     assert (
         owner.post(f"{address}/delete", {"domain": "Example.com "})["Location"] == "/"
@@ -204,7 +204,7 @@ def test_retention_that_deletes_events_asks(site, editor, address):
     assert response.status_code == 422
     before = DELETES_BEFORE.findall(text(response))[0]
     written = f"{date.fromisoformat(before):%b %-d, %Y}"
-    assert f"Events of before {written} would be deleted for good" in text(response)
+    assert f"Events before {written} would be deleted permanently" in text(response)
     site.refresh_from_db()
     assert site.retention_months is None
     wrong = {**SETTINGS, "deletes_before": "2026-01-01"}

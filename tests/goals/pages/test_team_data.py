@@ -55,7 +55,7 @@ def test_restoring_says_why_not(site, owner, team, gone):
 
 def test_deleted_site_is_erased_by_who_types_its_domain(owner, team, gone):
     path = f"{team}/deleted-sites/{gone.site_key}/erase"
-    assert "Nothing brings them back." in text(owner.get(path))
+    assert "This cannot be undone." in text(owner.get(path))
     assert owner.post(path, {"confirmed": "gone"}).status_code == 422
     gone.refresh_from_db()
     assert gone.erasure_asked_at is None
@@ -145,8 +145,8 @@ def test_visitor_is_named_with_days(owner, erasing):
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({}, "Either events or a visitor_id."),
-        ({"events": "a", "visitor_id": "b"}, "Either events or a visitor_id."),
+        ({}, "Send either events or a visitor_id."),
+        ({"events": "a", "visitor_id": "b"}, "Send either events or a visitor_id."),
         ({"visitor_id": "b"}, "Required with a visitor_id."),
         ({"visitor_id": "b", "from": "x", "to": "2026-02-01"}, "date"),
         (

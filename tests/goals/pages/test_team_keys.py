@@ -124,7 +124,7 @@ def test_revoking_asks_and_takes_what_the_key_made(site, owner, address, client)
     path = f"{address}/{key.uuid}/revoke"
     shown = text(owner.get(path))
     assert "It cannot be brought back." in shown
-    assert "Also all keys that it made" in shown
+    assert "Also revoke all keys created with this key" in shown
     assert asks(client, secret, site) == 200
     owner.post(path, {"made": "on"})
     assert asks(client, secret, site) == 401
@@ -142,7 +142,7 @@ def test_revoked_key_is_said_to_be_revoked_already(site, owner, address, action)
     for ask in (owner.get, owner.post):
         response = ask(f"{address}/{key.uuid}/{action}", follow=True)
         assert response.redirect_chain == [(address, 302)]
-        assert f"The key {key.name} is revoked already." in text(response)
+        assert f"The key {key.name} has already been revoked." in text(response)
     assert ApiToken.objects.count() == 1
 
 
@@ -152,11 +152,11 @@ def test_what_a_revoked_key_made_can_be_revoked_later(site, owner, address):
     ApiToken.objects.filter(pk=made.pk).update(made_by_key=key)
     key.revoke()
     path = f"{address}/{key.uuid}/revoke"
-    assert f'href="{path}">Revoke what it made' in text(owner.get(address))
+    assert f'href="{path}">Revoke keys created with it' in text(owner.get(address))
     assert "Revoke these keys" in text(owner.get(path))
     done = owner.post(path, {"made": "on"}, follow=True)
     assert "1 key was revoked." in text(done)
-    assert "Revoke what it made" not in text(done)
+    assert "Revoke keys created with it" not in text(done)
     made.refresh_from_db()
     assert made.is_revoked
 

@@ -243,7 +243,7 @@ def test_hours_of_a_sealed_day_are_not_kept(ask, site):
     site.save()
     response = ask("stats", "compare=previous")
     assert response.status_code == 422
-    assert "same hours" in response.json()["details"]["compare"][0]
+    assert "same time of day" in response.json()["details"]["compare"][0]
 
 
 # Breakdown
