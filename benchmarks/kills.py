@@ -43,12 +43,16 @@ _ATTEMPTS = 40
 
 
 class Work(NamedTuple):
-    """A command, and how to tell that it did something. `again` undoes all of it."""
+    """A command, and how to tell that it did something. `again` undoes all of it.
+
+    `is_over`: whether one that cannot be begun a second time came to its end.
+    """
 
     arguments: list[str]
     url: str
     done: Callable[[], Any]
     again: Callable[[], object]
+    is_over: Callable[[], bool] = lambda: False
 
 
 def begin(work: Work) -> "subprocess.Popen[str]":
@@ -80,7 +84,10 @@ def killed(work: Work, kills: int, seconds: float) -> int:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-                number += work.done() != before
+                if work.is_over():
+                    work.again()
+                else:
+                    number += work.done() != before
                 continue
         if process.wait():
             raise SystemExit(f"{work.arguments[0]} failed")
@@ -138,6 +145,7 @@ def measure(kind: str, events: int, kills: int) -> dict[str, Any]:
             url,
             lambda: part.stat().st_size if part.exists() else 0,
             file.unlink,
+            file.exists,
         )
         figures["export_kills"] = killed(export, kills, took)
 

@@ -13,12 +13,4 @@ class GoalsConfig(AppConfig):
 
         housekeeping.tasks.append(ahead.count_all_ahead)
         copies.register()
-        parts.keepers.append(
-            parts.Keeper(
-                lambda site, days, progress: ahead.count_ahead(
-                    site, days, progress=progress
-                ),
-                ahead.lacks,
-            )
-        )
-        parts.keepers.append(labels_ahead.KEEPER)
+        parts.keepers += [ahead.KEEPER, labels_ahead.KEEPER]

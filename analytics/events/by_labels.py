@@ -99,15 +99,11 @@ class ByLabels:
         return Days(max(first, before), last)
 
     @property
-    def lacks_closed(self) -> bool:
-        """Whether counts of a closed day are missing."""
-        return bool(self._past and self._past.missing)
-
-    @property
     def lacks(self) -> bool:
         """Whether `count` must be called."""
         has_more = self._has_refunds or not self._selection.is_whole
-        return self.lacks_closed or has_more or bool(self._open.behind())
+        lacks_closed = bool(self._past and self._past.missing)
+        return lacks_closed or has_more or bool(self._open.behind())
 
     def count(
         self,
@@ -131,7 +127,8 @@ class ByLabels:
                 ):
                     labels = self._past.lacking(stretch)
                     found = daily(about.within(stretch), labels, [Event], attributed)
-                    rows = self._past.add(stretch, found)
+                    self._past.add(stretch, found)
+                    rows = self._past.changed()
                     with faults.unwritten(), seals.keeping(about.site_id) as sealed:
                         label_months.keep(rows, sealed_before=sealed)
         with in_time():

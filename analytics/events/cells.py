@@ -19,7 +19,13 @@ from analytics.events.counts import HALF, Counts, whole
 from analytics.events.joint_labels import joined, labels_of
 from analytics.events.selection import Selection
 from analytics.events.spans import Changed, Span
-from analytics.events.statements import as_day, chunked_cursor, chunks
+from analytics.events.statements import (
+    Compiled,
+    as_day,
+    chunked_cursor,
+    chunks,
+    of_each_day,
+)
 from analytics.models import Adjustment, Event, EventName, EventType, Fact
 
 # Ids of contexts or names, one for each column of an `Attributed`.
@@ -40,11 +46,15 @@ class Group(NamedTuple):
     amounts: dict[str | None, Decimal] = {}
 
     def __add__(self, other: "Group") -> "Group":  # type: ignore[override]
-        amounts = defaultdict(Decimal, self.amounts)
-        for code, amount in other.amounts.items():
-            amounts[code] += amount
+        # Most groups have no amounts.
+        amounts = self.amounts or other.amounts
+        if self.amounts and other.amounts:
+            sums = defaultdict(Decimal, self.amounts)
+            for code, amount in other.amounts.items():
+                sums[code] += amount
+            amounts = dict(sums)
         return Group(
-            self.times + other.times, self.pageviews + other.pageviews, dict(amounts)
+            self.times + other.times, self.pageviews + other.pageviews, amounts
         )
 
 
@@ -57,6 +67,14 @@ class DayParts(NamedTuple):
 
     groups: dict[str, Group]
     visitors: dict[frozenset[str], int]
+
+    def take(self, more: "DayParts") -> None:
+        """Add the counts of another day to these."""
+        for value, group in more.groups.items():
+            own = self.groups.get(value)
+            self.groups[value] = own + group if own else group
+        for seen, number in more.visitors.items():
+            self.visitors[seen] = self.visitors.get(seen, 0) + number
 
 
 ByDay = dict[date, DayParts]
@@ -245,7 +263,7 @@ def _seen(
     columns: Sequence[str],
     facts: type[Fact],
     changed: Changed | None,
-) -> tuple[str, list[Any]]:
+) -> Compiled:
     """SQL for the counts of each visitor and day by cell and currency."""
     is_each = connection.vendor == "postgresql"
     selected, params = attributed.select(
@@ -271,8 +289,4 @@ def _seen(
         sql += f" JOIN {_NAMES} AS names ON names.id = name_id AND names.site_id = %s"
         params = [EventType.PAGEVIEW.value, *params, selection.site_id]
     sql += f" GROUP BY made.day, visitor, currency, {by}"
-    if is_each:
-        days = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (day)"
-        sql = f"SELECT of_day.* FROM {days}, LATERAL ({sql}) AS of_day"  # noqa: S608 - constants
-        params = [selection.first, selection.last, *params]
-    return sql, params
+    return of_each_day((sql, params), selection.days)

@@ -14,14 +14,13 @@ of sealed days.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from functools import reduce
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db.models import Q
 
 from analytics.events import months
-from analytics.events.cells import ByDay, DayParts, Group, plus
+from analytics.events.cells import ByDay, DayParts, Group
 from analytics.events.lookups import one_of_texts
 from analytics.events.months import Month, Versions
 from analytics.events.standing import Standing, kept_rows
@@ -38,6 +37,9 @@ EVERYTHING = b""
 REFUNDS = "-"
 # The counts of sealed days are valid under any settings.
 _BORDER = f"(SELECT before FROM {Seal._meta.db_table} WHERE site_id = %s)"  # noqa: S608 - a constant
+
+# Rows in one statement.
+_BATCH = 200
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -90,6 +92,7 @@ class LabelMonths:
         self._rows: dict[str, dict[date, _Row]] = {label: {} for label in labels}
         # Months whose days were read, with the counts added since.
         self._apart: dict[tuple[str, date], Month] = {}
+        self._changed: set[tuple[str, date]] = set()
         self._needed: dict[date, int] = {}
         self._versions = Versions({})
         self.sealed_before = date.min
@@ -219,17 +222,22 @@ class LabelMonths:
             if lacks:
                 yield month, lacks
 
-    def add(self, stretch: Days, counted: Mapping[str, ByDay]) -> list[LabelMonth]:
-        """Add new counts of days that were missing, and return the rows to store."""
-        rows = []
+    def add(self, stretch: Days, counted: Mapping[str, ByDay]) -> None:
+        """Add new counts of days that were missing."""
+        masks = dict(months.masks(stretch))
         for label, by_day in counted.items():
-            for month, mask in months.masks(stretch):
-                apart = self._apart.get((label, month), Month())
-                lacking = mask & self._needed.get(month, 0) & ~apart.counted
-                self._apart[label, month] = months.added(
-                    month, apart, lacking, self._versions, by_day, _packed
-                )
-                rows.append(self._row(label, month))
+            for month, lacks in list(self._lacking(label)):
+                if lacking := lacks & masks.get(month, 0):
+                    apart = self._apart.get((label, month), Month())
+                    self._apart[label, month] = months.added(
+                        month, apart, lacking, self._versions, by_day, _packed
+                    )
+                    self._changed.add((label, month))
+
+    def changed(self) -> list[LabelMonth]:
+        """The rows to store, of the months with counts that were added since."""
+        rows = [self._row(label, month) for label, month in self._changed]
+        self._changed.clear()
         return rows
 
     def _row(self, label: str, month: date) -> LabelMonth:
@@ -310,8 +318,9 @@ def keep(rows: Iterable[LabelMonth], *, sealed_before: date) -> None:
         # In a fixed order, so that two writers cannot deadlock.
         sorted(
             (row for row in rows if row.month >= sealed_before),
-            key=lambda row: (row.label, row.month),
+            key=lambda row: (row.rule, row.attribution, row.label, row.month),
         ),
+        batch_size=_BATCH,
         update_conflicts=True,
         unique_fields=["site", "rule", "attribution", "label", "month"],
         update_fields=["settings", "version", "counted", "days", "total"],
@@ -342,8 +351,10 @@ def has_right_sum(row: LabelMonth) -> bool:
 
 
 def _sum(days: months.DaysOfMonth) -> DayParts:
-    parts = (_unpacked(*numbers) for _, *numbers in days.values())
-    return reduce(plus, parts, DayParts({}, {}))
+    found = DayParts({}, {})
+    for _, *numbers in days.values():
+        found.take(_unpacked(*numbers))
+    return found
 
 
 def _codes(day: DayParts) -> set[str | None]:

@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 
 from analytics.events.selection import Selection
 from analytics.models import Event, Fact
+from analytics.questions.periods import Days
 
 _CHUNK = 2_000
 
@@ -43,11 +44,18 @@ def day_by_day(
     if connection.vendor != "postgresql":
         return compiled(select(selection.of(facts)))
     day = RawSQL("each.day::date", (), DateField())
-    inner, params = compiled(select(selection.of(facts, day=day)))
-    days = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (day)"
+    return of_each_day(compiled(select(selection.of(facts, day=day))), selection.days)
+
+
+def of_each_day(statement: Compiled, days: Days) -> Compiled:
+    """The rows of a statement that PostgreSQL runs for each day, `each.day`."""
+    if connection.vendor != "postgresql":
+        return statement
+    sql, params = statement
+    each = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (day)"
     return (
-        f"SELECT of_day.* FROM {days}, LATERAL ({inner}) AS of_day",  # noqa: S608 - a constant and what Django compiled
-        [selection.first, selection.last, *params],
+        f"SELECT of_day.* FROM {each}, LATERAL ({sql}) AS of_day",  # noqa: S608 - a constant and a statement
+        [*days, *params],
     )
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from analytics import events
 from analytics.alone import COUNTING_AHEAD, alone
+from analytics.lifecycle.parts import Keeper
 from analytics.models import Site
 from analytics.questions.periods import Days
 from analytics.traffic import name_days, site_stats
@@ -47,21 +48,32 @@ def count_ahead(
 ) -> None:
     """Compute and store the missing counts of these closed days.
 
-    Deleted goals are included, since they may be restored. Counts by label are computed
-    for the labels that were queried before, or for all of them (`all_labels`).
+    Counts by label are computed for the labels that were queried before, or for all of
+    them (`all_labels`).
+    """
+    keep(site, days, progress)
+    labels_ahead.count_ahead(site, days, all_labels=all_labels, progress=progress)
+
+
+def keep(site: Site, days: Days, progress: Callable[[int], object]) -> None:
+    """Compute and store the missing counts, but none by label.
+
+    Deleted goals are included, since they may be restored.
     """
     site_stats.count_missing(SiteMonths(site.pk, days), days, progress=progress)
     name_days.count_missing(site.pk, days, progress=progress)
     if rules := {goal.rule for goal in site.goals.all()}:
         stats.count_ahead(site.pk, rules, days, progress=progress)
-    labels_ahead.count_ahead(site, days, all_labels=all_labels, progress=progress)
 
 
 def lacks(site: Site, days: Days) -> bool:
-    """Whether a count of these closed days is missing, deleted goals included."""
+    """Whether one of those counts is missing."""
     traffic = SiteMonths(site.pk, days)
     standing = events.standing(site.pk, closed=days, kept=traffic.statement())
     if traffic.read(standing, visits=True) or name_days.lacks(site.pk, days):
         return True
     rules = {goal.rule for goal in site.goals.all()}
     return bool(rules) and stats.lacks(site.pk, rules, days)
+
+
+KEEPER = Keeper(keep, lacks)

@@ -4,12 +4,13 @@ Either for the labels that were queried before, or for all of them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import cast
 
-from analytics.events import ByLabels, Selection, Unkept
+from analytics.events import Selection, missing_labels
 from analytics.events.cells import daily
 from analytics.events.label_months import EVERYTHING, REFUNDS, Kept, refund_rows
+from analytics.events.missing_labels import Asked
 from analytics.events.months import whole_months
 from analytics.lifecycle.parts import Keeper
 from analytics.models import Adjustment, LabelMonth, Site
@@ -17,7 +18,6 @@ from analytics.questions.filters import LABELS
 from analytics.questions.labels import (
     ATTRIBUTIONS,
     DEFAULT_ATTRIBUTION,
-    OWN,
     Attribution,
     Filters,
 )
@@ -25,22 +25,6 @@ from analytics.questions.periods import Days
 from analytics.sources import rules_of
 from goals.counting.matched_names import matching_names_of_each
 from goals.matching import Rule
-
-# Labels counted in one statement: those with few combinations. All labels together have
-# nearly as many combinations as there are visitors.
-_TOGETHER = (
-    tuple(label for label in LABELS if label not in (*OWN, "entry_path")),
-    OWN,
-    ("entry_path",),
-)
-
-
-class _Asked(NamedTuple):
-    """A count to compute. `rule` is None for all events of the site."""
-
-    rule: Rule | None
-    attribution: Attribution
-    labels: tuple[str, ...]
 
 
 def count_ahead(
@@ -56,26 +40,14 @@ def count_ahead(
     With `all_labels`: by every label under these attributions, whether or not it was
     queried before.
     """
-    for asked in _asked(site, attributions if all_labels else ()):
-        kept = _kept(site, days, asked)
-        if kept and kept.lacks:
-            rule = asked.rule
-            names = rule and matching_names_of_each(site.pk, [rule], budget=None)[rule]
-            kept.count(names, budget=None, progress=progress)
-
-
-def _kept(site: Site, days: Days, asked: _Asked) -> ByLabels | None:
-    """Counts of the days after sealed days that lack them; None if no day is left."""
-    filters = Filters(attribution=asked.attribution)
-    try:
-        return ByLabels(
-            Selection(site.pk, *days, filters, sources=rules_of(site)),
-            asked.labels,
-            rule=asked.rule.digest if asked.rule else EVERYTHING,
-        )
-    except Unkept as unkept:
-        since = days._replace(first=unkept.since)
-        return _kept(site, since, asked) if since.first <= since.last else None
+    rules = _rules(site)
+    missing_labels.count(
+        site,
+        days,
+        _asked(site, rules, attributions if all_labels else ()),
+        names_of=lambda digests: _names(site, rules, digests),
+        progress=progress,
+    )
 
 
 def keep(site: Site, days: Days, progress: Callable[[int], object]) -> None:
@@ -91,9 +63,9 @@ def lacks(site: Site, days: Days) -> bool:
     """Whether one of those counts is missing."""
     site.refresh_from_db()
     return any(
-        kept.lacks_closed
-        for asked in _asked(site, ATTRIBUTIONS)
-        if (kept := _kept(site, days, asked))
+        stored.missing
+        for asked in _asked(site, _rules(site), ATTRIBUTIONS)
+        if (stored := missing_labels.stored(site, days, asked))
     )
 
 
@@ -110,15 +82,17 @@ def seal(site: Site, days: Days) -> None:
         site_id=site.pk, month__range=months_of, label__startswith=REFUNDS
     ).delete()
     sources = rules_of(site)
-    for rule, attribution, labels in _asked(site, ATTRIBUTIONS) if refunded else ():
-        names = rule and matching_names_of_each(site.pk, [rule], budget=None)[rule]
-        if rule is None or not names or refunded.isdisjoint(names):
+    rules = _rules(site) if refunded else {}
+    names_of = _names(site, rules, rules)
+    for rule, attribution, labels in _asked(site, rules, ATTRIBUTIONS):
+        names = names_of[rule]
+        if not names or refunded.isdisjoint(names):
             continue
         selection = Selection(
             site.pk, *days, Filters(attribution=attribution), names, sources
         )
         found = daily(selection, labels, (Adjustment,), selection.attributed())
-        kept = Kept(site.pk, rule.digest, attribution, sources.digest)
+        kept = Kept(site.pk, rule, attribution, sources.digest)
         for label, by_day in found.items():
             LabelMonth.objects.bulk_create(refund_rows(kept, label, by_day))
 
@@ -126,19 +100,32 @@ def seal(site: Site, days: Days) -> None:
 KEEPER = Keeper(keep, lacks, seal)
 
 
-def _asked(site: Site, all_labels_of: Collection[Attribution]) -> Iterator[_Asked]:
-    rules: dict[bytes, Rule | None] = {EVERYTHING: None}
-    rules |= {goal.rule.digest: goal.rule for goal in site.goals.all()}
-    before: defaultdict[tuple[bytes, str], set[str]] = defaultdict(set)
+def _rules(site: Site) -> dict[bytes, Rule]:
+    """The rules of its goals by their digests."""
+    return {goal.rule.digest: goal.rule for goal in site.goals.all()}
+
+
+def _asked(
+    site: Site, rules: Collection[bytes], all_labels_of: Collection[Attribution]
+) -> list[Asked]:
+    """What is kept of all events and of these rules."""
+    wanted = {EVERYTHING, *rules}
+    labels: defaultdict[tuple[bytes, Attribution], set[str]] = defaultdict(set)
+    for rule in wanted:
+        for attribution in all_labels_of:
+            labels[rule, attribution].update(LABELS)
     rows = LabelMonth.objects.filter(site_id=site.pk).distinct()
     rows = rows.exclude(label__startswith=REFUNDS)
-    for digest, attribution, label in rows.values_list("rule", "attribution", "label"):
-        before[bytes(digest), attribution].add(label)
-    for digest, rule in rules.items():
-        for attribution in all_labels_of:
-            for labels in _TOGETHER:
-                yield _Asked(rule, attribution, labels)
-                before[digest, attribution].difference_update(labels)
-        for attribution in ATTRIBUTIONS:
-            if asked := before[digest, attribution]:
-                yield _Asked(rule, attribution, tuple(sorted(asked)))
+    for digest, of, label in rows.values_list("rule", "attribution", "label"):
+        if bytes(digest) in wanted:
+            labels[bytes(digest), cast(Attribution, of)].add(label)
+    return [Asked(*of, tuple(sorted(of_rule))) for of, of_rule in labels.items()]
+
+
+def _names(
+    site: Site, rules: Mapping[bytes, Rule], digests: Collection[bytes]
+) -> dict[bytes, Collection[int] | None]:
+    """The ids of the names that these rules match; None for all events."""
+    wanted = {digest: rules[digest] for digest in digests if digest != EVERYTHING}
+    found = matching_names_of_each(site.pk, set(wanted.values()), budget=None)
+    return {EVERYTHING: None, **{of: found[rule] for of, rule in wanted.items()}}

@@ -1,0 +1,134 @@
+"""Counting what is missing of closed days by labels, for many rules together.
+
+Each pass over the events counts all that some days lack. What was counted is stored
+every few seconds, so that little is lost with the process, and a month is not written
+anew for each of its days.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from analytics.events import closed_days, label_months, months, seals
+from analytics.events.contexts import Contexts
+from analytics.events.label_months import Kept, LabelMonths, Unkept
+from analytics.events.many_labels import Question, Wanted, daily_of_each
+from analytics.events.standing import standing
+from analytics.models import Site
+from analytics.questions.labels import Attribution
+from analytics.questions.periods import Days
+from analytics.sources import rules_of
+from krafter import faults, metrics
+
+# Seconds of counting that are stored at once.
+_STORED_SECONDS = 5.0
+
+
+class Asked(NamedTuple):
+    """Counts of the events that a rule matches, by its digest, under an attribution."""
+
+    rule: bytes
+    attribution: Attribution
+    labels: tuple[str, ...]
+
+
+# The ids of the names that rules match, by digest; None for all names.
+NamesOf = Callable[[Collection[bytes]], Mapping[bytes, Collection[int] | None]]
+
+
+def stored(site: Site, days: Days, asked: Asked) -> LabelMonths | None:
+    """What is stored of closed days, those after the last sealed one that lacks it.
+
+    None if no day is left.
+    """
+    closed = closed_days.parted(days).closed
+    if closed is None:
+        return None
+    kept = Kept(site.pk, asked.rule, asked.attribution, rules_of(site).digest)
+    found = LabelMonths(kept, asked.labels, closed, daily=False, home=None)
+    try:
+        found.read(standing(site.pk, closed=closed, kept=found.statement()))
+    except Unkept as unkept:
+        since = closed._replace(first=unkept.since)
+        return stored(site, since, asked) if since.first <= since.last else None
+    return found
+
+
+def count(
+    site: Site,
+    days: Days,
+    asked: Iterable[Asked],
+    *,
+    names_of: NamesOf,
+    progress: Callable[[int], object] = lambda counted: None,
+) -> None:
+    """Compute and store what these closed days lack, the newest first."""
+    missing: dict[Asked, list[date]] = {}
+    for each in asked:
+        if found := stored(site, days, each):
+            missing[each] = found.missing
+            metrics.count_days(days.length, len(found.missing))
+    part = None
+    for stretch in closed_days.stretches(
+        set().union(*missing.values()), progress=progress
+    ):
+        wide = months.whole_months(stretch)
+        if part is None or not part.days.first <= stretch.first:
+            if part:
+                part.store()
+            lacking = [
+                each
+                for each, of_it in missing.items()
+                if any(wide.first <= day <= wide.last for day in of_it)
+            ]
+            own = Days(max(wide.first, days.first), min(wide.last, days.last))
+            part = _Part(site, own, lacking, names_of)
+        part.count(stretch)
+    if part:
+        part.store()
+
+
+class _Part:
+    """Whole months that lack counts, as far as they are asked for."""
+
+    def __init__(
+        self, site: Site, days: Days, asked: Iterable[Asked], names_of: NamesOf
+    ) -> None:
+        self.days = days
+        self._site = site
+        self._stored = {
+            each: found for each in asked if (found := stored(site, days, each))
+        }
+        # After the versions: a name that is not seen here came with an event that has
+        # raised the version of its day.
+        self._names = names_of({each.rule for each in self._stored})
+        self._contexts = Contexts(site.pk, rules_of(site))
+        self._since = time.monotonic()
+
+    def count(self, stretch: Days) -> None:
+        lacking: defaultdict[bytes, list[Wanted]] = defaultdict(list)
+        for (rule, attribution, _), found in self._stored.items():
+            labels = found.lacking(stretch)
+            lacking[rule] += [(attribution, label) for label in labels]
+        wanted = {rule: of_rule for rule, of_rule in lacking.items() if of_rule}
+        if not wanted:
+            # Another process has counted these days, or sealed them.
+            return
+        questions = [Question(self._names[rule], of) for rule, of in wanted.items()]
+        counted = daily_of_each(self._contexts, stretch, questions)
+        of_rules = dict(zip(wanted, counted, strict=True))
+        for (rule, attribution, _), found in self._stored.items():
+            own = of_rules.get(rule, {}).items()
+            found.add(
+                stretch, {label: by for (of, label), by in own if of == attribution}
+            )
+        if time.monotonic() - self._since > _STORED_SECONDS:
+            self.store()
+
+    def store(self) -> None:
+        rows = [row for found in self._stored.values() for row in found.changed()]
+        with faults.unwritten(), seals.keeping(self._site.pk) as sealed:
+            label_months.keep(rows, sealed_before=sealed)
+        self._since = time.monotonic()
