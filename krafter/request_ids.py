@@ -2,10 +2,9 @@
 
 import logging
 import re
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from random import getrandbits
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -21,17 +20,37 @@ _current: ContextVar[str] = ContextVar("request_id", default=_NONE)
 
 def name(wanted: str) -> str:
     """The id of a request: the client's own if it is valid, else a new UUID."""
-    return wanted if _VALID.fullmatch(wanted) else str(uuid.uuid4())
+    return wanted if _VALID.fullmatch(wanted) else _random_uuid()
 
 
-@contextmanager
-def named(name: str) -> Iterator[None]:
+def _random_uuid() -> str:
+    """As `str(uuid.uuid4())`, which takes three times as long. Not for secrets."""
+    digits = f"{getrandbits(128):032x}"
+    return "-".join(
+        (
+            digits[:8],
+            digits[8:12],
+            f"4{digits[13:16]}",
+            f"8{digits[17:20]}",
+            digits[20:],
+        )
+    )
+
+
+class named:
     """Context manager: what is logged within has this request id, "" for none."""
-    token = _current.set(name or _NONE)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_name", "_token")
+    _token: Token[str]
+
+    def __init__(self, name: str) -> None:
+        self._name = name or _NONE
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._name)
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self._token)
 
 
 def current() -> str:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Q
@@ -141,10 +142,10 @@ def _spend_in_table(
     minute: int, uses: Sequence[tuple[str, int]]
 ) -> list[tuple[str, int]]:
     """Count the uses in one statement; return each caller's count in the minute."""
-    rows = ", ".join(["(%s, %s, %s)"] * len(uses))
-    values = [value for caller, amount in uses for value in (caller, minute, amount)]
+    # One parameter for all: psycopg takes longer for three each than the database.
+    amounts = msgspec.json.encode(dict(uses)).decode()
     with write_turns.turn(), connection.cursor() as cursor:
-        cursor.execute(SPEND_SQL.format(f"VALUES {rows}"), values)
+        cursor.execute(_SPEND_ALL, [minute, amounts])
         return list(cursor.fetchall())
 
 
@@ -159,6 +160,10 @@ SPEND_SQL = (
     " THEN kept.used ELSE 0 END, minute = CASE WHEN kept.minute = excluded.minute + 1"
     " THEN kept.minute ELSE excluded.minute END"
     " RETURNING caller, used"
+)
+# In the order of the object. `WHERE`: SQLite would read ON CONFLICT as a join's.
+_SPEND_ALL = SPEND_SQL.format(
+    "SELECT key, %s, CAST(CAST(value AS text) AS integer) FROM json_each(%s) WHERE true"
 )
 
 

@@ -14,7 +14,7 @@ from django.db import connection, models, transaction
 from django.db.models import Max, Min
 
 from analytics.events.dictionaries import CONTEXTS, NAMES, Dimension, Key
-from analytics.events.writing import NewEvent, encoded, insert, lock_sites
+from analytics.events.writing import NewEvent, encoder, insert, lock_sites
 from analytics.models import Adjustment, Context, Event, EventName, Fact
 from analytics.questions.labels import Labels
 
@@ -207,6 +207,7 @@ def store_with_ids(
 
 
 def _encoded(site_id: int, batch: Iterable[Row]) -> Iterator[Any]:
+    encode = encoder()
     for row in batch:
         event = NewEvent(
             site_id=site_id,
@@ -220,7 +221,7 @@ def _encoded(site_id: int, batch: Iterable[Row]) -> Iterator[Any]:
             props=row.props,
             event_id=row.event_id,
         )
-        yield encoded(event, row.name_id, row.context_id, row.page_id)
+        yield encode(event, row.name_id, row.context_id, row.page_id)
 
 
 def skip_ids(site_id: int) -> None:

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.db import models, transaction
 
@@ -26,10 +26,10 @@ class Dimension:
         self._fields = fields
         self._remembered: dict[Key, int] = {}
 
-    def remembered(self, keys: Iterable[Key]) -> dict[Key, int] | None:
-        """The id of each if all are cached; cached ids are committed."""
-        found = {key: self._remembered.get(key) for key in keys}
-        return None if None in found.values() else cast(dict[Key, int], found)
+    @property
+    def remembered(self) -> Mapping[Key, int]:
+        """The cached ids; they are committed."""
+        return self._remembered
 
     def known(self, keys: set[Key]) -> dict[Key, int]:
         """The ids of those (site, values) that exist.

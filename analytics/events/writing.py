@@ -1,8 +1,8 @@
 """Appending events: a batch in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import compress
 from typing import Any, NamedTuple
@@ -53,18 +53,17 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
     if not batch:
         return []
     # Prepared before taking the lock, which other writers of the site wait for.
-    names = NAMES.remembered(_names(batch))
-    contexts = CONTEXTS.remembered(_contexts(batch))
-    rows = _rows(batch, names, contexts) if names and contexts else None
+    rows = _rows_of_remembered(batch)
     with transaction.atomic(savepoint=False):
         if not is_locked:
             lock_sites(sorted({event.site_id for event in batch}))
         is_new = _are_new(batch)
         fresh = list(compress(batch, is_new))
         now = clock.now()
+        days = {(event.site_id, event.day) for event in fresh}
         ended = day_versions.last_ended(now)
-        seals.refuse((e.site_id, e.day) for e in fresh if e.day <= ended)
-        day_versions.note({(e.site_id, e.day) for e in fresh}, now=now)
+        seals.refuse((site_id, day) for site_id, day in days if day <= ended)
+        day_versions.note(days, now=now)
         if rows is None:
             names, contexts = (
                 NAMES.known(_names(fresh)),
@@ -142,12 +141,21 @@ def _bounded(
     return bounded
 
 
+def _rows_of_remembered(batch: Iterable[NewEvent]) -> list[Any] | None:
+    """What `insert` takes; None unless all ids are cached."""
+    try:
+        return _rows(batch, NAMES.remembered, CONTEXTS.remembered)
+    except KeyError:
+        return None
+
+
 def _rows(
     batch: Iterable[NewEvent], names: Mapping[Key, int], contexts: Mapping[Key, int]
 ) -> list[Any]:
     """What `insert` takes."""
+    encode = encoder()
     return [
-        encoded(
+        encode(
             event,
             names[event.site_id, (event.type, event.name)],
             contexts[event.site_id, event.labels],
@@ -159,11 +167,10 @@ def _rows(
     ]
 
 
-def encoded(event: NewEvent, name: int, context: int, page: int | None) -> Any:
-    """An event as `insert` takes it, with ids in place of its texts."""
-    encode = _for_copy if connection.vendor == "postgresql" else _for_sqlite
-    props = msgspec.json.encode(event.props).decode() if event.props else None
-    return encode(event, name, context, page, props)
+def encoder() -> Callable[[NewEvent, int, int, int | None], Any]:
+    """Makes of an event, with its name's, context's and page's id, an `insert` row."""
+    # Asked once for many events: `connection` finds out its thread each time.
+    return _for_copy if connection.vendor == "postgresql" else _for_sqlite
 
 
 def lock_sites(site_ids: list[int]) -> None:
@@ -239,6 +246,8 @@ def known_ids(site_id: int, event_ids: Iterable[str]) -> set[str]:
 
 
 def _are_new(batch: Sequence[NewEvent]) -> list[bool]:
+    if all(event.event_id is None for event in batch):
+        return [True] * len(batch)
     wanted = defaultdict(set)
     for event in batch:
         if event.event_id is not None:
@@ -291,16 +300,18 @@ def insert(rows: Iterable[Any], *, ids: Sequence[int] | None = None) -> None:
         )
 
 
-def _for_copy(
-    event: NewEvent, name: int, context: int, page: int | None, props: str | None
-) -> str:
+def _for_copy(event: NewEvent, name: int, context: int, page: int | None) -> str:
     """A line of COPY's text format: psycopg would make it while others wait."""
     return (
         f"{event.site_id}\t{event.day.isoformat()}\t{event.at.isoformat()}"
         f"\t{name}\t{event.visitor}\t{context}"
         f"\t{_number(page)}\t{_number(event.amount)}\t{_text(event.currency)}"
-        f"\t{_text(props)}\t{_text(event.event_id)}\n"
+        f"\t{_text(_props(event))}\t{_text(event.event_id)}\n"
     )
+
+
+def _props(event: NewEvent) -> str | None:
+    return msgspec.json.encode(event.props).decode() if event.props else None
 
 
 def _number(value: int | None) -> str:
@@ -316,18 +327,19 @@ _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def _for_sqlite(
-    event: NewEvent, name: int, context: int, page: int | None, props: str | None
+    event: NewEvent, name: int, context: int, page: int | None
 ) -> tuple[Any, ...]:
     return (
         event.site_id,
         event.day.isoformat(),
-        connection.ops.adapt_datetimefield_value(event.at),
+        # In UTC, as Django reads it.
+        str(event.at.astimezone(UTC).replace(tzinfo=None)),
         name,
         event.visitor,
         context,
         page,
         event.amount,
         event.currency,
-        props,
+        _props(event),
         event.event_id,
     )

@@ -6,7 +6,9 @@ Knows neither visitors nor events, and stores nothing.
 import ipaddress
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from django.conf import settings
 
@@ -83,11 +85,26 @@ def forget() -> None:
 @lru_cache(maxsize=8_192)
 def parse(address: str) -> Address | None:
     """An IPv4 address that a socket mapped into IPv6 is the IPv4 address."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return None
+    parsed = _parse(address)
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def _parse(address: str) -> Address | None:
+    # The C library's functions first: ipaddress takes 3 to 6 microseconds.
+    with suppress(OSError, ValueError):
+        return ipaddress.IPv4Address(inet_pton(AF_INET, address))
+    with suppress(OSError, ValueError):
+        return ipaddress.IPv6Address(inet_pton(AF_INET6, address))
+    # With a zone, as in fe80::1%eth0.
+    with suppress(ValueError):
+        return ipaddress.ip_address(address)
+    return None
+
+
+def spelled(address: Address) -> str:
+    """The address in its one spelling, without a zone; ten times as fast as str()."""
+    family = AF_INET if address.version == 4 else AF_INET6
+    return inet_ntop(family, address.packed)
 
 
 def is_address(text: str) -> bool:
@@ -112,7 +129,9 @@ def household(address: str) -> str:
 def network_of(address: str, prefix: int) -> str:
     """`household` with this prefix length for IPv6."""
     parsed = parse(address)
+    if parsed is None:
+        return address
     if isinstance(parsed, ipaddress.IPv6Address):
-        network = ipaddress.ip_network((int(parsed), prefix), strict=False)
-        return str(network.network_address)
-    return address if parsed is None else str(parsed)
+        rest = parsed.max_prefixlen - prefix
+        parsed = ipaddress.IPv6Address(int(parsed) >> rest << rest)
+    return spelled(parsed)

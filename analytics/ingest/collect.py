@@ -122,12 +122,13 @@ def _with_whole_limit(answer: Answer) -> Answer:
 class _Request:
     """A request for the writing thread, which decodes it once."""
 
-    __slots__ = ("_answer", "_body", "_environ", "_work", "request_id")
+    __slots__ = ("_answer", "_body", "_environ", "_limit", "_work", "request_id")
 
     def __init__(self, environ: Mapping[str, Any], body: bytes) -> None:
         self.request_id = request_ids.current()
         self._environ = environ
         self._body = body
+        self._limit: int = settings.RATE_LIMIT_COLLECT
         self._work: Work | None = None
         self._answer: Callable[[Sequence[bool]], Answer] = lambda are_new: _ACCEPTED
 
@@ -138,34 +139,32 @@ class _Request:
         return self._work
 
     def _decode(self) -> Work:
-        outcomes, self._answer = _take(self._body, self._environ)
-        if not settings.RATE_LIMIT_COLLECT:
+        address = client_address.client_address(self._environ)
+        outcomes, self._answer = _take(self._body, self._environ, address)
+        if not self._limit:
             return Work(outcomes)
         minute = throttling.current_minute()
-        address = client_address.client_address(self._environ)
         return Work(outcomes, visitors.caller(address, minute), minute)
 
     def answer(self, stored: Stored) -> Answer:
-        limit: int = settings.RATE_LIMIT_COLLECT
-        work = self.work()
-        if not limit or not work.caller:
+        if not self._limit:
             return self._answer(stored.are_new)
-        left = throttling.quota(limit, stored.used, work.minute)
+        left = throttling.quota(self._limit, stored.used, self.work().minute)
         if left.is_spent:
             metrics.LIMITED.labels("collect").inc()
         answer = _spent(left) if left.is_spent else self._answer(stored.are_new)
-        return answer._replace(headers=answer.headers | left.headers)
+        return Answer(answer.status, answer.headers | left.headers, answer.body)
 
 
 def _take(
-    body: bytes, environ: Mapping[str, Any]
+    body: bytes, environ: Mapping[str, Any], address: str
 ) -> tuple[tuple[Outcome, ...], Callable[[Sequence[bool]], Answer]]:
     """What to store and count, and the response to send after the commit.
 
     All events of a body share one answer.
     """
     try:
-        taken = intake.take(body, environ, now=clock.now())
+        taken = intake.take(body, environ, address=address, now=clock.now())
     except payloads.Malformed as error:
         malformed = _error(400, str(error))
         return (), lambda are_new: malformed
@@ -179,8 +178,8 @@ def _take(
         # with it.
         failed = _failure(error)
         return (), lambda are_new: failed
-    return taken.outcomes, lambda are_new: _ACCEPTED._replace(
-        body=encode(taken.answer(are_new))
+    return taken.outcomes, lambda are_new: Answer(
+        _ACCEPTED.status, _ACCEPTED.headers, encode(taken.answer(are_new))
     )
 
 

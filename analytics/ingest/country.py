@@ -70,13 +70,13 @@ def code(text: str) -> str:
 
 def of_request(address: str, environ: Mapping[str, Any]) -> str:
     """The country of a client, from the header of a trusted proxy if there is one."""
-    name = settings.COUNTRY_HEADER.upper().replace("-", "_")
-    said = environ.get(f"HTTP_{name}", "") if name else ""
+    header = settings.COUNTRY_HEADER
+    if not header:
+        return of(address)
+    said = environ.get(f"HTTP_{header.upper().replace('-', '_')}", "")
     # From any other peer the header is the client's own claim.
-    peer = environ.get("REMOTE_ADDR", "")
-    if said and client_address.is_trusted(peer):
-        return code(said) or of(address)
-    return of(address)
+    is_told = said and client_address.is_trusted(environ.get("REMOTE_ADDR", ""))
+    return (is_told and code(said)) or of(address)
 
 
 def of(address: str) -> str:
@@ -122,7 +122,7 @@ class Registries:
     """The table in the package iptocc: where each network is registered."""
 
     def lookup(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-        return iptocc.country_code(str(address)) or ""
+        return iptocc.country_code(client_address.spelled(address)) or ""
 
     def about(self) -> About:
         package = metadata.distribution("iptocc")

@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+from krafter.front.deadlines import Deadlines
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
@@ -101,6 +103,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._max_answer = max_answer
+        self._deadlines = Deadlines[_Ticket[_Item, _Answer]](max_answer, _give_up)
         self._pending: _Queue[_Item, _Answer] = SimpleQueue()
         self._waiting: _Queue[_Item, _Answer] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -148,11 +151,8 @@ class GroupCommit(Generic[_Item, _Answer]):
 
     def post(self, item: _Item) -> "asyncio.Future[_Answer]":
         """For coroutines: a future of the item's answer, or Busy. Raises Full."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[_Answer] = loop.create_future()
-        ticket = self._put(item, future)
-        end = loop.call_later(self._max_answer, _give_up, ticket)
-        future.add_done_callback(lambda _: end.cancel())
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._deadlines.add(self._put(item, future))
         return future
 
     def _put(self, item: _Item, waiter: Any) -> _Ticket[_Item, _Answer]:
@@ -214,7 +214,7 @@ class GroupCommit(Generic[_Item, _Answer]):
                 ticket.error = Busy()
             else:
                 self._waiting.put(ticket)
-        _wake([ticket for ticket in batch if ticket.is_settled])
+        self._wake([ticket for ticket in batch if ticket.is_settled])
         if wait and len(later) == len(batch):
             sleep(_PAUSE_SECONDS)
 
@@ -251,34 +251,35 @@ class GroupCommit(Generic[_Item, _Answer]):
         for part in parts:
             self._settle([tickets[id(item)] for item in part], wait, later)
 
+    def _wake(self, tickets: list[_Ticket[_Item, _Answer]]) -> None:
+        """Deliver answers: to all coroutines of an event loop by one call into it."""
+        by_loop = defaultdict(list)
+        for ticket in tickets:
+            if isinstance(ticket.waiter, asyncio.Future):
+                by_loop[ticket.waiter.get_loop()].append(ticket)
+            else:
+                ticket.waiter.release()
+        for loop, of_it in by_loop.items():
+            # The loop may be closed already; then nothing waits for the answers.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._resolve, of_it)
+
+    # In the event loop
+
+    def _resolve(self, tickets: list[_Ticket[_Item, _Answer]]) -> None:
+        for ticket in tickets:
+            self._deadlines.remove(ticket)
+            future: asyncio.Future[_Answer] = ticket.waiter
+            # The coroutine may have been cancelled.
+            if future.done():
+                continue
+            if ticket.error is not None:
+                future.set_exception(ticket.error)
+            else:
+                future.set_result(cast(_Answer, ticket.answer))
+
 
 def _give_up(ticket: _Ticket[Any, Any]) -> None:
     if not ticket.waiter.done():
         ticket.is_abandoned = True
         ticket.waiter.set_exception(Busy())
-
-
-def _wake(tickets: Sequence[_Ticket[Any, Any]]) -> None:
-    """Deliver the answers: to all coroutines of an event loop by one call into it."""
-    by_loop = defaultdict(list)
-    for ticket in tickets:
-        if isinstance(ticket.waiter, asyncio.Future):
-            by_loop[ticket.waiter.get_loop()].append(ticket)
-        else:
-            ticket.waiter.release()
-    for loop, of_it in by_loop.items():
-        # The loop may be closed already; then nothing waits for the answers.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, of_it)
-
-
-def _resolve(tickets: Sequence[_Ticket[Any, Any]]) -> None:
-    for ticket in tickets:
-        future: asyncio.Future[Any] = ticket.waiter
-        # The coroutine may have been cancelled.
-        if future.done():
-            continue
-        if ticket.error is not None:
-            future.set_exception(ticket.error)
-        else:
-            future.set_result(ticket.answer)

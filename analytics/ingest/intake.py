@@ -28,14 +28,15 @@ class Taken(NamedTuple):
     answer: Callable[[Sequence[bool]], CollectedAnswer]
 
 
-def take(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> Taken:
-    """Raises Malformed, Rejected."""
+def take(
+    body: bytes, environ: Mapping[str, Any], *, address: str, now: datetime
+) -> Taken:
+    """`address`: the client's. Raises Malformed, Rejected."""
     is_debug = "debug=1" in environ.get("QUERY_STRING", "").split("&")
     if (sent := calls.read(body)) is not None:
-        return _take_calls(
-            sent, environ, now=now, is_debug=is_debug or sent.debug is not None
-        )
-    outcome = pipeline.from_tracker(body, environ, now=now)
+        is_debug = is_debug or sent.debug is not None
+        return _take_calls(sent, environ, address=address, now=now, is_debug=is_debug)
+    outcome = pipeline.from_tracker(body, environ, address=address, now=now)
 
     def answer(are_new: Sequence[bool]) -> CollectedAnswer:
         if not is_debug:
@@ -46,7 +47,12 @@ def take(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> Taken:
 
 
 def _take_calls(
-    sent: calls.Sent, environ: Mapping[str, Any], *, now: datetime, is_debug: bool
+    sent: calls.Sent,
+    environ: Mapping[str, Any],
+    *,
+    address: str,
+    now: datetime,
+    is_debug: bool,
 ) -> Taken:
     outcomes: list[Outcome] = []
     # The outcome of each call, None if it is invalid, and its part of the response.
@@ -58,7 +64,7 @@ def _take_calls(
         except payloads.Rejected as rejected:
             found.append((None, {"details": rejected.details}))
             continue
-        outcome = pipeline.judge(event, environ, at=called_at)
+        outcome = pipeline.judge(event, environ, address=address, at=called_at)
         outcomes.append(outcome)
         found.append((outcome, {"left_out": left_out} if left_out else {}))
 

@@ -351,6 +351,9 @@ _label_texts = attrgetter(*_LABEL_LENGTHS)
 
 
 def wrong_labels(sent: ServerEvent) -> Details:
+    # Most servers send none.
+    if sent.country is None and sent.device is None and not any(_label_texts(sent)):
+        return {}
     details: Details = {}
     if sent.country is not None and sent.country not in countries.codes():
         details["country"] = ["Not an ISO 3166 code in capitals, such as DE."]

@@ -57,9 +57,15 @@ Outcome: TypeAlias = events.NewEvent | Dropped
 
 
 def _is_prefetch(hit: Hit) -> bool:
-    headers = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
-    purpose = " ".join(hit.environ.get(header, "") for header in headers)
-    return any(word in purpose for word in ("prefetch", "prerender", "preview"))
+    purposes = [hit.environ[name] for name in _PURPOSES if name in hit.environ]
+    return any(
+        word in purpose
+        for purpose in purposes
+        for word in ("prefetch", "prerender", "preview")
+    )
+
+
+_PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 
 def _asks_not_to_be_tracked(hit: Hit) -> bool:
@@ -129,26 +135,33 @@ SEALED = "sealed_day"
 RULES = (*(rule for rule, _ in DROP_RULES), SEALED)
 
 
-def from_tracker(body: bytes, environ: Mapping[str, Any], *, now: datetime) -> Outcome:
+def from_tracker(
+    body: bytes, environ: Mapping[str, Any], *, address: str, now: datetime
+) -> Outcome:
     """The event in a tracker's request, or that a rule dropped it.
 
-    `environ` is the request's WSGI environment. Raises Malformed, Rejected.
+    `environ` is the request's WSGI environment, `address` the client's. Raises
+    Malformed, Rejected.
     """
     sent = payloads.decode_body(body, shapes.TrackedEvent)
     if details := payloads.wrong(sent, body, now.date()):
         raise payloads.Rejected(details)
-    return judge(sent, environ, at=now)
+    return judge(sent, environ, address=address, at=now)
 
 
 def judge(
-    sent: shapes.TrackedEvent, environ: Mapping[str, Any], *, at: datetime
+    sent: shapes.TrackedEvent,
+    environ: Mapping[str, Any],
+    *,
+    address: str,
+    at: datetime,
 ) -> Outcome:
     """The event that a page sent, or that a rule dropped it."""
     hit = Hit(
         sent=sent,
         site=site_lookup.by_key(sent.site),
         page=pages.parse(sent.url or ""),
-        address=client_address.client_address(environ),
+        address=address,
         user_agent=environ.get("HTTP_USER_AGENT", ""),
         environ=environ,
     )
@@ -201,18 +214,27 @@ def labels(hit: Hit) -> events.Labels:
 
 
 def read(
-    raw: bytes, site: Site, *, now: datetime
+    raw: bytes,
+    site: Site,
+    *,
+    now: datetime,
+    where: Callable[[str], str],
 ) -> events.NewEvent | events.NewRefund:
-    """Return one event of a server's request. Raises Rejected."""
+    """Return one event of a server's request. Raises Rejected.
+
+    `where(address)` returns the country of an address.
+    """
     try:
         if payloads.is_refund(raw):
             return refund_from_server(raw, site, now=now)
-        return from_server(raw, site, now=now)
+        return from_server(raw, site, now=now, where=where)
     except payloads.Malformed:
         raise payloads.Rejected({"non_field_errors": ["Malformed JSON."]}) from None
 
 
-def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
+def from_server(
+    raw: bytes, site: Site, *, now: datetime, where: Callable[[str], str]
+) -> events.NewEvent:
     """Return the event that a server sends for a visitor that it names.
 
     Raises Malformed, Rejected.
@@ -231,7 +253,7 @@ def from_server(raw: bytes, site: Site, *, now: datetime) -> events.NewEvent:
         who = visitors.known_visitor(site, day, sent.visitor_id)
     else:
         who = visitors.visitor(site, day, address=address, user_agent=user_agent)
-    labels = _told(sent, site, where=country.of(address), user_agent=user_agent)
+    labels = _told(sent, site, where=where(address), user_agent=user_agent)
     return _new_event(sent, site, at=at, day=day, visitor=who, labels=labels)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import ClassVar, NamedTuple
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from analytics.access.idempotency import HEADER, replayable
 from analytics.ingest import (
     answers,
     collect,
+    country,
     openapi,
     payloads,
     pipeline,
@@ -106,11 +107,13 @@ def _read(items: Sequence[bytes], site: Site) -> _Read:
     """Read the items before the transaction, which others wait for."""
     read = _Read([], [], [])
     now = clock.now()
+    # Many events have the same address. It is forgotten with the request.
+    where = cache(country.of)
     with salts.borrowing():
         for item in items:
             outcome = EventOutcome("rejected")
             try:
-                match pipeline.read(item, site, now=now):
+                match pipeline.read(item, site, now=now, where=where):
                     case events.NewEvent() as event:
                         read.accepted.append((outcome, event))
                     case refund:

@@ -10,7 +10,7 @@ a site whose lock is held elsewhere are left to a second thread.
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import compress, islice
+from itertools import chain, compress, islice
 from time import monotonic
 from typing import NamedTuple, Protocol
 
@@ -104,7 +104,8 @@ def _store(
     began = monotonic()
     try:
         works = [submission.work() for submission in submissions]
-        site_ids = sorted({e.site_id for work in works for e in work.events})
+        sites = [{event.site_id for event in work.events} for work in works]
+        site_ids = sorted(set().union(*sites))
         with write_turns.turn(), transaction.atomic():
             free = events.take_locks(
                 site_ids,
@@ -112,7 +113,7 @@ def _store(
                 lock_seconds=LOCK_SECONDS,
                 statement_seconds=STATEMENT_SECONDS,
             )
-            are_free = [all(e.site_id in free for e in work.events) for work in works]
+            are_free = [of_work.issubset(free) for of_work in sites]
             written = list(compress(works, are_free))
             answers = _write(written)
     except BaseException:
@@ -154,12 +155,12 @@ def _write(works: Sequence[Work]) -> list[Stored]:
         work if not work.caller or uses <= limit else Work()
         for work, uses in zip(works, used, strict=True)
     ]
-    batch = [event for work in kept for event in work.events]
-    are_new = iter(events.append(batch, is_locked=True))
+    added = [work.events for work in kept]
+    are_new = iter(events.append([*chain(*added)], is_locked=True))
     drops.count([o for work in kept for o in work.outcomes if isinstance(o, Dropped)])
     return [
-        Stored(uses, tuple(islice(are_new, len(work.events))))
-        for work, uses in zip(kept, used, strict=True)
+        Stored(uses, tuple(islice(are_new, len(of_work))))
+        for of_work, uses in zip(added, used, strict=True)
     ]
 
 

@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any, cast
 
-from krafter.front.http import Gone, Receive, Refusal, Scope, header
+from krafter.front.deadlines import Deadlines
+from krafter.front.http import Gone, Receive, Refusal, Scope
 
 # The most memory for large bodies in a worker. Small ones are not counted: they are
 # short-lived, and must be accepted even when this limit is reached.
@@ -23,7 +25,9 @@ class Bodies:
     def __init__(
         self, *, seconds: float, per_client: int, client: Callable[[str], str | None]
     ) -> None:
-        self._seconds = seconds
+        self._deadlines = Deadlines[asyncio.Task[Any]](seconds, self._end)
+        # Tasks that are cancelled because their body took too long.
+        self._ended: set[asyncio.Task[Any]] = set()
         self._per_client = per_client
         self._client = client
         self._unfinished: Counter[str] = Counter()
@@ -56,13 +60,24 @@ class Bodies:
     async def _within_time(
         self, receive: Receive, length: int | None, limit: int
     ) -> bytes:
+        task = cast(asyncio.Task[Any], asyncio.current_task())
+        self._deadlines.add(task)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._read(receive, length, limit)
-        except TimeoutError:
-            raise Refusal(
-                HTTPStatus.REQUEST_TIMEOUT, "The body took too long"
-            ) from None
+            return await self._read(receive, length, limit)
+        except asyncio.CancelledError:
+            # As asyncio.timeout: a cancellation by others goes on.
+            if task in self._ended and task.uncancel() == 0:
+                raise Refusal(
+                    HTTPStatus.REQUEST_TIMEOUT, "The body took too long"
+                ) from None
+            raise
+        finally:
+            self._deadlines.remove(task)
+            self._ended.discard(task)
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        self._ended.add(task)
+        task.cancel()
 
     async def _read(self, receive: Receive, length: int | None, limit: int) -> bytes:
         parts: list[bytes] = []
@@ -94,10 +109,14 @@ class Bodies:
 
 def _length(scope: Scope) -> int | None:
     """The length of the body in bytes; None if it is chunked."""
-    if header(scope, b"transfer-encoding") is not None:
-        return None
-    # The server has refused invalid numbers.
-    return int(header(scope, b"content-length") or 0)
+    length = 0
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            # The server has refused invalid numbers.
+            length = int(value)
+    return length
 
 
 def _too_large() -> Refusal:

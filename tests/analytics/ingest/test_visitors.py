@@ -366,6 +366,27 @@ def test_network_of_an_ipv6_address_is_one_client(db, site, one, other, is_same)
     assert (visitors.caller(one, 1) == visitors.caller(other, 1)) == is_same
 
 
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
+        ("2001:db8:0:1:0:0:2:3", "2001:db8:0:1::2:3"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::1"),
+        # What is no address stays as it is.
+        ("192.0.2.01", "192.0.2.01"),
+        ("192.0.2.1\0", "192.0.2.1\0"),
+        ("192.0.2.1 ", "192.0.2.1 "),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("_hidden", "_hidden"),
+    ],
+)
+def test_address_has_one_spelling(settings, written, spelled):
+    settings.IPV6_PREFIX = 128
+    assert client_address.household(written) == spelled
+
+
 def test_size_of_a_clients_network_is_a_setting(settings):
     settings.IPV6_PREFIX = 48
     assert client_address.household("2001:db8:1:2::1") == "2001:db8:1::"

@@ -108,7 +108,10 @@ def test_demo_site_counts_a_page_that_is_opened_from_this_machine(db):
         body = {"site": "sk_abc123def456", "type": "pageview", "url": f"http://{host}/"}
         environ = {"HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux) Firefox/140.0"}
         outcome = pipeline.from_tracker(
-            json.dumps(body).encode(), environ, now=timezone.now()
+            json.dumps(body).encode(),
+            environ,
+            address="127.0.0.1",
+            now=timezone.now(),
         )
         assert not isinstance(outcome, pipeline.Dropped)
 
