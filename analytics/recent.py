@@ -1,12 +1,16 @@
-"""A memory of a process with a bound: what was asked for last. Pure."""
+"""Memories of a process with a bound: what was asked for last. Pure."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sized
-from typing import Generic, TypeVar
+from functools import lru_cache, wraps
+from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value", bound=Sized)
+_Result = TypeVar("_Result")
+_Options = ParamSpec("_Options")
+_OfText = Callable[Concatenate[str, _Options], _Result]
 
 # An empty value takes memory too.
 _EMPTY = 64
@@ -54,3 +58,29 @@ class Recent(Generic[_Key, _Value]):
         with self._lock:
             self._values.clear()
             self.length = 0
+
+
+def remember_short(
+    number: int, longest: int
+) -> Callable[[_OfText[_Options, _Result]], _OfText[_Options, _Result]]:
+    """`lru_cache` for functions of a text that strangers choose.
+
+    What a text of more than `longest` characters gives is not remembered: without
+    that the number of texts says nothing of their memory.
+    """
+
+    def decorate(function: _OfText[_Options, _Result]) -> _OfText[_Options, _Result]:
+        remembered = lru_cache(number)(function)
+
+        @wraps(function)
+        def remembering(
+            text: str, *args: _Options.args, **options: _Options.kwargs
+        ) -> _Result:
+            if len(text) > longest:
+                return function(text, *args, **options)
+            return remembered(text, *args, **options)  # type: ignore[arg-type]
+
+        remembering.cache_info = remembered.cache_info  # type: ignore[attr-defined]
+        return cast(_OfText[_Options, _Result], remembering)
+
+    return decorate

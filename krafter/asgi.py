@@ -30,6 +30,7 @@ from analytics.ingest import (  # noqa: E402
     collect,
     country,
     scripts,
+    user_agents,
     writer,
 )
 from analytics.questions.long_questions import is_long  # noqa: E402
@@ -270,8 +271,9 @@ def _start() -> None:
     # the slowest events waited up to twice as long beside threads that compute.
     sys.setswitchinterval(0.001)
     _limit_waits()
-    # Loaded now, so that the first event does not wait for it.
+    # Loaded now, so that the first event does not wait for them.
     country.table()
+    user_agents.parse("")
     get_resolver().url_patterns  # noqa: B018 - imports the views
     watch.start()
     writer.commits.start()

@@ -53,7 +53,11 @@ def flag(name: str, *, default: bool = False) -> bool:
     return default
 
 
-def integer(name: str, default: int, *, minimum: int = 0) -> int:
+# More than anything that is counted here; Python's dates, sockets and columns have it.
+_MANY = 1_000_000_000
+
+
+def integer(name: str, default: int, *, minimum: int = 0, maximum: int = _MANY) -> int:
     value = os.environ.get(name, "")
     if not value:
         return default
@@ -65,6 +69,8 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
         ) from None
     if number < minimum:
         raise ImproperlyConfigured(f"{name} must be at least {minimum}, not {number}")
+    if number > maximum:
+        raise ImproperlyConfigured(f"{name} must be at most {maximum}, not {value}")
     return number
 
 

@@ -69,6 +69,13 @@ class TooLarge(exceptions.APIException):
     default_detail = "The body is too large"
 
 
+class EncodedBody(exceptions.APIException):
+    """415: a compressed body. The header says what is taken (RFC 9110, 12.5.3)."""
+
+    status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+    default_detail = "Send the body without Content-Encoding"
+
+
 class PreconditionFailed(exceptions.APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
     default_detail = "The resource has changed: its ETag does not match If-Match"
@@ -113,6 +120,8 @@ def _plain(error: exceptions.APIException) -> Response:
         headers["WWW-Authenticate"] = challenge
     if retry_after := getattr(error, "retry_after", None):
         headers["Retry-After"] = str(retry_after)
+    if isinstance(error, EncodedBody):
+        headers["Accept-Encoding"] = "identity"
     body = said(error.status_code, str(error.detail))
     return Response(body, status=error.status_code, headers=headers)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from rest_framework import exceptions, parsers
 
-from krafter.errors import Details, Invalid, TooLarge, malformed
+from krafter.errors import Details, EncodedBody, Invalid, TooLarge, malformed
 
 # What a decoder takes at most depends on the version of Python (1,000 on 3.11,
 # 10,000 on 3.13). Nothing in the API is nested deeper than a few levels.
@@ -28,6 +28,7 @@ class RawJSONParser(parsers.BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, object] | None = None,
     ) -> Any:
+        _refuse_encoded((parser_context or {}).get("request"))
         body: bytes = stream.read(self.max_bytes + 1)
         if len(body) > self.max_bytes:
             raise TooLarge
@@ -51,7 +52,7 @@ class LinesParser(RawJSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, object] | None = None,
     ) -> Any:
-        return Lines(super().parse(stream))
+        return Lines(super().parse(stream, media_type, parser_context))
 
 
 class StrictJSONParser(RawJSONParser):
@@ -65,7 +66,7 @@ class StrictJSONParser(RawJSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, object] | None = None,
     ) -> Any:
-        raw = super().parse(stream)
+        raw = super().parse(stream, media_type, parser_context)
         try:
             try:
                 body = msgspec.json.decode(raw)
@@ -87,6 +88,15 @@ class MergePatchParser(StrictJSONParser):
     """The same in the words of RFC 7396, which is what every PATCH takes."""
 
     media_type = "application/merge-patch+json"
+
+
+def _refuse_encoded(request: Any) -> None:
+    """A compressed body would be called malformed, which helps nobody."""
+    if request is None:
+        return
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise EncodedBody
 
 
 def numbers_out_of_range(body: bytes) -> Details:

@@ -82,25 +82,25 @@ RATE_LIMIT_COLLECT = env.integer("RATE_LIMIT_COLLECT", 200)
 COUNT_AHEAD = env.flag("COUNT_AHEAD", default=True)
 # Whether visits of the demo shop come while the service runs. `make run` turns it on.
 DEMO_VISITS = env.flag("DEMO_VISITS") and not PRODUCTION
+# The most days of a setting: the calendar must have the day that they lead to.
+_CENTURY = 36_500
 # How long a deleted site can be restored; then it is erased. 0: it never is.
-SITE_DELETION_DAYS = env.integer("SITE_DELETION_DAYS", 30)
+SITE_DELETION_DAYS = env.integer("SITE_DELETION_DAYS", 30, maximum=_CENTURY)
 # What the database may take of its disk: a server does not tell. 0: not known.
 DATABASE_GIGABYTES = env.integer("DATABASE_GIGABYTES", 0)
 # How many sites a team may have. 0: any number.
 MAX_SITES = env.integer("MAX_SITES", 1_000)
 # In how many days a key ends for which nobody says when; 0 is never.
-KEY_DAYS = env.integer("KEY_DAYS", 0)
+KEY_DAYS = env.integer("KEY_DAYS", 0, maximum=_CENTURY)
 # Attempts a minute: unknown API keys of an address; passwords of an address or account.
 RATE_LIMIT_UNKNOWN_KEYS = env.integer("RATE_LIMIT_UNKNOWN_KEYS", 20)
 RATE_LIMIT_SIGN_IN = env.integer("RATE_LIMIT_SIGN_IN", 10)
 # How long the audit trail is kept; the database refuses to delete younger entries.
-AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, minimum=30)
+AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, minimum=30, maximum=_CENTURY)
 # Only these may say in X-Forwarded-For or Forwarded who the client is.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # How many bits of an IPv6 address stand for one client.
-IPV6_PREFIX = env.integer("IPV6_PREFIX", 64, minimum=1)
-if IPV6_PREFIX > 128:
-    raise ImproperlyConfigured("IPV6_PREFIX must be at most 128")
+IPV6_PREFIX = env.integer("IPV6_PREFIX", 64, minimum=1, maximum=128)
 
 # What a day may add to a site: more is stored as (other). 0 is no limit.
 MAX_NEW_PATHS = env.integer("MAX_NEW_PATHS", 20_000)
@@ -110,9 +110,10 @@ MAX_NEW_LABELS = env.integer("MAX_NEW_LABELS", 20_000)
 # Seconds that a client gets: for a request's head, or for doing nothing; for a
 # body; and to take a part of an answer. It is what a slow phone needs, and what
 # a stranger may keep us waiting.
-HEAD_SECONDS = env.integer("HEAD_SECONDS", 20, minimum=1)
-BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1)
-SEND_SECONDS = env.integer("SEND_SECONDS", 30, minimum=1)
+_HOUR = 3_600
+HEAD_SECONDS = env.integer("HEAD_SECONDS", 20, minimum=1, maximum=60)
+BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1, maximum=_HOUR)
+SEND_SECONDS = env.integer("SEND_SECONDS", 30, minimum=1, maximum=_HOUR)
 # How many bodies of one client may be unfinished; proxies are exempt.
 UNFINISHED_BODIES = env.integer("UNFINISHED_BODIES", 50, minimum=1)
 # Threads of a worker for all that is not the tracker's.
@@ -210,13 +211,17 @@ TEMPLATES = [
 
 def _database(url: str) -> Any:
     try:
-        return dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+        found = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+        # Django finds it out later, where it is a trace.
+        if not found["NAME"]:
+            raise ValueError("no name")
     # Whatever it finds: its errors would quote the password.
     except Exception:
         raise ImproperlyConfigured(
             "DATABASE_URL must be like postgres://user:password@host/name"
             " or sqlite:////path"
         ) from None
+    return found
 
 
 DATABASES = {
@@ -311,8 +316,10 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
 SESSION_ENGINE = "analytics.people.session_store"
 # A browser is signed out after a pause of this, and after this at most.
-SESSION_IDLE_HOURS = env.integer("SESSION_IDLE_HOURS", 72, minimum=1)
-SESSION_HOURS = env.integer("SESSION_HOURS", 720, minimum=1)
+SESSION_IDLE_HOURS = env.integer(
+    "SESSION_IDLE_HOURS", 72, minimum=1, maximum=24 * _CENTURY
+)
+SESSION_HOURS = env.integer("SESSION_HOURS", 720, minimum=1, maximum=24 * _CENTURY)
 # The header in which trusted proxies say who has signed in there.
 SIGN_IN_HEADER = env.header("SIGN_IN_HEADER")
 if SIGN_IN_HEADER and not TRUSTED_PROXIES:

@@ -18,13 +18,17 @@ Key = tuple[int, tuple[str, ...]]
 class Dimension:
     """A table of each site's distinct values, with a cache of their ids."""
 
-    # About 200 bytes an entry; emptied when full, which costs one read each.
-    _MAX_REMEMBERED = 100_000
+    # Names of strangers may be long, so that their number would be no bound. Emptied
+    # when full, which costs one read each.
+    _MAX_BYTES = 20_000_000
+    # Of an entry beside its texts.
+    _ENTRY_BYTES = 150
 
     def __init__(self, rows: models.Manager[Any], fields: Sequence[str]) -> None:
         self._rows = rows
         self._fields = fields
         self._remembered: dict[Key, int] = {}
+        self._bytes = 0
 
     @property
     def remembered(self) -> Mapping[Key, int]:
@@ -72,12 +76,18 @@ class Dimension:
             transaction.on_commit(partial(self._remember, ids))
 
     def _remember(self, ids: dict[Key, int]) -> None:
-        if len(self._remembered) + len(ids) > self._MAX_REMEMBERED:
-            self._remembered.clear()
+        size = sum(
+            self._ENTRY_BYTES + sum(len(text.encode()) for text in values)
+            for _, values in ids
+        )
+        if self._bytes + size > self._MAX_BYTES:
+            self.forget()
         self._remembered |= ids
+        self._bytes += size
 
     def forget(self) -> None:
         self._remembered.clear()
+        self._bytes = 0
 
 
 NAMES = Dimension(EventName.objects, ("type", "name"))

@@ -5,10 +5,10 @@ because goals are matched against this text.
 """
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from analytics.recent import remember_short
 from analytics.sources.click_ids import CLICK_IDS
 from analytics.sources.hosts import MAX_LENGTH, normal
 from analytics.sources.names import APP
@@ -26,8 +26,9 @@ class Page(NamedTuple):
     query: str
 
 
-# A small cache is enough: few pages have most of the traffic.
-_remember = lru_cache(maxsize=4_096)
+# A small cache is enough: few pages have most of the traffic, and long addresses
+# have click ids, which come once.
+_remember = remember_short(4_096, 256)
 
 
 @_remember

@@ -10,14 +10,16 @@ from analytics.models import Site
 # A deleted site must stop accepting within two seconds, in every process.
 _LIFETIME = 1.0
 _MAX_REMEMBERED = 10_000
+_LENGTH = Site._meta.get_field("site_key").max_length or 0
 
 _remembered: dict[str, tuple[Site | None, float]] = {}
 
 
 def by_key(site_key: str) -> Site | None:
     """The undeleted site with this key; unknown keys are cached as well."""
-    # PostgreSQL fails on a NUL in a text, and no site key has one.
-    if "\0" in site_key:
+    # No site key has a NUL, at which PostgreSQL fails, or is longer: strangers would
+    # fill the memory with those that are.
+    if "\0" in site_key or len(site_key) > _LENGTH:
         return None
     now = time.monotonic()
     found = _remembered.get(site_key)

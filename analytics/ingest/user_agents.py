@@ -119,9 +119,18 @@ def _parser() -> ua_parser.Parser:
     return ua_parser.Parser(ua_parser.BestAvailableResolver(load_lazy_builtins()))
 
 
-@lru_cache(maxsize=_CACHE_SIZE)
 def parse(user_agent: str) -> Agent:
-    user_agent = user_agent[:_MAX_LENGTH]
+    # Cut before it is remembered: strangers may send 64 KiB.
+    return _parse(user_agent[:_MAX_LENGTH])
+
+
+def forget() -> None:
+    """Drop the user agents that this module remembers."""
+    _parse.cache_clear()
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def _parse(user_agent: str) -> Agent:
     parsed = _parser().parse(user_agent)
     is_crawler = is_program(user_agent)
     return Agent(

@@ -47,4 +47,4 @@ def forget_clients() -> None:
     """Clear the cached addresses and user agents of this process."""
     caller.cache_clear()
     client_address.forget()
-    user_agents.parse.cache_clear()
+    user_agents.forget()

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import lru_cache
 
 import idna
+
+from analytics.recent import remember_short
 
 MAX_LENGTH = 253
 # `.com`, `.de`, `.co.uk`, `.com.br`; but not `.com.` and somebody else's domain.
 _ANY_COUNTRY = re.compile(r"\.(?:com|(?:com?\.)?[a-z]{2})$")
 
 
-@lru_cache(maxsize=8_192)
+@remember_short(8_192, MAX_LENGTH)
 def normal(host: str) -> str:
     """A host in the one spelling that is stored and compared.
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from krafter.front.deadlines import Deadlines
-from krafter.front.http import Gone, Receive, Refusal, Scope
+from krafter.front.http import Gone, Receive, Refusal, Scope, header
 
 # The most memory for large bodies in a worker. Small ones are not counted: they are
 # short-lived, and must be accepted even when this limit is reached.
@@ -34,7 +34,7 @@ class Bodies:
         self._held = 0
 
     async def read(self, scope: Scope, receive: Receive, limit: int) -> bytes:
-        """The body; at most `limit` bytes. Raises Refusal, Gone."""
+        """The body; at most `limit` bytes. Raises Refusal."""
         length = _length(scope)
         if length == 0:
             return b""
@@ -86,7 +86,11 @@ class Bodies:
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
-                    raise Gone
+                    # Granian says the same of a client that is gone and of chunks
+                    # that are none; without an answer it would send a 500.
+                    raise Refusal(
+                        HTTPStatus.BAD_REQUEST, "The body is malformed or incomplete"
+                    )
                 parts.append(message["body"])
                 size += len(message["body"])
                 if size > limit:

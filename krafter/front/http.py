@@ -89,7 +89,8 @@ def environ(scope: Scope, body_length: int = 0) -> dict[str, Any]:
         "CONTENT_LENGTH": str(body_length),
     }
     for name, value in scope["headers"]:
-        variable = _variable(name)
+        # What is longer is no known header, and would fill the memory of names.
+        variable = (_variable if len(name) <= _LONGEST else _named)(name)
         if variable is None:
             continue
         text = value.decode("latin-1")
@@ -100,8 +101,7 @@ def environ(scope: Scope, body_length: int = 0) -> dict[str, Any]:
     return found
 
 
-@lru_cache(maxsize=1_024)
-def _variable(name: bytes) -> str | None:
+def _named(name: bytes) -> str | None:
     if b"_" in name:
         return None
     variable = name.decode("latin-1").upper().replace("-", "_")
@@ -112,6 +112,10 @@ def _variable(name: bytes) -> str | None:
         case "CONTENT_LENGTH" | "TRANSFER_ENCODING":
             return None
     return f"HTTP_{variable}"
+
+
+_LONGEST = 64
+_variable = lru_cache(maxsize=1_024)(_named)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

@@ -79,6 +79,19 @@ def test_integer_below_its_minimum_is_refused(variable):
         env.integer("VALUE", 100)
 
 
+@pytest.mark.parametrize("value", ["1000000001", str(2**63)])
+def test_integer_that_nothing_could_hold_is_refused(variable, value):
+    variable(value)
+    with pytest.raises(ImproperlyConfigured, match="at most 1000000000, not"):
+        env.integer("VALUE", 100)
+
+
+def test_integer_above_its_maximum_is_refused(variable):
+    variable("61")
+    with pytest.raises(ImproperlyConfigured, match="VALUE must be at most 60, not 61"):
+        env.integer("VALUE", 20, maximum=60)
+
+
 def test_required_is_refused_when_empty(variable):
     variable("x")
     assert env.required("VALUE") == "x"

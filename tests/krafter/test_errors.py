@@ -306,6 +306,15 @@ def test_other_content_type_is_415(route, send):
 
 
 @pytest.mark.parametrize("route", PRIVATE_WITH_BODY, ids=labels(PRIVATE_WITH_BODY))
+def test_compressed_body_is_415(route, send):
+    """It would be malformed JSON, which does not say what is wrong."""
+    response = send(route, headers={"Content-Encoding": "gzip"})
+    assert_error(response, 415)
+    assert response.json()["error"] == "Send the body without Content-Encoding"
+    assert response.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("route", PRIVATE_WITH_BODY, ids=labels(PRIVATE_WITH_BODY))
 def test_json_with_a_charset_is_json(route, send):
     response = send(route, content_type="application/json; charset=utf-8")
     assert response.status_code == route.status

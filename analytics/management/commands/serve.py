@@ -35,14 +35,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             host = env.text("HOST", "127.0.0.1")
-            port = env.integer("PORT", 8000, minimum=1)
+            port = env.integer("PORT", 8000, minimum=1, maximum=65_535)
             workers = env.integer("WORKERS", 1, minimum=1)
             # The workers read it too; here an error is shown as a message.
             env.integer("THREADS", settings.THREADS, minimum=1)
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
-        if port > 65_535:
-            raise CommandError(f"PORT must be at most 65535, not {port}")
         address = _check_free(host, port)
         if options["check"]:
             return

@@ -243,3 +243,11 @@ def test_hostile_string_takes_no_longer_than_another(text):
 def test_labels_are_no_longer_than_their_columns():
     agent = user_agents.parse("Mozilla/5.0 " + "x" * 400 + "/1.0 Gecko")
     assert all(len(label) <= 64 for label in agent[1:])
+
+
+def test_long_user_agents_are_cut_before_they_are_remembered():
+    """A stranger could fill the memory with those of 64 KiB."""
+    user_agents.forget()
+    for letter in "abc":
+        user_agents.parse("Mozilla/5.0 " + "x" * 600 + letter)
+    assert user_agents._parse.cache_info().currsize == 1

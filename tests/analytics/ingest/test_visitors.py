@@ -274,7 +274,7 @@ def test_clients_are_forgotten_by_every_round_of_housekeeping(track):
         visitors.caller,
         client_address.parse,
         client_address.network_of,
-        user_agents.parse,
+        user_agents._parse,
     )
     assert [cache.cache_info().currsize > 0 for cache in caches[1:]] == [True] * 3
     housekeeping.tidy()

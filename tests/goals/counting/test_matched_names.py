@@ -86,6 +86,33 @@ def test_time_that_runs_out_keeps_how_far_it_looked(site, many):
     assert list(found[SIGN]) == right(many, SIGN)
 
 
+def test_matches_that_cannot_be_stored_in_time_are_stored_later(
+    site, many, monkeypatch
+):
+    monkeypatch.setattr(matched_names, "_CHUNK", 100)
+    monkeypatch.setattr(matched_names, "_STORED_BYTES", 1)
+    rules = [SIGN, DIGIT, Rule("event", "contains", "log")]
+    for stored in (1, 2, 3, 3):
+        found = matching_names_of_each(site.pk, rules, budget=-1)
+        assert {rule: list(ids) for rule, ids in found.items()} == {
+            rule: right(many, rule) for rule in rules
+        }
+        assert RuleNames.objects.count() == stored
+    RuleNames.objects.all().delete()
+    matched_names.forget()
+    matching_names_of_each(site.pk, rules)
+    assert RuleNames.objects.count() == 3
+
+
+def test_many_rules_look_at_few_names_before_the_time(site, many, monkeypatch):
+    monkeypatch.setattr(matched_names, "_COMPARISONS", 12)
+    monkeypatch.setattr(matched_names, "_WORTH_KEEPING", 1)
+    with pytest.raises(Unavailable):
+        matching_names_of_each(site.pk, [SIGN, DIGIT], budget=-1)
+    seen = {row.seen for row in RuleNames.objects.all()}
+    assert seen == {sorted(many.values())[5]}
+
+
 def test_names_told_of_are_not_read_again(site, many):
     assert matched_names.remembered(site.pk, [SIGN]) is None
     matching_names(site.pk, SIGN)

@@ -223,6 +223,18 @@ def test_body_that_its_client_breaks_off_is_no_request(service, connect):
     assert service("GET", "/sites").json()["data"] == before
 
 
+@pytest.mark.parametrize("path", [f"{BASE}/collect", f"{BASE}/sites", "/nothing"])
+def test_body_of_chunks_that_are_none_is_400(connect, path):
+    """Granian's own answer would be a 500."""
+    connection = connect()
+    sent = head("POST", path, "Transfer-Encoding: chunked") + "zz\r\n{}\r\n0\r\n\r\n"
+    connection.sendall(sent.encode())
+    status, headers, body = answer(connection)
+    assert status == 400
+    assert json.loads(body) == {"error": "The body is malformed or incomplete"}
+    assert headers["x-request-id"]
+
+
 # Protocols and names
 
 
