@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from functools import partial
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ class Dimension:
         found = {key: self._remembered.get(key) for key in keys}
         return None if None in found.values() else cast(dict[Key, int], found)
 
-    def known(self, keys: set[Key]) -> dict[Key, int]:
+    def known(self, keys: Set[Key]) -> dict[Key, int]:
         """The ids of those (site, values) that exist.
 
         Call it within the sites' lock.
@@ -48,6 +48,8 @@ class Dimension:
 
     def made(self, keys: Collection[Key]) -> dict[Key, int]:
         """Insert the (site, values) that `known` did not find, and return their ids.
+
+        Of a site in the order given: the spelling that came first is shown.
 
         Call it within the sites' lock.
         """
