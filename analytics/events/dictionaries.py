@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,7 @@ class Dimension:
         """The cached ids; they are committed."""
         return self._remembered
 
-    def known(self, keys: set[Key]) -> dict[Key, int]:
+    def known(self, keys: Set[Key]) -> dict[Key, int]:
         """The ids of those (site, values) that exist.
 
         Call it within the sites' lock.
@@ -52,6 +52,8 @@ class Dimension:
 
     def made(self, keys: Collection[Key]) -> dict[Key, int]:
         """Insert the (site, values) that `known` did not find, and return their ids.
+
+        Of a site in the order given: the spelling that came first is shown.
 
         Call it within the sites' lock.
         """

@@ -81,6 +81,8 @@ def _statement(
     )
     pages = ", ".join(f"view_{place}.view AS page_{place}" for place in places)
     way = ", ".join(f"page_{place}" for place in places)
+    # Databases disagree on where NULL is sorted.
+    order = ", ".join(f"COALESCE(page_{place}, 0)" for place in places)
     nothing = ", NULL" * (PAGES - 1)
     single = {
         _SECONDS: "seconds",
@@ -119,7 +121,7 @@ def _statement(
         ), told AS (SELECT seconds, entry, {pages} FROM firsts {joins})
         SELECT * FROM (
             SELECT {_WAY}, {way}, COUNT(*) AS times FROM told
-            GROUP BY {way} ORDER BY times DESC, {way} LIMIT %s
+            GROUP BY {way} ORDER BY times DESC, {order} LIMIT %s
         ) AS most
         UNION ALL {counted}
     """  # noqa: S608 - constants

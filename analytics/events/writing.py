@@ -66,28 +66,37 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
         day_versions.note(days, now=now)
         if rows is None:
             names, contexts = (
-                NAMES.known(_names(fresh)),
-                CONTEXTS.known(_contexts(fresh)),
+                NAMES.known(_names(fresh).keys()),
+                CONTEXTS.known(_contexts(fresh).keys()),
             )
             fresh = _bounded(fresh, names, contexts)
-            names |= NAMES.made(_names(fresh) - names.keys())
-            contexts |= CONTEXTS.made(_contexts(fresh) - contexts.keys())
+            names |= NAMES.made([key for key in _names(fresh) if key not in names])
+            contexts |= CONTEXTS.made(
+                [key for key in _contexts(fresh) if key not in contexts]
+            )
             insert(_rows(fresh, names, contexts))
         else:
             insert(compress(rows, is_new))
     return is_new
 
 
-def _names(batch: Iterable[NewEvent]) -> set[Key]:
-    """The (site, (type, name)) of the events' names and pages."""
-    names: set[Key] = {(e.site_id, (e.type, e.name)) for e in batch}
-    return names | {
-        (e.site_id, (_PAGEVIEW, e.page)) for e in batch if e.page is not None
-    }
+def _names(batch: Iterable[NewEvent]) -> dict[Key, None]:
+    """The (site, (type, name)) of the events' names and pages.
+
+    As the keys of a dict, which are in the order of the events: the ids that they get
+    say what was sent first.
+    """
+    names: dict[Key, None] = {}
+    for event in batch:
+        names[event.site_id, (event.type, event.name)] = None
+        if event.page is not None:
+            names[event.site_id, (_PAGEVIEW, event.page)] = None
+    return names
 
 
-def _contexts(batch: Iterable[NewEvent]) -> set[Key]:
-    return {(e.site_id, e.labels) for e in batch}
+def _contexts(batch: Iterable[NewEvent]) -> dict[Key, None]:
+    """The (site, labels) of the events, in the same way."""
+    return {(event.site_id, event.labels): None for event in batch}
 
 
 def _bounded(
@@ -101,7 +110,7 @@ def _bounded(
 
     @cache
     def reserved() -> set[Key]:
-        return dictionaries.reserved(_names(batch) - names.keys())
+        return dictionaries.reserved(_names(batch).keys() - names.keys())
 
     def folds(event: NewEvent, type: str, name: str) -> bool:
         key = growth.Key(event.site_id, event.day, growth.kind_of(type))
@@ -136,8 +145,8 @@ def _bounded(
         bounded.append(event._replace(labels=folded(event)))
     budget.save()
     if bounded != batch:
-        names |= NAMES.known(_names(bounded) - names.keys())
-        contexts |= CONTEXTS.known(_contexts(bounded) - contexts.keys())
+        names |= NAMES.known(_names(bounded).keys() - names.keys())
+        contexts |= CONTEXTS.known(_contexts(bounded).keys() - contexts.keys())
     return bounded
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from krafter.front.deadlines import Deadlines
-from krafter.front.http import Gone, Receive, Refusal, Scope, header
+from krafter.front.http import Receive, Refusal, Scope
 
 # The most memory for large bodies in a worker. Small ones are not counted: they are
 # short-lived, and must be accepted even when this limit is reached.

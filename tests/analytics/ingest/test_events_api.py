@@ -50,6 +50,19 @@ def listed(reader, url):
 # Sending
 
 
+def test_names_and_spellings_of_a_batch_came_in_its_order(send, reader, site):
+    names = [f"step-{number}" for number in range(12)]
+    sources = ["News", "NEWS", "news", "neWs", "nEWS", "NEws", "newS"]
+    batch = [{**SIGNUP, "name": name} for name in names]
+    batch += [{**SIGNUP, "utm_source": source} for source in sources]
+    send({"events": batch})
+    found = events.names(site.pk, "event", limit=20)
+    assert [name for _, name in found] == [*names, "signup"]
+    stats = reader("GET", f"/sites/{site.site_key}/stats?dimensions=utm_source")
+    [row, _] = stats.json()["data"]["breakdowns"]["utm_source"]
+    assert row["value"] == "News"
+
+
 def test_one_event_is_accepted_then_a_duplicate(send):
     body = {**SIGNUP, "id": "e-1"}
     first, second = send(body), send(body)

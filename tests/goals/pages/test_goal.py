@@ -16,6 +16,7 @@ from tests.queries import captured_queries
 
 pytestmark = pytest.mark.django_db
 
+TODAY = datetime.now(UTC).date()
 PARTS = ("breakdown", "journeys", "names", "conversions", "properties")
 
 
@@ -68,6 +69,23 @@ def test_course_has_each_day_of_the_period(site, browser, address):
     shown = text(browser.get(f"{address}?period=7d"))
     assert shown.count('<td class="number" data-value=') == 8
     assert shown.count('data-value="1"') == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "compare=previous_month&from=2026-03-28&to=2026-03-31",
+        # In Berlin, the hour from 2 to 3 was skipped.
+        "compare=previous&interval=hour&from=2026-03-30&to=2026-03-30",
+        f"compare=previous&from={TODAY}&to={TODAY + timedelta(5)}",
+    ],
+)
+def test_rows_without_an_earlier_one_have_a_dash(site, browser, address, query):
+    site.timezone = "Europe/Berlin"
+    site.save()
+    response = browser.get(f"{address}?period=custom&{query}")
+    assert response.status_code == 200
+    assert '<td class="number" data-before="">\N{EN DASH}</td>' in text(response)
 
 
 def test_comparison_stands_beside(site, browser, address):

@@ -154,6 +154,15 @@ def test_most_frequent_come_first_and_equal_ones_by_path(ask, site):
     assert len(data["ways"]) == 2
 
 
+def test_equal_ways_are_the_same_whatever_the_database(ask, site):
+    ways = [["/a", "/b", "/c"], ["/b", "/c"], [], ["/c"], ["/b"]]
+    for visitor, way in enumerate(ways, start=1):
+        steps = [*enumerate(way), (9, "signup")]
+        walk(site, *steps, visitor=visitor)
+    found = ask("limit=4").json()["data"]["ways"]
+    assert [each["pages"] for each in found] == [[], ["/b"], ["/c"], ["/b", "/c"]]
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "sort=value", "compare=year"]
 )
