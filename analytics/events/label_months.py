@@ -14,14 +14,13 @@ of sealed days.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from functools import reduce
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db.models import Q
 
 from analytics.events import months
-from analytics.events.cells import ByDay, DayParts, Group, plus
+from analytics.events.cells import ByDay, DayParts, Group, sum_of
 from analytics.events.lookups import one_of_texts
 from analytics.events.months import Month, Versions
 from analytics.events.standing import Standing, kept_rows
@@ -342,8 +341,7 @@ def has_right_sum(row: LabelMonth) -> bool:
 
 
 def _sum(days: months.DaysOfMonth) -> DayParts:
-    parts = (_unpacked(*numbers) for _, *numbers in days.values())
-    return reduce(plus, parts, DayParts({}, {}))
+    return sum_of(_unpacked(*numbers) for _, *numbers in days.values())
 
 
 def _codes(day: DayParts) -> set[str | None]:
