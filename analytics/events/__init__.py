@@ -4,7 +4,7 @@ A different storage engine would replace this package. Sites are ids here. Which
 events are accepted, and which are conversions, is decided elsewhere.
 """
 
-from analytics.events import contexts, dictionaries, open_labels, planner
+from analytics.events import closed_sums, contexts, dictionaries, open_labels, planner
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import (
@@ -52,13 +52,14 @@ from analytics.events.name_lists import (
     wrong_name_days,
 )
 from analytics.events.open_days import Came, Converted, came, converted
+from analytics.events.open_traffic import open_traffic
 from analytics.events.planner import look_at_tables
 from analytics.events.prop_lists import SentProp, SentProps, props_sent
+from analytics.events.ranked import SiteBreakdown
 from analytics.events.seals import Border, Sealed, border
 from analytics.events.selection import Selection
 from analytics.events.series import hourly, hourly_amounts
 from analytics.events.site_breakdown import (
-    SiteBreakdown,
     site_breakdown_by_label,
     site_breakdown_by_name,
     site_breakdown_by_path,
@@ -139,6 +140,7 @@ __all__ = [
     "named",
     "names",
     "names_sent",
+    "open_traffic",
     "presence",
     "props_sent",
     "received",
@@ -171,4 +173,5 @@ def forget() -> None:
     dictionaries.forget()
     contexts.forget()
     open_labels.forget()
+    closed_sums.forget()
     planner.forget()

@@ -37,6 +37,8 @@ _EVENTS, _ADJUSTMENTS, _CONTEXTS, _NAMES = (
 # latest of many is the largest. 2**27 events a visitor and day, 2**36 contexts.
 BITS = 36
 MASK = (1 << BITS) - 1
+# Added to a position it makes a text of ten digits, which sorts as the number does.
+_TEN_DIGITS = 10**9
 _HAS_CAMPAIGN = " OR ".join(
     f"{label} <> ''"
     for label in Labels._fields
@@ -105,7 +107,9 @@ class Attributed:
                 span, needed, columns, carried, name_ids, (condition, params)
             )
         scope = _visitors_of(self.site_id, span, name_ids)
-        made, made_params = self._made(scope, needed, {*carried, *looked_at})
+        made, made_params = self._made(
+            scope, needed, {*carried, *looked_at}, is_each=span.is_each
+        )
         own, own_params = self._before("made")
         if name_ids is not None:
             named, ids = one_of("made.name_id", name_ids)
@@ -138,6 +142,7 @@ class Attributed:
             _visitors_of(self.site_id, span, name_ids),
             {*columns, *self._filtered()} - {"context_id"},
             {*carried, *event_filters.columns(self._of_events())},
+            is_each=span.is_each,
         )
         chosen = ", ".join(f"made.{name}" for name in (*carried, *columns))
         return (
@@ -242,12 +247,18 @@ class Attributed:
         )
 
     def _made(
-        self, scope: Compiled, needed: Collection[str], carried: Iterable[str]
+        self,
+        scope: Compiled,
+        needed: Collection[str],
+        carried: Iterable[str],
+        *,
+        is_each: bool = False,
     ) -> Compiled:
         """All events of some visitors and days, with the columns that are needed.
 
         A condition of an earlier step would lose events that a later one looks
-        back at: the scope must take whole days of visitors.
+        back at: the scope must take whole days of visitors. `is_each`: it takes one
+        day, which PostgreSQL then need not sort by.
         """
         inside, hosts = one_of_texts("referrer", self.contexts.inside())
         own = [label for label in OWN if label in needed]
@@ -263,6 +274,7 @@ class Attributed:
             )
             of_names = [EventType.PAGEVIEW.value]
         moment = second("event.at")
+        whose = "visitor" if is_each else "day, visitor"
         found = [
             f"COALESCE({pick}(arrival) OVER path & {MASK}, {DIRECT}) AS {name}"
             for name, pick in (("last", "MAX"), ("first", "MIN"))
@@ -277,20 +289,22 @@ class Attributed:
             found.append(
                 f"""COALESCE(
                     MIN((n << {BITS}) | view)
-                    OVER (PARTITION BY day, visitor, visit) & {MASK}, 0
+                    OVER (PARTITION BY {whose}, visit) & {MASK}, 0
                 ) AS {ENTRY_PATH}"""
             )
         if "visit_number" in needed:
             found.append(
-                "DENSE_RANK() OVER (PARTITION BY day, visitor ORDER BY visit)"
+                f"DENSE_RANK() OVER (PARTITION BY {whose} ORDER BY visit)"
                 " AS visit_number"
             )
         if "visit_began" in needed:
-            began = f"MIN({second('at')}) OVER (PARTITION BY day, visitor, visit)"
+            began = f"MIN({second('at')}) OVER (PARTITION BY {whose}, visit)"
             found.append(f"{began} AS visit_began")
-        path = "path AS (PARTITION BY day, visitor ORDER BY at, id)"
-        # Contexts are joined by their key: SQLite has no index on what a query makes,
-        # and would go through all contexts for each event.
+        path = f"path AS (PARTITION BY {whose} ORDER BY at, id)"
+        binary = "C" if connection.vendor == "postgresql" else "BINARY"
+        # The windows of all steps have one order, so PostgreSQL sorts once. The latest
+        # referrer is carried as a text, after the position of its event: a join would
+        # lose the order.
         sql = f"""
             WITH moves AS (
                 SELECT event.id, event.day, event.visitor, event.at, event.context_id,
@@ -311,21 +325,23 @@ class Attributed:
                 SELECT moves.*,
                     MAX(CASE WHEN silence IS NULL OR silence > {SILENCE_SECONDS}
                         THEN n END) OVER path AS visit,
-                    MAX(CASE WHEN kind > 0 THEN (n << {BITS}) | context_id END) OVER (
+                    MAX(CASE WHEN kind > 0 THEN
+                        (CAST(n + {_TEN_DIGITS} AS text) || referrer) COLLATE "{binary}"
+                    END) OVER (
                         path ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                     ) AS candidate
                 FROM moves WINDOW {path}
             ), arrivals AS (
                 SELECT steps.*, CASE WHEN kind = 2 OR kind = 1 AND (
-                    candidate IS NULL OR candidate >> {BITS} < visit
-                    OR before.referrer <> steps.referrer
+                    candidate IS NULL
+                    OR CAST(SUBSTR(candidate, 1, 10) AS bigint) < visit + {_TEN_DIGITS}
+                    OR SUBSTR(candidate, 11) <> referrer COLLATE "{binary}"
                 ) THEN (n << {BITS}) | context_id END AS arrival
-                FROM steps LEFT JOIN {_CONTEXTS} AS before
-                    ON before.site_id = %s AND before.id = candidate & {MASK}
+                FROM steps
             )
             SELECT {", ".join(["arrivals.*", *found])} FROM arrivals WINDOW {path}
         """  # noqa: S608 - constants
-        return sql, [hosts, *of_names, self.site_id, *scope[1], self.site_id]
+        return sql, [hosts, *of_names, self.site_id, *scope[1]]
 
     def _before(self, alias: str) -> Compiled:
         """Whether a fact happened before the moment that ends the last day."""
@@ -397,11 +413,10 @@ def _visitors_of(
 ) -> Compiled:
     """Whole days of visitors who have an event of these names: over `event`."""
     days, params = span.of("event")
-    if name_ids is None:
+    if name_ids is None or span.is_of_some_visitors:
+        # Others of these few have none: cheaper than to look through the whole day.
         return days, params
-    # The days have the condition on visitors already. Twice in one statement it made
-    # PostgreSQL read, for each event of a small site, all events for each of the day's.
-    own, own_params = _of("fact", site_id, span.of_everybody(), name_ids)
+    own, own_params = _of("fact", site_id, span, name_ids)
     visitors = f"SELECT fact.day, fact.visitor FROM {_EVENTS} AS fact WHERE {own}"  # noqa: S608 - constants
     return (
         f"{days} AND (event.day, event.visitor) IN ({visitors})",

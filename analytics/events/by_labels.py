@@ -7,16 +7,26 @@ Stored counts of closed days (`label_months`) and remembered counts of open days
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from functools import partial
 
-from analytics.events import closed_days, label_months, seals
+from analytics.events import closed_days, closed_sums, label_months, seals
 from analytics.events.attribution import Attributed
-from analytics.events.cells import ByDay, DayParts, Group, daily, narrowed, plus
+from analytics.events.cells import (
+    ByDay,
+    DayParts,
+    Group,
+    daily,
+    flattened,
+    narrowed,
+    plus,
+)
+from analytics.events.closed_sums import ClosedDays, State
 from analytics.events.contexts import Contexts
 from analytics.events.joint_labels import joint, passer, shower
 from analytics.events.label_months import EVERYTHING, Kept, LabelMonths
 from analytics.events.open_labels import OpenLabels
 from analytics.events.selection import Selection
-from analytics.events.standing import standing
+from analytics.events.standing import Standing, standing
 from analytics.models import Adjustment, Event, Fact
 from analytics.questions.labels import Filters
 from analytics.questions.periods import Days
@@ -55,6 +65,7 @@ class ByLabels:
         home: Collection[str | None] | None = None,
     ) -> None:
         self._where = selection.filters.where
+        self._home = home
         filtered = [where.label for where in self._where]
         # The stored label, single or joint, for each label that is queried.
         self._kept_as = {
@@ -70,21 +81,45 @@ class ByLabels:
         self._past = (
             LabelMonths(kept, names, closed, daily=daily, home=home) if closed else None
         )
-        found = standing(
-            selection.site_id,
-            closed=closed,
-            open=current,
-            kept=self._past.statement() if self._past else None,
-        )
-        if self._past and closed:
-            self._past.read(found)
-            metrics.count_days(closed.length, len(self._past.missing))
+        # Where single days are asked for, no sums are remembered.
+        self._keys = {
+            label: (kept, label, self._where, closed, home and frozenset(home))
+            for label in self._kept_as
+            if closed and not daily
+        }
+        found = self._standing(closed, current)
+        self._state = State.of(found)
         self._open = OpenLabels(kept, names, found.ends, found.versions)
         # Counts that are not stored: refunds, and events of a day that ends early.
         self._more: list[dict[str, ByDay]] = []
         if with_amounts and self._past:
             self._more.append({name: self._past.refunds(name) for name in names})
         self._has_refunds = with_amounts and self._were_refunded()
+
+    def _standing(self, closed: Days | None, current: Days | None) -> Standing:
+        """Read what the counts depend on, and stored counts that are not remembered."""
+        past = self._past
+        read = partial(standing, self._selection.site_id, closed=closed, open=current)
+        sums = closed_sums.recall(self._keys)
+        if past and closed and sums and all(each.is_set for each in sums.values()):
+            found = read()
+            state = State.of(found)
+            # Held from here on: another thread may set sums of another state.
+            self._closed = {
+                label: days
+                for label, each in sums.items()
+                if (days := each.at(state)) is not None
+            }
+            if len(self._closed) == len(sums):
+                past.sealed_before = found.sealed_before
+                metrics.count_days(closed.length, 0)
+                return found
+        self._closed = {}
+        found = read(kept=past.statement() if past else None)
+        if past and closed:
+            past.read(found)
+            metrics.count_days(closed.length, len(past.missing))
+        return found
 
     def _were_refunded(self) -> bool:
         days = self._unsealed
@@ -152,19 +187,42 @@ class ByLabels:
         """The counts of each day by the values of a label. Call it after `count`.
 
         If no label was given, the label is `""`, with the one value `""` for all that
-        passes. Closed months may stand under their first day, see `LabelMonths`.
+        passes. Without `daily` closed days may stand under the first of them, see
+        `flattened`.
         """
+        found = dict(self.closed(label).days)
+        for day, parts in self.unclosed(label).items():
+            found[day] = plus(found[day], parts) if day in found else parts
+        return found
+
+    def closed(self, label: str = "") -> ClosedDays:
+        """What `by_day` has of closed days, without what is not stored of them."""
+        if label not in self._closed and self._past:
+            days = self._shown(label, self._past.by_day(self._kept_as[label]))
+            key = self._keys.get(label)
+            found = ClosedDays(flattened(days, self._home) if key else days)
+            if key:
+                closed_sums.remember(key, self._state, found)
+            self._closed[label] = found
+        return self._closed.get(label, ClosedDays({}))
+
+    def unclosed(self, label: str = "") -> ByDay:
+        """What `by_day` has beside that."""
         kept = self._kept_as[label]
-        found = self._past.by_day(kept) if self._past else {}
-        found |= self._open.by_day(kept)
+        found = self._open.by_day(kept)
         for more in self._more:
             for day, parts in more.get(kept, {}).items():
                 found[day] = plus(found.get(day, DayParts({}, {})), parts)
+        return self._shown(label, found)
+
+    def _shown(self, label: str, days: ByDay) -> ByDay:
+        """The counts of what passes the filters, by the values of the label."""
         if not self._where:
-            return found
+            return days
+        kept = self._kept_as[label]
         passes = passer(kept, self._where)
         shown = shower(kept, label) if label else lambda value: ""
-        return {day: narrowed(parts, passes, shown) for day, parts in found.items()}
+        return {day: narrowed(parts, passes, shown) for day, parts in days.items()}
 
     def totals(self) -> dict[date, tuple[Group, int]]:
         """By day as `by_day`: the counts of all that passes, and its visitors."""

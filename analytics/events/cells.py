@@ -6,7 +6,7 @@ reading events again.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import chain
@@ -33,6 +33,7 @@ Cell = tuple[int, ...]
 Sums = dict[tuple[date, str | None], Decimal]
 
 _NAMES = EventName._meta.db_table
+_OTHER_TYPES = (EventType.EVENT.value, EventType.GOAL.value)
 
 
 class Group(NamedTuple):
@@ -68,14 +69,6 @@ class DayParts(NamedTuple):
     groups: dict[str, Group]
     visitors: dict[frozenset[str], int]
 
-    def take(self, more: "DayParts") -> None:
-        """Add the counts of another day to these."""
-        for value, group in more.groups.items():
-            own = self.groups.get(value)
-            self.groups[value] = own + group if own else group
-        for seen, number in more.visitors.items():
-            self.visitors[seen] = self.visitors.get(seen, 0) + number
-
 
 ByDay = dict[date, DayParts]
 
@@ -109,6 +102,14 @@ def parts(days: ByDay) -> dict[str, Part]:
     }
 
 
+def numbers_by_value(days: ByDay) -> dict[str | None, tuple[int, int]]:
+    """The page views and the visitors of each value, None: not known."""
+    return {
+        value or None: (part.pageviews, part.counts.uniques)
+        for value, part in parts(days).items()
+    }
+
+
 def plus(day: DayParts, more: DayParts, sign: int = 1) -> DayParts:
     """The sum of both; with `sign=-1` the difference."""
     groups, visitors = dict(day.groups), dict(day.visitors)
@@ -123,6 +124,52 @@ def plus(day: DayParts, more: DayParts, sign: int = 1) -> DayParts:
         if not visitors[seen]:
             del visitors[seen]
     return DayParts(groups, visitors)
+
+
+def sum_of(days: Iterable[DayParts]) -> DayParts:
+    """The sum of many, in one pass."""
+    groups, visitors = dict[str, Group](), dict[frozenset[str], int]()
+    for day in days:
+        for value, group in day.groups.items():
+            before = groups.get(value)
+            groups[value] = before + group if before else group
+        for seen, number in day.visitors.items():
+            visitors[seen] = visitors.get(seen, 0) + number
+    return DayParts(groups, visitors)
+
+
+def flattened(days: ByDay, home: Collection[str | None] | None) -> ByDay:
+    """The same for `parts`, with the counts of all days under the first of them.
+
+    Visitors are counted with each of their values alone. Amounts stay by day, unless
+    all are in the currencies `home`, or that is None.
+    """
+    if not days:
+        return {}
+    groups, visitors = sum_of(days.values())
+    alone: defaultdict[frozenset[str], int] = defaultdict(int)
+    for values, number in visitors.items():
+        for value in values:
+            alone[frozenset((value,))] += number
+    codes = {code for group in groups.values() for code in group.amounts}
+    first = min(days)
+    if home is None or codes <= set(home):
+        return {first: DayParts(groups, dict(alone))}
+    counts = {value: group._replace(amounts={}) for value, group in groups.items()}
+    return {
+        day: plus(
+            DayParts(counts, dict(alone)) if day == first else DayParts({}, {}),
+            DayParts(
+                {
+                    value: Group(amounts=group.amounts)
+                    for value, group in parts.groups.items()
+                    if group.amounts
+                },
+                {},
+            ),
+        )
+        for day, parts in days.items()
+    }
 
 
 def narrowed(
@@ -277,7 +324,11 @@ def _seen(
     if facts is Event:
         times = "COUNT(*)"
         if selection.names is None:
-            views = "COUNT(CASE WHEN names.type = %s THEN 1 END)"
+            # Few names are no page views: looked up, no event is joined with its name.
+            views = f"""COUNT(CASE WHEN name_id NOT IN (
+                SELECT id FROM {_NAMES} WHERE site_id = %s AND type IN (%s, %s)
+            ) THEN 1 END)"""  # noqa: S608 - a constant
+            params = [selection.site_id, *_OTHER_TYPES, *params]
     by = ", ".join(columns)
     sql = f"""
         SELECT made.day, visitor, currency, {by}, {times} AS times, {views} AS views,
@@ -285,8 +336,5 @@ def _seen(
             COUNT(amount) AS priced
         FROM ({selected}) AS made
     """  # noqa: S608 - constants
-    if facts is Event and selection.names is None:
-        sql += f" JOIN {_NAMES} AS names ON names.id = name_id AND names.site_id = %s"
-        params = [EventType.PAGEVIEW.value, *params, selection.site_id]
     sql += f" GROUP BY made.day, visitor, currency, {by}"
     return of_each_day((sql, params), selection.days)

@@ -23,7 +23,7 @@ from krafter.errors import Unavailable
 BUDGET_SECONDS = 5.0
 # The number of days per statement is quadrupled while a statement takes less than
 # this, or while most of its time does not depend on the number of days.
-_QUICK_SECONDS = 0.25
+_QUICK_SECONDS = 0.75
 _MOSTLY = 2.5
 _FASTER = 4
 # Events may come 24 hours ahead, to a site 14 hours ahead of UTC.

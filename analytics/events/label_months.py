@@ -20,7 +20,7 @@ import msgspec
 from django.db.models import Q
 
 from analytics.events import months
-from analytics.events.cells import ByDay, DayParts, Group
+from analytics.events.cells import ByDay, DayParts, Group, sum_of
 from analytics.events.lookups import one_of_texts
 from analytics.events.months import Month, Versions
 from analytics.events.standing import Standing, kept_rows
@@ -351,10 +351,7 @@ def has_right_sum(row: LabelMonth) -> bool:
 
 
 def _sum(days: months.DaysOfMonth) -> DayParts:
-    found = DayParts({}, {})
-    for _, *numbers in days.values():
-        found.take(_unpacked(*numbers))
-    return found
+    return sum_of(_unpacked(*numbers) for _, *numbers in days.values())
 
 
 def _codes(day: DayParts) -> set[str | None]:

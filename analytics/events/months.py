@@ -32,6 +32,11 @@ class Versions:
             month = month_of(day)
             self._by_month[month] = self._by_month.get(month, 0) + version
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Versions) and self._by_day == other._by_day
+
+    __hash__ = None  # type: ignore[assignment]
+
     def of_day(self, day: date) -> int:
         return self._by_day.get(day, 0)
 

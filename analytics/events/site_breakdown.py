@@ -1,15 +1,18 @@
 """How the traffic of a site is spread over paths, names, properties and labels."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Q
 
-from analytics.events.cells import ByDay, parts
+from analytics.events import closed_sums
+from analytics.events.cells import ByDay, DayParts, Group, numbers_by_value
+from analytics.events.closed_sums import ClosedDays, State
 from analytics.events.lookups import one_of, one_of_texts
 from analytics.events.name_lists import name_numbers
 from analytics.events.props import SpelledProp
+from analytics.events.ranked import Ranked, SiteBreakdown, SiteBreakdownRow
 from analytics.events.selection import Selection
 from analytics.events.statements import Compiled, around, day_by_day, union
 from analytics.models import EventName, EventType
@@ -17,40 +20,22 @@ from analytics.questions.labels import PROPS
 from analytics.questions.periods import Days
 
 _NAMES = EventName._meta.db_table
+_NONE = Ranked({})
 
 
-class SiteBreakdownRow(NamedTuple):
-    """What of the traffic has one value, None where it is not known."""
-
-    value: str | None
-    pageviews: int
-    visitors: int
-
-
-class SiteBreakdown(NamedTuple):
-    """The first rows; how many values there are, and the page views of them all."""
-
-    rows: list[SiteBreakdownRow]
-    values: int
-    pageviews: int
-
-
-def site_breakdown_by_label(days: ByDay, *, limit: int | None) -> SiteBreakdown:
+def site_breakdown_by_label(
+    days: ByDay, *, closed: Ranked = _NONE, limit: int | None
+) -> SiteBreakdown:
     """The values of a label with the most visitors; without a limit all."""
-    rows = [
-        SiteBreakdownRow(value or None, part.pageviews, part.counts.uniques)
-        for value, part in parts(days).items()
-    ]
-    # Equal ones in the order of their characters, the unknown one last.
-    rows.sort(key=lambda row: (-row.visitors, row.value is None, row.value or ""))
-    pageviews = sum(row.pageviews for row in rows)
-    return SiteBreakdown(rows[:limit], len(rows), pageviews)
+    return closed.first(numbers_by_value(days), limit=limit)
 
 
 def site_breakdown_by_path(
     selection: Selection,
     *,
     unkept: Sequence[Days],
+    closed: Days | None = None,
+    state: State | None = None,
     limit: int,
     among: Collection[str | None] | None = None,
 ) -> SiteBreakdown:
@@ -59,9 +44,47 @@ def site_breakdown_by_path(
     Only page views count here.
 
     `unkept`: the days of which the names are counted; those of the others are kept.
+    `closed` days are all kept, and of that state: their sums are remembered.
     """
-    counted = _of_each_name(selection, unkept, "type = %s", [EventType.PAGEVIEW.value])
-    return _most(counted, limit, among)
+    known = closed and state and _closed_paths(selection.within(closed), state)
+    if not known:
+        return _most(_paths(selection, unkept), limit, among)
+    more: dict[str | None, tuple[int, int]] = {}
+    for stretch in unkept:
+        for path, *numbers in _rows(_paths(selection.within(stretch), [stretch])):
+            before = more.get(path, (0, 0))
+            more[path] = before[0] + int(numbers[0]), before[1] + int(numbers[1])
+    return known.ranked.first(more, limit=limit, among=among)
+
+
+def _closed_paths(selection: Selection, state: State) -> ClosedDays | None:
+    """The paths of closed days, all kept; None if they are too many to remember."""
+    key = ("path", selection.site_id, selection.days)
+    known = closed_sums.recall({"path": key})["path"].at(state)
+    if known is None:
+        views = EventName.objects.filter(
+            site_id=selection.site_id, type=EventType.PAGEVIEW
+        )
+        most = closed_sums.MAX_VALUES // 2
+        if views[: most + 1].count() > most:
+            return None
+        parts = DayParts({}, {})
+        for path, pageviews, visitors in _rows(_paths(selection, [])):
+            parts.groups[path] = Group(int(pageviews), int(pageviews))
+            parts.visitors[frozenset((path,))] = int(visitors)
+        known = ClosedDays({selection.first: parts})
+        closed_sums.remember(key, state, known)
+    return known
+
+
+def _paths(selection: Selection, unkept: Sequence[Days]) -> Compiled:
+    return _of_each_name(selection, unkept, "type = %s", [EventType.PAGEVIEW.value])
+
+
+def _rows(statement: Compiled) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+        return list(cursor)
 
 
 def site_breakdown_by_name(

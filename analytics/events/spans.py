@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
+
 from analytics.events.event_filters import Compiled
 from analytics.models import Event
 from analytics.questions.periods import Days
@@ -33,6 +35,16 @@ class Changed(NamedTuple):
             [self.up_to, self.site_id, day, self.after, self.end],
         )
 
+    def within(self, events: QuerySet[Event]) -> QuerySet[Event]:
+        """Those of some events that `of` is true of."""
+        found = events.filter(pk__lte=self.up_to)
+        if self.after == 0:
+            return found
+        later = Event.objects.filter(
+            site_id=self.site_id, day=self.day, pk__gt=self.after, pk__lte=self.end
+        )
+        return found.filter(visitor__in=later.order_by().values("visitor"))
+
 
 class Span(NamedTuple):
     """The days of a statement; `is_each`: the one that `each_day` stands at.
@@ -55,8 +67,6 @@ class Span(NamedTuple):
             sql, params = f"{sql} AND {more}", [*params, *of_changed]
         return sql, params
 
-    def of_everybody(self) -> "Span":
-        """With the same last id, but not of some visitors alone."""
-        if self.changed is None:
-            return self
-        return self._replace(changed=self.changed._replace(after=0))
+    @property
+    def is_of_some_visitors(self) -> bool:
+        return self.changed is not None and self.changed.after > 0

@@ -12,6 +12,7 @@ from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
 
 from analytics.events.selection import Selection
+from analytics.events.spans import Changed
 from analytics.events.statements import Expressed, around, as_day, day_by_day
 from analytics.events.visit_ends import SILENCE_SECONDS, second
 from analytics.models import Event, EventType
@@ -23,8 +24,13 @@ class Traffic(NamedTuple):
     visits: int
 
 
-def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
-    """The traffic of each day that had any, in one pass over the events."""
+def traffic_by_day(
+    selection: Selection, changed: Changed | None = None
+) -> dict[date, Traffic]:
+    """The traffic of each day that had any, in one pass over the events.
+
+    `changed`: count some visitors only.
+    """
     before = Window(
         Lag(_Second("at")),
         partition_by=[F("day"), F("visitor")],
@@ -34,7 +40,8 @@ def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
         selection,
         # The condition on the site limits the scan to the site's names.
         lambda events: (
-            events.filter(name__site=selection.site_id)
+            (changed.within(events) if changed else events)
+            .filter(name__site=selection.site_id)
             .annotate(silence=_Second("at") - before)
             .values_list("day", "name__type", "silence")
         ),

@@ -1,6 +1,6 @@
 """How the traffic of a site is spread over the values of its dimensions."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -77,32 +77,37 @@ Wanted = Mapping[str, Collection[str | None] | None]
 def find(selection: Selection, wanted: Wanted) -> Found:
     """Raises Unavailable while days that nobody has asked for take long to count."""
     found: Found = {}
-    by_label = _by_label(selection, [name for name in wanted if name in LABELS])
+    by_label = _by_label(
+        selection,
+        {
+            name: MAX_VALUES if among is None else None
+            for name, among in wanted.items()
+            if name in LABELS
+        },
+    )
     for name, among in wanted.items():
         limit = MAX_VALUES if among is None else len(among)
         if name in by_label:
-            all_or_most = MAX_VALUES if among is None else None
-            found[name] = events.site_breakdown_by_label(
-                by_label[name], limit=all_or_most
-            )
+            found[name] = by_label[name]
         elif name.startswith(PROPS):
             found[name] = events.site_breakdown_by_prop(
                 selection, name, limit=limit, among=among
             )
+        elif name == "path":
+            found[name] = events.site_breakdown_by_path(
+                selection,
+                **name_days.names_of(selection)._asdict(),
+                limit=limit,
+                among=among,
+            )
         else:
-            found[name] = _BY_NAMES[name](
+            found[name] = events.site_breakdown_by_name(
                 selection,
                 unkept=name_days.unkept(selection),
                 limit=limit,
                 among=among,
             )
     return found
-
-
-_BY_NAMES = {
-    "path": events.site_breakdown_by_path,
-    "name": events.site_breakdown_by_name,
-}
 
 
 def shares(found: Found) -> dict[str, list[ShareAnswer]]:
@@ -136,12 +141,25 @@ def compare(shown: Mapping[str, list[ShareAnswer]], earlier: Found) -> None:
             )
 
 
-def _by_label(selection: Selection, labels: Sequence[str]) -> dict[str, events.ByDay]:
+def _by_label(selection: Selection, limits: Mapping[str, int | None]) -> Found:
+    """The values of labels, as many of each as its limit; None: all."""
+    labels = list(limits)
     if not labels:
         return {}
     if not events.is_kept(selection.filters, labels):
-        return events.daily_by_label(selection, labels)
+        days = events.daily_by_label(selection, labels)
+        return {
+            label: events.site_breakdown_by_label(days[label], limit=limits[label])
+            for label in labels
+        }
     kept = events.ByLabels(selection, labels)
     if kept.lacks:
         kept.count()
-    return {label: kept.by_day(label) for label in labels}
+    return {
+        label: events.site_breakdown_by_label(
+            kept.unclosed(label),
+            closed=kept.closed(label).ranked,
+            limit=limits[label],
+        )
+        for label in labels
+    }

@@ -6,9 +6,11 @@ the traffic.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from analytics import events
 from analytics.events import Selection, closed_days, seals
+from analytics.events.closed_sums import State
 from analytics.models import NameMonth
 from analytics.questions.periods import Days, each_day
 from analytics.traffic.site_months import SiteMonths
@@ -27,12 +29,12 @@ def count_missing(
     *,
     budget: float | None = None,
     progress: Callable[[int], object] = lambda counted: None,
-) -> set[date]:
+) -> tuple[set[date], State]:
     """Count and keep what is missing of these days, which must be closed.
 
-    The days that could not be kept, since the database cannot be written. Raises
-    Unavailable when it takes longer than the budget in seconds; the next try goes
-    on from there. `progress` hears of each number of days counted.
+    The days that could not be kept, since the database cannot be written, and the state
+    that all are of. Raises Unavailable when it takes longer than the budget in seconds;
+    the next try goes on from there. `progress` hears of each number of days counted.
     """
     past = NameMonths(site_id, days)
     standing = events.standing(site_id, closed=days, kept=past.statement())
@@ -50,7 +52,7 @@ def count_missing(
                 past.keep(rows, sealed_before=sealed_before)
                 events.keep_name_days(site_id, stretch)
                 left -= set(each_day(stretch))
-    return left
+    return left, State.of(standing)
 
 
 def lacks(site_id: int, days: Days) -> bool:
@@ -60,22 +62,40 @@ def lacks(site_id: int, days: Days) -> bool:
     return bool(past.read(standing, visits=True))
 
 
-def unkept(selection: Selection) -> list[Days]:
-    """The stretches of a selection's days whose names are not kept.
+class Names(NamedTuple):
+    """Of which stretches of a selection's days the names are not kept.
 
-    Closed ones are kept first. Raises Unavailable while that takes long.
+    `closed`: those of its days that are over, if all of them are kept, and their state.
     """
+
+    unkept: list[Days]
+    closed: Days | None = None
+    state: State | None = None
+
+
+def names_of(selection: Selection) -> Names:
+    """Closed days are kept first. Raises Unavailable while that takes long."""
+    if selection.filters.narrows:
+        return Names(unkept(selection))
+    closed, current = closed_days.parted(selection.days)
+    if closed is None:
+        return Names([current] if current else [])
+    budget = closed_days.BUDGET_SECONDS
+    left, state = count_missing(selection.site_id, closed, budget=budget)
+    if left:
+        open = set(each_day(current)) if current else set()
+        return Names(list(_stretches(sorted(left | open))))
+    return Names([current] if current else [], closed, state)
+
+
+def unkept(selection: Selection) -> list[Days]:
+    """The stretches of a selection's days whose names are not kept."""
     left: set[date] = set()
     for part in selection.parts():
         if part.filters.narrows:
             left.update(each_day(part.days))
             continue
-        closed, current = closed_days.parted(part.days)
-        if closed is not None:
-            budget = closed_days.BUDGET_SECONDS
-            left |= count_missing(part.site_id, closed, budget=budget)
-        if current is not None:
-            left.update(each_day(current))
+        left.update(day for days in names_of(part).unkept for day in each_day(days))
     return list(_stretches(sorted(left)))
 
 

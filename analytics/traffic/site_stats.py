@@ -140,7 +140,7 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
         found = past.traffic()
     if current is not None:
         with in_time():
-            found |= events.traffic_by_day(Selection(site_id, *current))
+            found |= events.open_traffic(site_id, current)
     return found
 
 

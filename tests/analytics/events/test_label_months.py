@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from analytics import events
-from analytics.events import Labels, months, open_labels
+from analytics.events import Labels, closed_sums, months, open_labels
 from analytics.models import Event, LabelMonth
 from goals.money import rates
 from tests.factories import GoalFactory, store
@@ -70,7 +70,26 @@ def test_closed_days_are_counted_once(ask, shop, path, query):
     # What is kept answers alone: of the closed days no event is left to be counted.
     Event.objects.filter(day__gt=NOON.date()).delete()
     Event.objects.filter(visitor__gt=1).delete()
+    closed_sums.forget()
     assert ask(path, query) == answer
+
+
+@pytest.mark.parametrize(("path", "query"), [*QUESTIONS[:4], *QUESTIONS[5:]])
+def test_sums_are_remembered_until_a_day_changes(ask, shop, path, query):
+    answer = ask(path, query)
+    LabelMonth.objects.update(days=b"", total=b"")
+    assert ask(path, query) == answer
+    LabelMonth.objects.all().delete()
+    with time_machine.travel(NOW, tick=False):
+        # From Google, and direct: each of the questions counts one of them.
+        for visitor, referrer in ((7, "Google"), (8, "")):
+            labels = Labels(referrer)
+            store(shop, "pageview", "/", at=NOON, visitor=visitor, labels=labels)
+            buy(shop, NOON + timedelta(minutes=1), visitor)
+    changed = ask(path, query)
+    assert changed != answer
+    closed_sums.forget()
+    assert ask(path, query) == changed
 
 
 def test_filter_by_several_values_counts_a_visitor_once(ask, shop):
@@ -88,6 +107,7 @@ def test_late_event_counts_at_once(ask, shop, path, query):
         store(shop, "pageview", "/", at=at, visitor=3, labels=labels)
     kept = ask(path, query)
     LabelMonth.objects.all().delete()
+    closed_sums.forget()
     assert kept == ask(path, query)
 
 

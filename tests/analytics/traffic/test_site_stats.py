@@ -9,7 +9,8 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.events import Labels
+from analytics.events import Labels, open_labels
+from analytics.models import Event
 from analytics.traffic.breakdowns import DIMENSIONS
 from tests.factories import SiteFactory, store
 from tests.recount.goals import Raw
@@ -382,3 +383,19 @@ def test_answer_equals_a_recount(
     with time_machine.travel(time + timedelta(days=later), tick=False):
         answer = stats(own, dimensions=",".join(dimensions), **parameters)
     assert answer == site_stats(kept, first, last, dimensions)
+
+
+def test_open_days_are_counted_on_from_where_they_were(stats, site):
+    """Events that come in any order: shown as by a process that remembers nothing."""
+    # The last one joins two visits of the first visitor.
+    sent = [("pageview", 60, 1), ("goal", 5, 1), ("pageview", 61, 2), ("event", 33, 1)]
+    for type, minute, visitor in sent:
+        moment = NOW - timedelta(minutes=90 - minute)
+        store(site, type, "/a", at=moment, visitor=visitor)
+        remembered = stats(period="7d")
+        open_labels.forget()
+        assert remembered == stats(period="7d")
+    assert remembered["totals"] == counts(pageviews=2, visitors=2, visits=2)
+    # Nothing came since: no event is looked at.
+    Event.objects.all().update(visitor=9)
+    assert stats(period="7d") == remembered
