@@ -38,10 +38,15 @@ class GoalFactory(factory.django.DjangoModelFactory[Goal]):
 
 
 def store(site: Site, type: str, name: str, **values: Any) -> None:
-    """Store one event as ingest would; `at` defaults to now, `visitor` to 1."""
+    """Store one event as ingest would."""
+    events.append([new_event(site, type, name, **values)])
+
+
+def new_event(site: Site, type: str, name: str, **values: Any) -> events.NewEvent:
+    """One to store together with others; `at` defaults to now, `visitor` to 1."""
     at = values.pop("at", None) or datetime.now(UTC)
     values = {"visitor": 1, **values}
-    event = events.NewEvent(
+    return events.NewEvent(
         site_id=site.pk,
         day=at.astimezone(site.zone).date(),
         at=at,
@@ -49,4 +54,3 @@ def store(site: Site, type: str, name: str, **values: Any) -> None:
         name=name,
         **values,
     )
-    events.append([event])

@@ -18,7 +18,7 @@ from analytics import events
 from analytics.events import Labels, NewRefund, removal
 from analytics.lifecycle import archive, prune
 from analytics.models import Adjustment, Event, Seal
-from tests.factories import GoalFactory, store
+from tests.factories import GoalFactory, new_event, store
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -37,9 +37,10 @@ def goal(site):
     """200 events, one a day, with everything that an event may have."""
     site.retention_months = 3
     site.save()
+    facts = []
     for number in range(200):
         at = NOW - timedelta(days=number, microseconds=number)
-        store(
+        event = new_event(
             site,
             "goal",
             f"buy \t{number % 3}",
@@ -52,6 +53,8 @@ def goal(site):
             props={"a": [1.5, "ä", None][number % 3]},
             labels=Labels(country="DE", utm_source=f"s{number % 2}"),
         )
+        facts.append(event)
+    events.append(facts)
     at = NOW - timedelta(days=150)
     refund = NewRefund(at.date(), at, "order 160", 1_0000, event_id="r")
     assert events.refund(site.pk, [refund])[0].is_new

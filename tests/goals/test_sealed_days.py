@@ -17,7 +17,7 @@ from analytics.questions.periods import Days
 from goals.counting import ahead, rule_months
 from goals.counting.rule_months import RuleMonths
 from goals.models import Goal, GoalMonth
-from tests.factories import GoalFactory, store
+from tests.factories import GoalFactory, new_event, store
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 # Three months before the month of NOW.
@@ -36,20 +36,24 @@ def goals(site):
     """Events from October to May on every third day; a refund of one in January."""
     site.retention_months = 3
     site.save()
+    facts = []
     for number in range(70):
         at = NOW - timedelta(days=3 * number)
-        store(site, "pageview", "/", at=at, visitor=number % 2)
-        store(site, "event", "signup", at=at, visitor=number % 5)
-        store(
-            site,
-            "goal",
-            "buy",
-            at=at,
-            visitor=number,
-            amount=10_0000 + number,
-            currency="EUR",
-            event_id=f"order {number}",
-        )
+        facts += [
+            new_event(site, "pageview", "/", at=at, visitor=number % 2),
+            new_event(site, "event", "signup", at=at, visitor=number % 5),
+            new_event(
+                site,
+                "goal",
+                "buy",
+                at=at,
+                visitor=number,
+                amount=10_0000 + number,
+                currency="EUR",
+                event_id=f"order {number}",
+            ),
+        ]
+    events.append(facts)
     refund(site, "order 40")
     return [
         GoalFactory.create(site=site),

@@ -23,7 +23,6 @@ class Place:
             "DATABASE_URL": url,
             "DATA_DIR": str(folder),
             "COUNT_AHEAD": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
         self.manage("migrate", "--verbosity=0")
 
