@@ -1,7 +1,7 @@
-"""The names of a site on days that are over, kept as NameDay.
+"""The names of a site on closed days, stored as NameDay.
 
-Which days are kept, and whether they still stand, is noted by the month, as for
-the traffic.
+NameMonth records by month which days are stored and whether they are still valid, as
+for the traffic.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from krafter import faults, metrics
 
 
 class NameMonths(SiteMonths):
-    """Which of a period's days are kept."""
+    """The days of a period whose names are stored."""
 
     model = NameMonth
 
@@ -28,11 +28,11 @@ def count_missing(
     budget: float | None = None,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> set[date]:
-    """Count and keep what is missing of these days, which must be closed.
+    """Count and store the missing ones of these days, which must be closed.
 
-    The days that could not be kept, since the database cannot be written. Raises
-    Unavailable when it takes longer than the budget in seconds; the next try goes
-    on from there. `progress` hears of each number of days counted.
+    Returns the days that could not be stored because the database cannot be written.
+    Raises Unavailable if it takes longer than the budget in seconds; the next call
+    continues from there. `progress` is called with each number of days counted.
     """
     past = NameMonths(site_id, days)
     standing = events.standing(site_id, closed=days, kept=past.statement())
@@ -54,16 +54,16 @@ def count_missing(
 
 
 def lacks(site_id: int, days: Days) -> bool:
-    """Whether the names of one of these closed days are not kept."""
+    """Return whether the names of one of these closed days are not stored."""
     past = NameMonths(site_id, days)
     standing = events.standing(site_id, closed=days, kept=past.statement())
     return bool(past.read(standing, visits=True))
 
 
 def unkept(selection: Selection) -> list[Days]:
-    """The stretches of a selection's days whose names are not kept.
+    """Return the ranges of a selection's days whose names are not stored.
 
-    Closed ones are kept first. Raises Unavailable while that takes long.
+    Closed days are counted and stored first. Raises Unavailable if that takes too long.
     """
     left: set[date] = set()
     for part in selection.parts():
