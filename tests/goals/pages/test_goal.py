@@ -166,7 +166,7 @@ def test_goal_shows_what_was_noted_and_changed(site, browser, goal, address, wri
     assert f'data-mark="{day}"' in shown
     assert "&lt;Sale&gt;" in shown
     assert "Long ago" not in shown
-    assert "Before it counted the goal call <code>buy</code>" in shown
+    assert "The old rule counted the goal call <code>buy</code>" in shown
     assert "the goal call <code>bought</code>" in shown
     # Who only looks notes nothing.
     assert "Add an annotation" not in shown
