@@ -91,7 +91,7 @@ def test_rate_among_those_who_reached_another_goal(site, browser, address):
     buy(site, 1)
     shown = text(browser.get(f"{address}?of={other.pk}"))
     assert "<strong>25.0\N{NO-BREAK SPACE}%</strong> of 4" in shown
-    assert "reached “Joined”" in shown
+    assert "completed “Joined”" in shown
 
 
 def test_long_period_is_shown_by_the_week_and_month(site, browser, address):
@@ -303,7 +303,7 @@ def test_conversions_one_by_one_in_the_sites_time(site, browser, address, monkey
     for visitor in (1, 2, 3):
         buy(site, visitor, referrer="Google")
     shown = text(browser.get(f"{address}/conversions"))
-    assert "times in Asia/Tokyo" in shown
+    assert "Times are in Asia/Tokyo" in shown
     assert shown.count("10.00\N{NO-BREAK SPACE}EUR") == 2
     older = shown.partition('href="' + f"{address}/conversions?cursor=")[2]
     cursor = older.partition('"')[0]
