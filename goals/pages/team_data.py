@@ -90,7 +90,9 @@ def erase_team(request: HttpRequest, team: Team) -> HttpResponse:
     """Have the team erased, after the user has typed its name."""
     if _is_confirmed(request, team.name):
         erasure.ask_for_team(team)
-        messages.success(request, _("The team %s is erased within two hours.") % team)
+        messages.success(
+            request, _("The team %s will be erased within two hours.") % team
+        )
         return redirect("sites")
     sites = team.sites.undeleted().order_by("domain")
     return _ask(request, "people/team_erase.html", team, sites=sites)
