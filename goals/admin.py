@@ -152,7 +152,9 @@ class GoalAdmin(NumbersAdmin):
             self._warn_of_nothing(request, obj)
 
     def _warn_of_nothing(self, request: HttpRequest, goal: Goal) -> None:
-        """Say so if the saved rule matches nothing of the last 30 days, and why."""
+        """Show a warning with the reason if the saved rule matches no event of the last
+        30 days.
+        """
         try:
             found = preview(goal, current.days_of(goal.site), seconds=_PREVIEW_SECONDS)
         except (Invalid, Unavailable):

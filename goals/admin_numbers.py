@@ -1,6 +1,6 @@
-"""Numbers beside the rows of the admin.
+"""Numbers next to the rows of the admin.
 
-A list never waits for a count: it asks for the numbers of its rows afterwards.
+A list never waits for a count: its page loads the numbers of its rows afterwards.
 """
 
 from abc import abstractmethod
@@ -26,7 +26,7 @@ COUNTING = "being counted"
 
 
 def told(current: Current) -> dict[str, str]:
-    """The numbers as texts, by the names of their columns."""
+    """Return the numbers as text, by column name."""
     last = current.last
     moment = f"{last:%Y-%m-%d %H:%M}" if isinstance(last, datetime) else str(last)
     return {
@@ -40,7 +40,7 @@ def told(current: Current) -> dict[str, str]:
 class NumbersAdmin(SoftDeleteAdmin):
     @abstractmethod
     def current(self, rows: Sequence[Any]) -> Mapping[Any, Current]:
-        """The numbers of rows by their primary key."""
+        """Return the numbers of rows, by primary key."""
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return (*super().get_list_display(request), "listed_conversions", "listed_last")
@@ -52,7 +52,7 @@ class NumbersAdmin(SoftDeleteAdmin):
         return [path("current/", view, name=name), *own]
 
     def current_view(self, request: HttpRequest) -> JsonResponse:
-        """Numbers of the rows `id`, of those that one may see."""
+        """Return the numbers of the rows `id` that the user may see."""
         asked = request.GET.getlist("id")[:_MOST]
         rows: QuerySet[Any] = self.get_queryset(request)
         try:
@@ -62,7 +62,9 @@ class NumbersAdmin(SoftDeleteAdmin):
         return JsonResponse({str(key): told(each) for key, each in found.items()})
 
     def _later(self, row: Any, number: str) -> SafeString:
-        """A cell that the list's script fills; without it, a link to the row."""
+        """Return a cell that the list's script fills; without the script, a link to the
+        row.
+        """
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}"
         return format_html(
             '<a data-current="{}" data-number="{}" data-from="{}" href="{}">see</a>',

@@ -1,4 +1,4 @@
-"""What the stats of a goal answer, and the list of deleted goals."""
+"""Response structs of goal stats, and the list of deleted goals."""
 
 from datetime import date
 from typing import Annotated
@@ -86,7 +86,7 @@ class DeletedGoal(msgspec.Struct):
 
 
 def deleted_goals(site: Site) -> list[DeletedGoal]:
-    """The deleted goals of a site, the last deleted first."""
+    """Return the deleted goals of a site, most recently deleted first."""
     goals = Goal.objects.filter(site=site).exclude(deleted_at=None)
     return [
         DeletedGoal(

@@ -1,4 +1,4 @@
-"""Making, changing, deleting and restoring goals, whichever way it is asked for."""
+"""Create, change, delete and restore goals, for the API, the pages and the admin."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from krafter.errors import Invalid
 
 @transaction.atomic
 def create(site: Site, checked: Any) -> Goal:
-    """Store a goal from a serializer that is valid. Raises Invalid."""
+    """Store a goal from a valid serializer. Raises Invalid."""
     if refusal := lacks_room(site):
         raise Invalid({"non_field_errors": [refusal]})
     goal: Goal = checked.save(site=site)
@@ -27,9 +27,9 @@ def create(site: Site, checked: Any) -> Goal:
 
 
 def change(checked: Any, *, is_confirmed: bool = False) -> Goal:
-    """Store the changes of a valid serializer of a goal that is locked.
+    """Store the changes of a valid serializer of a locked goal.
 
-    Raises Conflict if the goal would lose sealed days and that was not confirmed.
+    Raises Conflict if the goal would lose sealed days and this was not confirmed.
     """
     sent = checked.validated_data
     before = checked.instance.rule
@@ -47,7 +47,7 @@ def change(checked: Any, *, is_confirmed: bool = False) -> Goal:
 
 @transaction.atomic
 def delete(goal: Goal) -> None:
-    """Hide a goal. Its events and what is kept of its rule stay."""
+    """Hide a goal. Its events and the stored counts of its rule are kept."""
     goal.deleted_at = timezone.now()
     goal.save(update_fields=["deleted_at"])
     audit.record("goal.deleted", goal)
@@ -55,7 +55,7 @@ def delete(goal: Goal) -> None:
 
 @transaction.atomic
 def restore(goal: Goal) -> None:
-    """Show a deleted goal again, with its whole history. Raises Invalid."""
+    """Restore a deleted goal with its whole history. Raises Invalid."""
     if refusal := lacks_room(goal.site):
         raise Invalid({"non_field_errors": [refusal]})
     Goal.objects.filter(pk=goal.pk).update(deleted_at=None)
@@ -65,7 +65,7 @@ def restore(goal: Goal) -> None:
 
 @transaction.atomic
 def star(goal: Goal, *, is_starred: bool) -> None:
-    """Have overviews show a goal among the first, or no longer. Twice is once."""
+    """Star or unstar a goal. Repeating it has no effect."""
     if is_starred == (goal.starred_at is not None):
         return
     goal.starred_at = timezone.now() if is_starred else None

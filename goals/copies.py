@@ -26,7 +26,7 @@ def register() -> None:
 
 
 def dump_goals(site: Site) -> Iterator[Values]:
-    """All goals in their order, deleted ones too."""
+    """Yield all goals in their order, including deleted ones."""
     for goal in site.goals.order_by("created_at", "id").iterator(chunk_size=500):
         yield {"id": str(goal.pk), **parts.values_of(goal, without=["site_id"])}
 
@@ -59,7 +59,9 @@ def dump_annotations(site: Site) -> Iterator[Values]:
 
 
 def load_annotations(site: Site, values: list[Values]) -> None:
-    """Nothing refers to them by their ids: they get new ones, each time the same."""
+    """Store annotations. Nothing refers to their ids, so they get new, reproducible
+    ids.
+    """
     rows = [Annotation(site=site, **parts.from_json(Annotation, v)) for v in values]
     for row in rows:
         row.pk = uuid5(site.uuid, str(row.pk))
@@ -73,7 +75,7 @@ def dump_funnels(site: Site) -> Iterator[Values]:
 
 
 def load_funnels(site: Site, values: list[Values]) -> None:
-    """After the goals, to which steps refer by their ids."""
+    """Store funnels. Call it after `load_goals`, because steps refer to goals by id."""
     goals = {str(pk) for pk in site.goals.values_list("pk", flat=True)}
     rows = [SavedFunnel(site=site, **parts.from_json(SavedFunnel, v)) for v in values]
     for row in rows:
@@ -84,7 +86,7 @@ def load_funnels(site: Site, values: list[Values]) -> None:
 
 
 def _step(site: Site, step: Values, goals: Collection[str]) -> Values:
-    """A step with the id that `load_goals` gave its goal."""
+    """Return a step with the id that `load_goals` gave its goal."""
     if "goal" not in step:
         rule = {name: step[name] for name in Rule._fields}
         GoalSerializer(data=rule, partial=True).is_valid(raise_exception=True)
@@ -95,14 +97,14 @@ def _step(site: Site, step: Values, goals: Collection[str]) -> Values:
 
 
 def dump_rates(first: date) -> Iterator[Values]:
-    """The rates that a day from `first` on may need."""
+    """Yield the rates that a day from `first` on may need."""
     found = ExchangeRate.objects.filter(day__gte=first - OLDEST)
     for rate in found.order_by("day", "currency").iterator():
         yield parts.values_of(rate)
 
 
 def load_rates(values: list[Values]) -> None:
-    """Add those that are missing; what is here stays as it is."""
+    """Add missing rates; existing ones are not changed."""
     ExchangeRate.objects.bulk_create(
         (ExchangeRate(**parts.from_json(ExchangeRate, value)) for value in values),
         ignore_conflicts=True,

@@ -1,4 +1,4 @@
-"""What goals and sites have at present, as the operator's admin shows it."""
+"""The current numbers of goals and sites, for the admin."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -32,7 +32,7 @@ def days_of(site: Site) -> Days:
 
 
 def of_goals(site: Site, goals: Collection[Goal]) -> dict[UUID, Current]:
-    """The number of queries does not depend on how many goals there are."""
+    """The number of queries does not depend on the number of goals."""
     try:
         found = stats.counted(
             site.pk, goals, days_of(site), daily=True, from_border=True

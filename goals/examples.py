@@ -1,6 +1,6 @@
-"""An answer of each operation of which its room gives none, for the OpenAPI document.
+"""Example responses for the OpenAPI document, for operations without an example.
 
-Bodies as they are sent, by the id of the operation.
+Bodies as they are sent, by operation id.
 """
 
 from typing import Any

@@ -41,7 +41,7 @@ class GoalFilter(django_filters.FilterSet):
     def in_name_or_value(
         self, goals: QuerySet[Goal], name: str, value: str
     ) -> QuerySet[Goal]:
-        """Case-insensitive, in Python: SQLite ignores case for ASCII only."""
+        """Filter case-insensitively in Python: SQLite ignores case only for ASCII."""
         wanted = value.casefold()
         found = [
             pk
@@ -56,7 +56,7 @@ FILTERS = (*CHOICES, "search")
 
 
 def narrow(goals: QuerySet[Goal], request: Request) -> QuerySet[Goal]:
-    """The goals that match the query parameters. Raises Invalid."""
+    """Return the goals that match the query parameters. Raises Invalid."""
     check_parameters(request, FILTERS)
     if empty := [name for name in CHOICES if request.query_params.get(name) == ""]:
         raise Invalid({name: ["May not be blank."] for name in empty})

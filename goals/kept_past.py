@@ -1,7 +1,7 @@
-"""What a goal loses when its rule changes: the days whose events are gone.
+"""The sealed days that a goal loses when its rule changes.
 
-What was kept of sealed days was kept of its rule. Under another rule nobody can count
-them any more, and so the change must be meant.
+The stored counts of sealed days belong to a rule. They cannot be counted for another
+rule, because the events are deleted, so the change must be confirmed.
 """
 
 from analytics.models import Site
@@ -12,7 +12,7 @@ CONFIRMED = "sealed"
 
 
 def refusal(site: Site, before: Rule, after: Rule) -> str | None:
-    """Why a rule should not change, or None."""
+    """Return why a rule should not be changed, or None."""
     if before == after or site.sealed_before is None:
         return None
     return (
@@ -24,6 +24,6 @@ def refusal(site: Site, before: Rule, after: Rule) -> str | None:
 def check_kept_past(
     site: Site, before: Rule, after: Rule, *, is_confirmed: bool
 ) -> None:
-    """Raise Conflict if the goal would lose sealed days and that was not confirmed."""
+    """Raise Conflict if the goal would lose sealed days and this was not confirmed."""
     if not is_confirmed and (reason := refusal(site, before, after)):
         raise Conflict(f"{reason} Use confirm={CONFIRMED} to change it anyway.")

@@ -14,9 +14,9 @@ from krafter.parsing import uuid_or_404
 
 
 def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal:
-    """The undeleted goal of a path, if the API key may access it.
+    """Return the undeleted goal in the path, if the API key may access it.
 
-    Raises NotFound. With `lock` the row is locked for update.
+    With `lock` the row is locked for update. Raises NotFound.
     """
     site = site_for(request, key)
     # One row needs no order, which would take a quarter of the time to say.
@@ -31,7 +31,7 @@ def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal
 
 
 def deleted_goal_for(request: Request, key: str, id: str) -> Goal:
-    """The deleted goal of a path, locked for update. Raises NotFound."""
+    """Return the deleted goal in the path, locked for update. Raises NotFound."""
     site = site_for(request, key)
     goals = Goal.objects.filter(site=site, id=uuid_or_404(id)).order_by()
     goal = goals.exclude(deleted_at=None).select_for_update().first()
@@ -42,7 +42,7 @@ def deleted_goal_for(request: Request, key: str, id: str) -> Goal:
 
 
 def named_goal(site: Site, id: Any) -> Goal:
-    """The undeleted goal that a body names by its id. Raises ValidationError."""
+    """Return the undeleted goal with the id in a body. Raises ValidationError."""
     try:
         goal = site.goals.undeleted().filter(id=UUID(id)).first()
     except (ValueError, TypeError, AttributeError):

@@ -33,7 +33,7 @@ class PatternError(ValueError):
 
 
 def exact_names(rules: Iterable["Rule"]) -> set[tuple[str, str]]:
-    """The (event type, name) that the exact ones of the rules count."""
+    """Return the (event type, name) pairs that the exact rules count."""
     return {
         (rule.event_type, rule.match_value)
         for rule in rules
@@ -62,9 +62,8 @@ class Rule(NamedTuple):
         return event_type == self.event_type and self.matcher()(name)
 
     def matcher(self) -> Callable[[str], bool]:
-        """A predicate over names of events of the type that the rule counts.
-
-        Raises PatternError.
+        """Return a predicate over names of events of the rule's type. Raises
+        PatternError.
         """
         value = self.match_value
         match self.match_type:
@@ -79,7 +78,7 @@ class Rule(NamedTuple):
 
     @property
     def pattern(self) -> str:
-        """The rule as a pattern to be searched for."""
+        """Return the rule as a pattern to search for."""
         match self.match_type:
             case "exact":
                 return rf"\A{re2.escape(self.match_value)}\z"
@@ -88,9 +87,8 @@ class Rule(NamedTuple):
         return self.match_value
 
     def explain(self, event_type: str, name: str) -> tuple[bool, str]:
-        """Whether an event matches, and a sentence that says why or why not.
-
-        Raises PatternError.
+        """Return whether an event matches, and a sentence with the reason. Raises
+        PatternError.
         """
         if event_type != self.event_type:
             differs = f"a {self.type} goal counts no {event_type} events"
@@ -116,7 +114,7 @@ class Rule(NamedTuple):
 
 
 class RuleSet:
-    """Rules of one event type, all compared with a name in one pass over it."""
+    """Rules of one event type, all matched against a name in one pass."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._matchers = [rule.matcher() for rule in rules]
@@ -126,7 +124,7 @@ class RuleSet:
         ]
 
     def matching(self, name: str) -> list[int]:
-        """The positions of the rules that match the name."""
+        """Return the positions of the rules that match the name."""
         found: list[int] = []
         for number, rules in enumerate(self._sets):
             start = number * _SET_RULES
@@ -145,9 +143,9 @@ class RuleSet:
 def matching_rules(
     rules: Sequence[Rule], names: Sequence[str]
 ) -> Iterator[tuple[int, list[int]]]:
-    """For each rule's position the positions of the names that it matches.
+    """Return the positions of the matching names, by the position of the rule.
 
-    All rules are of one event type.
+    All rules have the same event type.
     """
     is_plain = all(rule.match_type != "regex" for rule in rules) and len(rules) <= 8
     if is_plain or len(rules) * len(names) <= _FEW:
@@ -164,7 +162,7 @@ def matching_rules(
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse what RE2 cannot read, and what takes too long. Raises PatternError."""
+    """Raise PatternError for a pattern that RE2 refuses or that takes too long."""
     _compile(pattern, MAX_MEMORY)
 
 
@@ -194,10 +192,10 @@ def _options(max_memory: int) -> re2.Options:
 
 
 def _compiled_set(rules: Sequence[Rule]) -> "re2.Set | None":
-    """A set of these rules after one that matches everything; None: too large.
+    """Return a set of these rules, preceded by one that matches everything.
 
-    A set that runs out of memory answers as one of which nothing matches. The
-    first rule tells the two apart.
+    None if it is too large. A set that runs out of memory reports no matches; the first
+    rule distinguishes this from a set without matches.
     """
     together = re2.Set.SearchSet(_options(_SET_MEMORY))
     together.Add("")

@@ -84,7 +84,7 @@ class Goal(models.Model):
 
 
 def lacks_room(site: Site) -> str | None:
-    """The reason why the site cannot have another goal, or None.
+    """Return why the site cannot have another goal, or None.
 
     Call it in a transaction: it locks the site.
     """
@@ -96,7 +96,7 @@ def lacks_room(site: Site) -> str | None:
 
 
 class Annotation(models.Model):
-    """What a person noted of a day of a site, such as the start of a campaign."""
+    """A person's note about a day of a site, such as the start of a campaign."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     site = models.ForeignKey(Site, models.CASCADE, related_name="annotations")
@@ -112,7 +112,7 @@ class Annotation(models.Model):
 
 
 class SavedFunnel(models.Model):
-    """Steps of a funnel with a name. Goals among them are named by their ids."""
+    """A funnel saved under a name. Steps that are goals are stored by id."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     site = models.ForeignKey(Site, models.CASCADE, related_name="funnels")

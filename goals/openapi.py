@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of goals, their stats, and lists of them."""
+"""The descriptions of the operations on goals in the OpenAPI document."""
 
 from typing import Any
 
@@ -111,7 +111,9 @@ DELETED_GOALS = {
 
 
 def open_currencies(result: Schema, **_: object) -> Schema:
-    """drf-spectacular's hook: a currency is a text, not one of today's list."""
+    """drf-spectacular's hook: describe a currency as a string, not as an enum of
+    today's list.
+    """
     _open(result, {code for code, _ in currency_choices()})
     return result
 

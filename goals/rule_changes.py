@@ -1,4 +1,4 @@
-"""When the rule of a goal was changed, and from what to what: read from the trail."""
+"""The changes of a goal's rule, read from the audit trail."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ class RuleChange(msgspec.Struct):
 
 
 def rule_changes(goal: Goal) -> list[RuleChange]:
-    """The last first, as far back as the audit trail is kept."""
+    """Return the changes, most recent first, as far back as the audit trail is kept."""
     after = goal.rule
     found = []
     for at, changes in trail.changes_of("goal.changed", goal):

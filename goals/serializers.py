@@ -1,4 +1,4 @@
-"""Goals as the API takes and shows them."""
+"""Serializers of goals."""
 
 from typing import Annotated, Any, ClassVar
 

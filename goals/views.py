@@ -162,7 +162,7 @@ class GoalViewSet(ContractViewSet[Goal]):
 
 
 class DeletedGoalViewSet(ContractViewSet[Goal]):
-    """Goals that were deleted, and can be restored with their whole history."""
+    """Deleted goals, which can be restored with their whole history."""
 
     queryset = Goal.objects.none()
     serializer_class = GoalSerializer

@@ -1,8 +1,8 @@
-"""What the words of the wire mean, for fields and parameters that do not say it.
+"""Descriptions of fields and parameters for the OpenAPI document.
 
-One word means one thing in the whole API, so that most descriptions stand here once.
-A field whose meaning is its own says so itself: by `Meta(description=...)`, or
-`help_text`; or stands here as `Component.field`.
+A name has the same meaning in the whole API, so most descriptions are here once. A
+field with another meaning has its own description: `Meta(description=...)`,
+`help_text`, or an entry `Component.field` here.
 """
 
 from typing import Any
@@ -204,7 +204,7 @@ WORDS = {
 
 
 def explain(result: Schema, **_: object) -> Schema:
-    """drf-spectacular's hook: descriptions and examples where none are given."""
+    """drf-spectacular's hook: add missing descriptions and examples."""
     components = result["components"]["schemas"]
     for component, schema in components.items():
         for name, field in schema.get("properties", {}).items():

@@ -78,7 +78,9 @@ class CachingMiddleware:
 
 
 def revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The response with an ETag and compressed, or 304 for who has it already."""
+    """Return the response with an ETag and compressed, or 304 if the client already has
+    it.
+    """
     is_read = request.method in ("GET", "HEAD")
     if is_read and response.status_code == 200:
         response.headers["ETag"] = etag(response.content)
@@ -97,7 +99,7 @@ def revalidated(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def compress(request: HttpRequest, response: HttpResponse) -> None:
-    """Compress the body where it is worth it and the client takes it."""
+    """Compress the body if it is long enough and the client accepts gzip."""
     if len(response.content) < MIN_COMPRESSED:
         return
     patch_vary_headers(response, ("Accept-Encoding",))
@@ -122,7 +124,7 @@ def _compress_stream(
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether a client takes gzip, by its `Accept-Encoding`."""
+    """Return whether a client accepts gzip, according to its `Accept-Encoding`."""
     for accepted in (accept_encoding or "").split(","):
         coding, _, weight = accepted.partition(";")
         if coding.strip().lower() == "gzip":

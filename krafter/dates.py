@@ -1,4 +1,4 @@
-"""The template library `dates`: how pages write days and times (see `locales`)."""
+"""The template library `dates`: format dates and times on pages (see `locales`)."""
 
 from datetime import date, datetime
 from typing import Literal

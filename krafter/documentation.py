@@ -1,4 +1,4 @@
-"""The documentation at /docs, as `make docs` or the wheel's build has made it."""
+"""The documentation at /docs, built by `make docs` or with the wheel."""
 
 import mimetypes
 
@@ -13,7 +13,7 @@ from krafter.static_files import FOR_A_YEAR
 
 @require_safe
 def documentation(request: HttpRequest, name: str) -> HttpResponseBase:
-    """One of its files. 404 for any other, and for all where none were made."""
+    """Return one of its files. 404 for any other file, and if it has not been built."""
     folder = installation.DOCUMENTATION
     files = {
         path.relative_to(folder).as_posix(): path

@@ -27,7 +27,9 @@ def required(name: str) -> str:
 
 
 def is_weak(secret: str) -> bool:
-    """As Django's own check has it, which only warns."""
+    """Return whether the key is weak by the rules of Django's own check, which only
+    warns.
+    """
     return (
         len(secret) < 50
         or len(set(secret)) < 5
@@ -81,7 +83,7 @@ def listing(name: str, default: str = "") -> list[str]:
 
 
 def header(name: str) -> str:
-    """The name of a header, as HTTP writes it."""
+    """Return the name of a header in the spelling of HTTP."""
     value = os.environ.get(name, "").strip()
     if value and not re.fullmatch(r"[A-Za-z0-9-]+", value):
         raise ImproperlyConfigured(f"{name} must be a header's name, not {value!r}")
@@ -89,7 +91,7 @@ def header(name: str) -> str:
 
 
 def choice(name: str, default: str, values: Sequence[str]) -> str:
-    """One of the values, whose case does not matter."""
+    """Return one of the values, ignoring case."""
     given = os.environ.get(name, "").strip() or default
     for value in values:
         if given.lower() == value.lower():
@@ -98,7 +100,7 @@ def choice(name: str, default: str, values: Sequence[str]) -> str:
 
 
 def url(name: str, schemes: Sequence[str]) -> str:
-    """A URL of one of these schemes, or nothing. The error does not quote it."""
+    """Return a URL with one of these schemes, or "". The error does not quote it."""
     value = os.environ.get(name, "").strip()
     if not value:
         return ""

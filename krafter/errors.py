@@ -59,7 +59,7 @@ class Unavailable(exceptions.APIException):
 
 
 class Conflict(exceptions.APIException):
-    """409: something would be lost, and that was not confirmed."""
+    """409: the request would lose data and was not confirmed."""
 
     status_code = status.HTTP_409_CONFLICT
 
@@ -131,7 +131,9 @@ def _invalid(details: Details) -> Response:
 
 
 def said(status: int, otherwise: str = "") -> ErrorBody:
-    """The error of a status: its one sentence, or else the given one."""
+    """Return the error body of a status: with its fixed sentence, or else the given
+    one.
+    """
     return ErrorBody(_SENTENCES.get(status, otherwise))
 
 
@@ -152,7 +154,7 @@ _SENTENCES = {
 
 
 def flat_details(detail: object, path: str = "") -> Details:
-    """DRF's nested errors as one flat mapping; keys of inner errors have dots."""
+    """Return DRF's nested errors as a flat mapping; keys of inner errors have dots."""
     if isinstance(detail, Mapping):
         flat: Details = {}
         for key, value in detail.items():
@@ -169,7 +171,9 @@ def flat_details(detail: object, path: str = "") -> Details:
 
 
 def unavailable_response(request: HttpRequest) -> HttpResponse:
-    """503 of the database, whoever asks: the API, a person at the admin."""
+    """Return the 503 response for a database error, for the API as well as for the
+    admin.
+    """
     response = HttpResponse(faults.SENTENCE, status=503, content_type="text/plain")
     if request.path_info.startswith(API_PREFIX):
         response.content = encode(said(503, faults.SENTENCE))
@@ -181,7 +185,7 @@ def unavailable_response(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: what neither a view nor a middleware has handled."""
+    """Django's `handler500`: errors that no view or middleware has handled."""
     error = sys.exc_info()[1]
     if error is not None and faults.is_unavailable(error):
         faults.report(error)
@@ -194,7 +198,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 class JsonErrorMiddleware:
-    """Gives errors that Django answers under /api/ the shape of API errors."""
+    """Gives Django's own error responses under /api/ the shape of API errors."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

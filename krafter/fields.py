@@ -31,7 +31,7 @@ class TextField(_NoCoercion, serializers.CharField):
 
 
 class NameField(TextField):
-    """What people call something, in one printable line."""
+    """A name in one printable line."""
 
     # Of what is sent: older names are shown as they are.
     sent_pattern = names.PATTERN
@@ -60,7 +60,7 @@ class NumberField(_NoCoercion, serializers.IntegerField):
 
 
 class ChoiceField(serializers.ChoiceField):
-    """Tells what it would have taken."""
+    """Its error lists the valid choices."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -114,7 +114,7 @@ class StrictSerializer(_KnownFieldsOnly, serializers.Serializer[Any]):
 
 
 class StrictModelSerializer(_KnownFieldsOnly, serializers.ModelSerializer[Any]):
-    """The same over a model."""
+    """The same for a model."""
 
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
@@ -134,15 +134,15 @@ class StrictModelSerializer(_KnownFieldsOnly, serializers.ModelSerializer[Any]):
 
     @classmethod
     def show(cls, row: models.Model) -> dict[str, Any]:
-        """The row as GET answers it."""
+        """Return the row as GET returns it."""
         shown: dict[str, Any] = shared(cls).to_representation(row)
         return shown
 
 
 @cache
 def shared(serializer: type[serializers.BaseSerializer[Any]]) -> Any:
-    """One serializer for all requests, to show rows and to check values with.
+    """Return one serializer for all requests, to render rows and to check values.
 
-    Its fields, which take long to make, keep nothing between two calls.
+    Creating its fields is slow, and they keep no state between two calls.
     """
     return serializer()

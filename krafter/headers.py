@@ -1,7 +1,7 @@
-"""Headers that tell a browser what it may do with an answer.
+"""Headers that restrict what a browser may do with a response.
 
-Pages for people have a policy of their own (`krafter.pages`), and so has the page of
-the API's description. Everything else needs nothing.
+Pages have their own policy (`krafter.pages`), and so has the page of the API reference.
+All other responses allow nothing.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,7 @@
-"""How a person reads numbers and dates: in the locale that the browser asks for.
+"""Format numbers and dates in the locale that the browser requests.
 
-Pages say so for as long as they are made; nothing else is written for people to read,
-so that answers of the API, files, attributes and fields keep one form. The forms are
-those of Unicode's CLDR.
+Only pages set a locale, while they are rendered. API responses, files, attributes and
+form fields always have the same format. The formats are those of Unicode's CLDR.
 """
 
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ _locale: ContextVar[Locale] = ContextVar("locale", default=_DEFAULT)
 
 @contextmanager
 def of(request: HttpRequest) -> Iterator[None]:
-    """Write numbers and dates as this request's browser asks for."""
+    """Format numbers and dates in the locale of this request's browser."""
     token = _locale.set(_asked(request))
     try:
         yield
@@ -36,7 +35,7 @@ def of(request: HttpRequest) -> Iterator[None]:
 
 
 def number(value: Decimal | float | int | str, places: int | None = None) -> str:
-    """`1,234.5` with so many decimal places, if they are given."""
+    """Return `1,234.5`, with this number of decimal places if it is given."""
     locale = _locale.get()
     pattern = copy(locale.decimal_formats[None])
     if places is not None:
@@ -45,23 +44,23 @@ def number(value: Decimal | float | int | str, places: int | None = None) -> str
 
 
 def day(at: date, form: DayForm = "yMMMd") -> str:
-    """`Feb 18, 2026`, or another form of it; of a time the day in its own zone."""
+    """Return `Feb 18, 2026`, or another format; for a time, the day in its own zone."""
     return dates.format_skeleton(form, at, locale=_locale.get())
 
 
 def clock(at: datetime, form: Literal["short", "medium"] = "short") -> str:
-    """`2:05 PM`, or with its seconds (`medium`), in its own zone."""
+    """Return `2:05 PM`, or with seconds (`medium`), in the time's own zone."""
     return dates.format_time(at, form, locale=_locale.get())
 
 
 def moment(at: datetime, form: DayForm = "yMMMd") -> str:
-    """`Feb 18, 2026, 2:05 PM` in its own zone."""
+    """Return `Feb 18, 2026, 2:05 PM` in the time's own zone."""
     together = str(dates.get_datetime_format("medium", _locale.get()))
     return together.format(clock(at), day(at, form))
 
 
 def _asked(request: HttpRequest) -> Locale:
-    """One of Django's languages: each that was asked for is remembered (1 MB)."""
+    """Return one of Django's languages. Each requested one is cached (1 MB)."""
     known = dict(settings.LANGUAGES)
     header = request.headers.get("Accept-Language", "")
     for asked, _share in parse_accept_lang_header(header):

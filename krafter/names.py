@@ -1,6 +1,6 @@
-"""Names that people give to things, and how a terminal may show them. Pure.
+"""Names that people enter, and how a terminal may display them. Pure.
 
-A control character can rewrite what a terminal shows, a mark of direction can make one
+A control character can rewrite the output of a terminal, a direction mark can make one
 name look like another, and a line break can make one line look like two.
 """
 
@@ -20,10 +20,10 @@ def is_name(text: str) -> bool:
 
 
 def as_name(text: str, *, max_length: int = 255) -> str:
-    """A name from elsewhere as one that `is_name`: escaped where it is not, and cut."""
+    """Return a foreign name as a valid one (see `is_name`), escaped and cut."""
     return printable(text).strip()[:max_length] or "?"
 
 
 def printable(text: str) -> str:
-    """The text with escapes in place of what a name may not have."""
+    """Return the text with escapes in place of characters that names may not have."""
     return _each.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -1,4 +1,4 @@
-"""What all pages for people share: their policy, how they are sent, their errors."""
+"""Middleware and error pages that all pages for people share."""
 
 from collections.abc import Callable
 
@@ -27,8 +27,8 @@ _ADMIN = "/admin"
 class PagesMiddleware:
     """Gives pages their policy and their locale, and compresses them.
 
-    A page may hold a token against forged requests. Django masks it anew in each
-    answer, so that the length of a compressed page tells nothing about it.
+    A page may contain a CSRF token. Django masks it differently in each response, so
+    that the length of a compressed page reveals nothing about it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -53,7 +53,7 @@ class PagesMiddleware:
     def process_exception(
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
-        """A page for what the API answers with 422 and 503."""
+        """Return a page for errors that the API answers with 422 and 503."""
         match error:
             case Invalid(details=details):
                 return render(request, "422.html", {"details": details}, status=422)
@@ -69,7 +69,7 @@ class PagesMiddleware:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler404`. A page is made only for those who look at pages."""
+    """Django's `handler404`. Only browsers get a page."""
     if request.path_info.startswith(API_PREFIX):
         return HttpResponseNotFound()
     return defaults.page_not_found(request, exception)
@@ -77,5 +77,5 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    """No page is for search engines."""
+    """Exclude all pages from search engines."""
     return HttpResponse("User-agent: *\nDisallow: /\n", content_type="text/plain")

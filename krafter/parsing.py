@@ -85,7 +85,7 @@ class StrictJSONParser(RawJSONParser):
 
 
 class MergePatchParser(StrictJSONParser):
-    """The same in the words of RFC 7396, which is what every PATCH takes."""
+    """The same with the media type of RFC 7396, which every PATCH accepts."""
 
     media_type = "application/merge-patch+json"
 
@@ -100,10 +100,11 @@ def _refuse_encoded(request: Any) -> None:
 
 
 def numbers_out_of_range(body: bytes) -> Details:
-    """The fields of an object that have a number which Python cannot hold.
+    """Return errors for the fields of an object with a number that Python cannot
+    represent.
 
-    Such as 1e400, or one of more than 4,300 digits: JSON has them. Of an untyped
-    value that decodes to nothing else msgspec says ValidationError. Raises
+    JSON allows such numbers, for example 1e400, or one with more than 4,300 digits.
+    Decoding an untyped value has no other cause of a ValidationError. Raises
     MsgspecError, UnicodeDecodeError, RecursionError.
     """
     details: Details = {}
@@ -116,7 +117,7 @@ def numbers_out_of_range(body: bytes) -> Details:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether arrays and objects stand in each other more than MAX_DEPTH times."""
+    """Return whether arrays and objects are nested more than MAX_DEPTH levels deep."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [container for container in level if isinstance(container, _CONTAINERS)]

@@ -1,4 +1,4 @@
-"""Files that nobody but the service's own user may read, whatever the umask."""
+"""Files that only the service's own user can read, regardless of the umask."""
 
 import os
 from pathlib import Path
@@ -8,13 +8,14 @@ _BESIDE = ("-wal", "-shm", "-journal")
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder, or close one that there is. Raises OSError."""
+    """Create the folder, or restrict access to an existing one. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _close(path, 0o700)
 
 
 def make_database(path: Path) -> None:
-    """Make SQLite's file before SQLite does: it gives its mode to those beside it.
+    """Create SQLite's file before SQLite does. Its mode is copied to the files beside
+    it.
 
     Raises OSError.
     """
@@ -26,12 +27,12 @@ def make_database(path: Path) -> None:
 
 
 def new(path: Path) -> TextIO:
-    """A file to write to. Raises FileExistsError, OSError."""
+    """Open a new file for writing. Raises FileExistsError, OSError."""
     return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w")
 
 
 def kept(path: Path) -> TextIO:
-    """A file that may be there. Raises OSError."""
+    """Open a file that may already exist. Raises OSError."""
     return os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w")
 
 

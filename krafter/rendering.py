@@ -35,7 +35,7 @@ class EnvelopeRenderer(renderers.BaseRenderer):
 
 
 class NdjsonRenderer(EnvelopeRenderer):
-    """Stands for lines of JSON, which a view streams by itself."""
+    """Stands for NDJSON, which a view streams itself."""
 
     media_type = "application/x-ndjson"
     format = "ndjson"

@@ -54,7 +54,7 @@ class named:
 
 
 def current() -> str:
-    """The name of the request that is being answered; "" outside of requests."""
+    """Return the id of the current request; "" outside of requests."""
     found = _current.get()
     return "" if found == _NONE else found
 

@@ -1,4 +1,4 @@
-"""`/.well-known/security.txt`: whom to tell about a weakness (RFC 9116)."""
+"""`/.well-known/security.txt`: the contacts for security reports (RFC 9116)."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ _VALID = timedelta(days=180)
 
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """404 while nobody is named in SECURITY_CONTACT."""
+    """Return 404 if SECURITY_CONTACT is not set."""
     if not settings.SECURITY_CONTACT:
         raise Http404
     midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)

@@ -40,7 +40,7 @@ def _make_data_dir() -> None:
 
 
 def _secret_key() -> str:
-    """The configured key, or outside production one made once and kept."""
+    """Return the configured key; outside production, a key created once and stored."""
     if PRODUCTION:
         return env.secret("SECRET_KEY")
     if configured := env.text("SECRET_KEY"):
@@ -452,7 +452,7 @@ SPECTACULAR_SETTINGS = {
 
 
 def _menu_item(title: str, icon: str, model: str) -> dict[str, Any]:
-    """A list in the admin, for those who may look at it."""
+    """Return the menu item of an admin list, shown to users who may view it."""
     app, _, name = model.partition(".")
 
     def permission(request: HttpRequest) -> bool:

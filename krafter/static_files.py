@@ -1,7 +1,7 @@
-"""Static files with a digest of their content in their names, kept for a year.
+"""Static files with a digest of their content in their names, cached for a year.
 
-`{% static %}` names them so. There is no step that copies files: the digest is made
-from the file in its package when it is first named.
+`{% static %}` uses these names. Files are not copied: the digest is computed from the
+file in its package when it is first used.
 """
 
 import gzip
@@ -35,7 +35,7 @@ class _File(NamedTuple):
 
 
 class HashedFilesStorage(StaticFilesStorage):
-    """Names files with their digest; what is no file keeps its name."""
+    """Adds the digest to the names of files; other names are unchanged."""
 
     def url(self, name: str | None, force: bool = False) -> str:
         plain: str = super().url(name)
@@ -47,7 +47,7 @@ class HashedFilesStorage(StaticFilesStorage):
 
 
 class HashedFilesMiddleware:
-    """Serves them. Names without a digest, or with an old one, are for others."""
+    """Serves them. Names without a digest, or with an old one, are not handled here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -82,7 +82,7 @@ def _asked_for(path: str) -> _File | None:
 
 
 def _file(name: str) -> _File | None:
-    """The file of this name. Only names of files that exist are remembered."""
+    """Return the file with this name. Only names of existing files are cached."""
     path = _path(name)
     return _read(path) if path else None
 

@@ -36,7 +36,7 @@ class TeamNumberFilter(DropdownFilter):
 
 
 class DayFilter(RangeDateFilter):
-    """Days in UTC, both included."""
+    """Days in UTC, both inclusive."""
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]
@@ -83,7 +83,9 @@ class _Trail(ChangeList):
 
 
 def _name_teams(entries: Iterable[Any]) -> None:
-    """By number: an entry outlives its team."""
+    """Add the names of teams, looked up by number, because an entry may outlive its
+    team.
+    """
     teams = Team.objects.in_bulk({entry.team_id for entry in entries} - {None})
     for entry in entries:
         team = teams.get(entry.team_id)

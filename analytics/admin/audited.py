@@ -1,4 +1,4 @@
-"""The base of admin pages whose changes go into the audit trail."""
+"""The base of admin pages whose changes are recorded in the audit trail."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -60,7 +60,7 @@ class AuditedAdmin(ModelAdmin):
 
 
 def _told(value: Any) -> Any:
-    """Rows by their names, those of a list in their order."""
+    """Return rows by their names; the rows of a list in order."""
     if isinstance(value, models.Model):
         return str(value)
     is_list = isinstance(value, Iterable) and not isinstance(value, str | dict)

@@ -1,7 +1,7 @@
-"""Admin actions with a confirmation page, for one row or for several.
+"""Admin actions with a confirmation page, for one or several rows.
 
-The page lists the rows and says what the action does. Only the POST request of
-that page changes anything.
+The page lists the rows and describes the action. Only the POST request of that page
+changes anything.
 """
 
 from collections.abc import Callable
@@ -44,9 +44,10 @@ class ConfirmedActionAdmin(OfTeamsAdmin):
         rows: QuerySet[Any],
         confirmed_action: ConfirmedAction,
     ) -> HttpResponse | None:
-        """Show the confirmation page; once confirmed, act on each row, return None.
+        """Show the confirmation page; after confirmation, act on each row and return
+        None.
 
-        Raises PermissionDenied if there is a row whose team allows it not.
+        Raises PermissionDenied if the user lacks the permission in the team of a row.
         """
         if not all(self.may(request, confirmed_action.deed, row) for row in rows):
             raise PermissionDenied
@@ -95,7 +96,7 @@ class ConfirmedActionAdmin(OfTeamsAdmin):
         return TemplateResponse(request, "admin/confirm_action.html", context)
 
     def told_of(self, row: Any) -> str:
-        """What the page says of a row besides its name."""
+        """Return additional text about a row for the page."""
         return ""
 
     def _counted(self, count: int) -> str:

@@ -1,4 +1,4 @@
-"""Soft deletion in the admin: `deleted_at` is set, and can be cleared again."""
+"""Soft deletion in the admin: sets `deleted_at`, which can be cleared again."""
 
 from abc import abstractmethod
 from typing import Any, cast
@@ -82,7 +82,7 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
 
     @abstractmethod
     def restore_row(self, row: Any) -> None:
-        """Restore a row, and keep that in the audit trail. Raises Invalid."""
+        """Restore a row, and record it in the audit trail. Raises Invalid."""
 
     # Overrides Django's action of the same name.
     @admin.action(permissions=["delete"], description="Delete")
@@ -132,7 +132,7 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
         )
 
     def _restored(self, row: Any) -> str | None:
-        """Restore a row; the reason, if it cannot be."""
+        """Restore a row; return the reason if it cannot be restored."""
         try:
             self.restore_row(row)
         except Invalid as refused:
@@ -141,5 +141,5 @@ class SoftDeleteAdmin(ConfirmedActionAdmin):
         return None
 
     def _deed(self) -> Deed:
-        """Who may delete a row may restore it."""
+        """Return the permission: users who may delete a row may restore it."""
         return cast(Deed, self.to_delete)

@@ -14,7 +14,9 @@ from analytics.models import DropCount, Site
 
 
 def _name_sites(drops: Iterable[Any]) -> None:
-    """Apart from the drops: with more than one machine, sites lie elsewhere."""
+    """Look up sites separately: on several machines, they are not stored with the
+    drops.
+    """
     sites = Site.objects.select_related("team").in_bulk({d.site_id for d in drops})
     for drop in drops:
         site = sites.get(drop.site_id)

@@ -29,7 +29,7 @@ _OF_LISTS = {PAGE_VAR, ERROR_FLAG, *IGNORED_PARAMS}
 
 
 def _site(request: HttpRequest) -> Site | None:
-    """The one whose events are listed."""
+    """Return the site whose events are listed."""
     chosen = request.GET.get(_SITE, "")
     is_number = chosen.isascii() and chosen.isdigit() and len(chosen) < 19
     return roles.sites(request.user).filter(pk=chosen if is_number else 0).first()
@@ -48,7 +48,7 @@ class OneSiteFilter(SiteFilter):
 
 
 class DayFilter(RangeDateFilter):
-    """Days in the site's time zone, both included."""
+    """Days in the site's time zone, both inclusive."""
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]

@@ -1,6 +1,6 @@
-"""API keys: issue, show the secret once, revoke.
+"""API keys: create, show the secret once, revoke.
 
-The secret appears in one response body only. It is not stored in the session, in
+The secret appears in only one response body. It is not stored in the session, in
 messages, URLs, the admin history or logs.
 """
 
@@ -232,7 +232,7 @@ class KeyAdmin(ConfirmedActionAdmin):
         return not key.is_revoked and self.has_change_permission(request, key)
 
     def has_revoke_made_permission(self, request: HttpRequest, object_id: str) -> bool:
-        """Of a revoked key, too: that it made others may be noticed later."""
+        """Also for a revoked key, whose created keys may be noticed only later."""
         key = self.get_object(request, object_id)
         is_left = not key.is_revoked or keys.made_usable(key)
         return is_left and self.has_change_permission(request, key)
@@ -265,7 +265,9 @@ class KeyAdmin(ConfirmedActionAdmin):
         description="Rotate", icon="autorenew", permissions=["revoke"]
     )
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask, then show a new secret. The old one works for another day."""
+        """Ask for confirmation, then show a new secret. The old one works for another
+        day.
+        """
         return self._rotate(request, object_id, ROTATION, keys.OVERLAP)
 
     @action(  # type: ignore[operator]  # the same

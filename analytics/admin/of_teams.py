@@ -1,7 +1,8 @@
-"""Pages of what belongs to teams: roles decide, not Django's own permissions.
+"""Admin pages of objects of teams: roles decide, not Django's own permissions.
 
-Rows that one may not see do not exist here: lists, filters, forms and look-ups leave
-them out, and their pages are 404. What one may see but not do is 403.
+Lists, filters, forms and look-ups exclude rows that the user may not see, and their
+pages are answered with 404. Actions that the user may not perform are answered with
+403.
 """
 
 from typing import Any, ClassVar
@@ -45,7 +46,7 @@ class OfTeamsAdmin(AuditedAdmin):
         return int(team_id)
 
     def may(self, request: HttpRequest, deed: Deed | None, row: object = None) -> bool:
-        """Whether one may do it with the row, or with any row at all."""
+        """Return whether the user has the permission for the row, or for any row."""
         if deed is None:
             return False
         if row is None:
@@ -87,7 +88,7 @@ class OfTeamsAdmin(AuditedAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A new row belongs to the only team there is to choose."""
+        """Preselect the team if there is only one to choose."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         if self.to_add is not None:
             own = list(roles.teams(request.user, self.to_add)[:2])
@@ -96,7 +97,7 @@ class OfTeamsAdmin(AuditedAdmin):
         return initial
 
     def visible(self, request: HttpRequest) -> Q:
-        """The rows that one may see."""
+        """Return the rows that the user may see."""
         return self.of_own_teams(request, self.team_path)
 
     def of_own_teams(self, request: HttpRequest, path: str) -> Q:
@@ -108,7 +109,7 @@ class OfTeamsAdmin(AuditedAdmin):
 
 class TeamFilter(AutocompleteSelectFilter):
     def value(self) -> Any:
-        """A foreign team's name would be shown as the chosen one."""
+        """Ignore a foreign team: its name would be shown as the chosen one."""
         chosen = super().value()
         own = {str(pk) for pk in roles.teams(self.request.user).values_list("pk")}
         return chosen if str(chosen) in own else None

@@ -1,4 +1,4 @@
-"""Teams and their members, for who is in them; users, for operators."""
+"""Admin pages of teams and their members, and of users (for operators)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -87,7 +87,9 @@ class UserAdmin(DjangoUserAdmin, OperatorsAdmin):  # type: ignore[misc, type-arg
         audit.record_of_user(f"user.{done}", row, changes)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What goes with the users, and what is in the way of it: shown first."""
+        """Return the objects deleted with the users, and the obstacles, for the
+        confirmation page.
+        """
         with transaction.atomic():
             kept = members.left_without_owner(objs)
         *found, protected = super().get_deleted_objects(objs, request)
@@ -120,7 +122,9 @@ class UserAdmin(DjangoUserAdmin, OperatorsAdmin):  # type: ignore[misc, type-arg
 
 
 def _check_owners(users: Iterable[User]) -> None:
-    """Of teams whose last owners have become these since the page was shown."""
+    """Raise an error if these users have become the last owners of a team in the
+    meantime.
+    """
     if members.left_without_owner(users):
         raise PermissionDenied(members.NEEDS_OWNER)
 
@@ -143,7 +147,7 @@ class _MembershipFormSet(PaginationInlineFormSet):
 
 
 class MembershipInline(TabularInline):
-    """Operators choose among all users; owners would learn foreign names so."""
+    """Only operators may add members: the choice shows the names of all users."""
 
     model = Membership
     formset = _MembershipFormSet

@@ -38,12 +38,12 @@ _MAX_DIGITS = 18
 
 
 def address(row: OfOneSite) -> str:
-    """The row in the URL of its page: the values of its key, `3.2026-03-01.17`."""
+    """Return the row's identifier in URLs: the values of its key, `3.2026-03-01.17`."""
     return ".".join(str(getattr(row, column)) for column in row.key)
 
 
 def addressed(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """The one of the rows that has this address, if any."""
+    """Return the row with this identifier, or None."""
     key = rows.model.key
     values = text.split(".")
     if len(values) != len(key) or any(len(value) > _MAX_DIGITS for value in values):

@@ -68,7 +68,7 @@ class SitesField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes n
 
 
 def offer_sites(form: Any, user: roles.Person, deed: Deed) -> None:
-    """Have the form's fields offer the sites with which the user may do this."""
+    """Limit the form's fields to the sites for which the user has the permission."""
     for field in form.fields.values():
         if isinstance(field, SiteField | SitesField):
             field.queryset = _sites(user, deed).undeleted()

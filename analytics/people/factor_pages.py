@@ -1,7 +1,7 @@
-"""The page of one's own second factor: setting it up, other codes, turning it off.
+"""Pages of the user's second factor: set it up, renew codes, turn it off.
 
-Each asks for the password again: a browser that was left open must not be enough to
-keep its owner out, nor to take the protection away.
+Each requires the password again: access to a browser that was left open must not be
+enough to lock its owner out or to remove the protection.
 """
 
 from typing import Any, cast
@@ -62,7 +62,9 @@ class SetUpForm(_PasswordAndCode):
         return seed
 
     def clean(self) -> None:
-        """Set it up, once all else is right: `codes` are the recovery codes."""
+        """Set up the second factor if everything else is valid. `codes`: the recovery
+        codes.
+        """
         if self.errors:
             return
         seed, code = self.cleaned_data["seed"], self.cleaned_data["code"]
@@ -143,7 +145,9 @@ def turn_off(request: HttpRequest) -> HttpResponse:
 
 
 def _is_refused(user: User) -> bool:
-    """Whoever sits at a browser that was left open must not guess."""
+    """Return whether there were too many attempts: a person at an open browser must not
+    guess.
+    """
     limit, minute = settings.RATE_LIMIT_SIGN_IN, throttling.current_minute()
     return attempts.is_refused("second_factor", str(user.pk), limit, minute)
 
@@ -168,5 +172,5 @@ def _present(request: HttpRequest, form: ConfirmForm) -> HttpResponse:
 
 
 def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
-    """Once: no redirect, the codes would have to be kept until the next request."""
+    """Show the codes once. A redirect would require storing them."""
     return render(request, "people/recovery_codes.html", {"codes": codes})

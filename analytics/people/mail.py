@@ -1,4 +1,6 @@
-"""Mail, where EMAIL_URL is set. Whatever a mail says can be had without it."""
+"""Send mail if EMAIL_URL is set. All information in mails is also available without
+mail.
+"""
 
 import logging
 
@@ -13,7 +15,9 @@ def is_configured() -> bool:
 
 
 def send(subject: str, text: str, address: str) -> bool:
-    """Whether the server took it. Its failure is logged without the address."""
+    """Return whether the server accepted the mail. A failure is logged without the
+    address.
+    """
     if not is_configured():
         return False
     try:

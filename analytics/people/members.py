@@ -1,4 +1,4 @@
-"""Members of a team: how they come, change and go. A team keeps an owner."""
+"""Invite, change and remove members of a team. A team always has an owner."""
 
 import hashlib
 import secrets
@@ -27,10 +27,10 @@ NEEDS_OWNER = gettext_lazy("A team needs an owner. Make another member an owner 
 
 
 def invite(team: Team, role: Role, note: str) -> tuple[Invitation, str]:
-    """An invitation and the secret of its link, which cannot be read again.
+    """Return a new invitation and the secret of its link, which is not stored.
 
-    Raises ValidationError for a note that is no line of text, and if there are too
-    many open ones.
+    Raises ValidationError for a note that is not a line of text, and if there are too
+    many open invitations.
     """
     if note and not names.is_name(note):
         raise ValidationError(names.MESSAGE)
@@ -62,7 +62,7 @@ def withdraw(invitation: Invitation) -> None:
 
 
 def invitation(secret: str) -> Invitation | None:
-    """The open invitation with this secret."""
+    """Return the open invitation with this secret."""
     found = Invitation.objects.filter(
         digest=_digest(secret), expires_at__gt=timezone.now()
     )
@@ -70,9 +70,9 @@ def invitation(secret: str) -> Invitation | None:
 
 
 def join(invitation: Invitation, user: User) -> None:
-    """Use up the invitation. A member keeps the higher of both roles.
+    """Use the invitation. A member keeps the higher of both roles.
 
-    Raises ValidationError if somebody else has used it meanwhile.
+    Raises ValidationError if the invitation has been used in the meantime.
     """
     with transaction.atomic():
         team = _locked(invitation.team)
@@ -95,7 +95,7 @@ def join(invitation: Invitation, user: User) -> None:
 
 
 def change_role(membership: Membership, role: Role) -> None:
-    """Raises ValidationError if the team would be without an owner."""
+    """Raises ValidationError if the team would have no owner."""
     with transaction.atomic():
         own = _present(membership)
         before, own.role = own.role, role
@@ -106,7 +106,7 @@ def change_role(membership: Membership, role: Role) -> None:
 
 
 def remove(membership: Membership) -> None:
-    """Raises ValidationError if the team would be without an owner."""
+    """Raises ValidationError if the team would have no owner."""
     with transaction.atomic():
         own = _present(membership)
         audit.record("member.removed", own, changes={"role": [own.role, None]})
@@ -116,14 +116,14 @@ def remove(membership: Membership) -> None:
 
 
 def owners(team: Team) -> QuerySet[Membership]:
-    """Those who can do what a team's owner does: whoever is inactive cannot."""
+    """Return the active owners of a team."""
     return team.memberships.filter(role=Role.OWNER, user__is_active=True)
 
 
 def left_without_owner(users: Iterable[User]) -> list[Team]:
-    """The teams that would lose their last owner with these users.
+    """Return the teams that would lose their last owner with these users.
 
-    In a transaction, so that nobody else leaves meanwhile.
+    Call it in a transaction, so that no other owner leaves in the meantime.
     """
     gone = [user.pk for user in users]
     own = Membership.objects.filter(user__in=gone, role=Role.OWNER)
@@ -133,9 +133,10 @@ def left_without_owner(users: Iterable[User]) -> list[Team]:
 
 
 def may_reset_password(actor: User, user: User) -> bool:
-    """Whether the actor may make a link that sets the user's password.
+    """Return whether the actor may create a link that sets the user's password.
 
-    An owner may only where he owns all teams of the user: the link opens them all.
+    An owner may only do so if they own all teams of the user, because the link gives
+    access to all of them.
     """
     if roles.is_operator(actor):
         return True
@@ -148,10 +149,10 @@ def may_reset_password(actor: User, user: User) -> bool:
 
 
 class _PasswordLinks(PasswordResetTokenGenerator):
-    """Tokens that end with what made the link allowed.
+    """Tokens that become invalid when the conditions for the link change.
 
-    Whoever made one may be no owner a minute later, or the user an operator, or in
-    another team, and the link would open that as well.
+    Its creator may cease to be an owner, or the user may become an operator or join
+    another team, and the link would then give access to that as well.
     """
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
@@ -168,7 +169,9 @@ password_links = _PasswordLinks()
 
 
 def remove_second_factor(user: User) -> bool:
-    """For who has lost it; whether there was one. The lost device is signed out."""
+    """Remove a lost second factor; return whether there was one. All sessions are
+    ended.
+    """
     with transaction.atomic():
         removed = second_factor.remove(user)
         if removed:
@@ -177,12 +180,16 @@ def remove_second_factor(user: User) -> bool:
 
 
 def _locked(team: Team) -> Team:
-    """Two owners who leave at once must not leave a team without one."""
+    """Lock the team: two owners who leave at the same time must not leave it without
+    one.
+    """
     return Team.objects.select_for_update().get(pk=team.pk)
 
 
 def _present(membership: Membership) -> Membership:
-    """As it is now, with its team locked. Raises ValidationError if it is gone."""
+    """Return the current membership, with its team locked. Raises ValidationError if it
+    was removed.
+    """
     team = _locked(membership.team)
     own = team.memberships.select_related("user").filter(pk=membership.pk).first()
     if own is None:

@@ -1,4 +1,4 @@
-"""Signing in by a proxy that has done it already: SIGN_IN_HEADER, off by default."""
+"""Sign-in by a proxy that authenticates users: SIGN_IN_HEADER, off by default."""
 
 from collections.abc import Callable
 
@@ -19,8 +19,8 @@ _BY_PROXY = "signed_in_by_proxy"
 class ProxySignInMiddleware:
     """Trusts the header only if the peer of the connection is a trusted proxy.
 
-    No user is made: an unknown name signs nobody in. No second factor is asked for:
-    who is who has been found out by the proxy.
+    Users are not created: an unknown name signs nobody in. No second factor is
+    requested, because the proxy is responsible for authentication.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,6 +1,6 @@
-"""Who must have a second factor: SECOND_FACTOR, nobody by default.
+"""Users who must have a second factor: SECOND_FACTOR, nobody by default.
 
-Whoever must and has none sees the page that sets it up, until it is set up.
+A user who needs one and has none can only open the page that sets it up.
 """
 
 from collections.abc import Callable

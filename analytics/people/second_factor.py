@@ -1,7 +1,7 @@
-"""A second factor beside the password: codes of an authenticator app (TOTP, RFC 6238).
+"""A second factor: codes of an authenticator app (TOTP, RFC 6238).
 
 The app's secret is derived from a random seed in the database with DATA_KEY, so that
-nobody makes codes from the database alone. Recovery codes are stored as digests.
+the database alone is not enough to create codes. Recovery codes are stored as digests.
 """
 
 import base64
@@ -41,20 +41,20 @@ def new_seed() -> str:
 
 
 def secret(seed: str) -> str:
-    """What the app is given, in base32."""
+    """Return the secret for the app, in base32."""
     message = f"second factor\0{seed}".encode()
     digest = hmac.digest(settings.DATA_KEY.encode(), message, "sha256")
     return base64.b32encode(digest[:20]).decode()
 
 
 def uri(user: User, seed: str) -> str:
-    """What the QR code says: the secret and whose it is."""
+    """Return the URI in the QR code, with the secret and the user's name."""
     totp = pyotp.TOTP(secret(seed), interval=STEP_SECONDS)
     return totp.provisioning_uri(name=user.get_username(), issuer_name=ISSUER)
 
 
 def set_up(user: User, seed: str, code: str) -> list[str] | None:
-    """Ask for it from now on; the recovery codes. None: the code is not the seed's."""
+    """Turn on the second factor; return the recovery codes, None for a wrong code."""
     step = _step_of(seed, code, newer_than=0)
     if step is None:
         return None
@@ -66,7 +66,7 @@ def set_up(user: User, seed: str, code: str) -> list[str] | None:
 
 
 def renew_codes(factor: SecondFactor) -> list[str]:
-    """Other recovery codes in place of those there are."""
+    """Replace the recovery codes, and return the new ones."""
     with transaction.atomic():
         factor.recovery_codes.all().delete()
         audit.record_of_user("second_factor.codes_renewed", factor.user)
@@ -74,7 +74,7 @@ def renew_codes(factor: SecondFactor) -> list[str]:
 
 
 def remove(user: User) -> bool:
-    """Ask for the password alone; whether there was a second factor."""
+    """Turn off the second factor; return whether there was one."""
     with transaction.atomic():
         removed = SecondFactor.objects.filter(user=user).delete()[0] > 0
         if removed:
@@ -86,7 +86,7 @@ def remove(user: User) -> bool:
 
 
 def accepts(user: User, code: str) -> bool:
-    """Whether this is a code of the user's. A code is accepted once."""
+    """Return whether this is a valid code of the user. A code is accepted once."""
     with transaction.atomic():
         # The lock lets the same code pass once, and guesses come one by one.
         locked = SecondFactor.objects.select_for_update()
@@ -114,7 +114,7 @@ def _is_of_app(factor: SecondFactor, code: str) -> bool:
 
 
 def _step_of(seed: str, code: str, *, newer_than: int) -> int | None:
-    """The step of time whose code this is, if it is one of now."""
+    """Return the time step of this code, if it is currently valid."""
     typed, hotp = _plain(code), pyotp.HOTP(secret(seed))
     now = int(clock.timestamp()) // STEP_SECONDS
     for step in range(now - _TOLERATED_STEPS, now + _TOLERATED_STEPS + 1):
@@ -147,7 +147,7 @@ def _is_recovery(factor: SecondFactor, code: str) -> bool:
 
 
 def _plain(code: str) -> str:
-    """As typed, without the spaces and hyphens that help reading."""
+    """Return the code without spaces and hyphens."""
     kept = "".join(code.split()).replace("-", "").lower()
     return kept if kept.isascii() else ""
 

@@ -1,4 +1,4 @@
-"""Django's sessions in the database, with columns that their owner is shown."""
+"""Django's database sessions, with columns that are shown to their owner."""
 
 from datetime import UTC, datetime
 from typing import Any, cast

@@ -1,7 +1,7 @@
-"""When a browser is signed out by itself: after a pause, and after a time at most.
+"""Session expiry: after a time without requests, and after a maximum time.
 
-The end of the pause is the row's own end, which Django's look-up asks for. It is moved
-once a minute at most, so that reading a page seldom writes.
+The first is the expiry date of Django's session row. It is updated at most once a
+minute, so that page views rarely write.
 """
 
 import uuid
@@ -40,13 +40,13 @@ class SessionEndsMiddleware:
 
 
 def of(user: User) -> models.QuerySet[BrowserSession]:
-    """The sessions that have not ended, the last used first."""
+    """Return the sessions that have not expired, most recently used first."""
     found = BrowserSession.objects.filter(user=user, expire_date__gt=timezone.now())
     return found.order_by("-seen_at", "pk")
 
 
 def purge() -> int:
-    """Delete the sessions that have ended; how many."""
+    """Delete expired sessions; return their number."""
     ended = BrowserSession.objects.filter(expire_date__lte=timezone.now())
     return ended.delete()[0]
 

@@ -73,7 +73,7 @@ WRONG_CODE = gettext_lazy(
 
 
 class CodeField(forms.CharField):
-    """A code of the app, or a recovery code, as typed."""
+    """A code of the app, or a recovery code."""
 
     def __init__(self, **options: Any) -> None:
         attributes = {"autocomplete": "one-time-code", "spellcheck": "false"}
@@ -139,7 +139,7 @@ def _name_from_before(request: HttpRequest) -> str:
 
 
 def _limited(view: _View, name_in: Callable[[HttpRequest], str]) -> _View:
-    """The view that takes passwords or codes, or 429."""
+    """Wrap a view that accepts passwords or codes; answer 429 over the limit."""
 
     @csrf_protect
     def sign_in(request: HttpRequest) -> HttpResponseBase:
@@ -167,7 +167,9 @@ give_code = _limited(CodeStep.as_view(), _name_from_before)
 
 
 def _account(name: str) -> str:
-    """Names differ in more than the database's look-up, never in less."""
+    """Return a key for the account: it never distinguishes names that the database's
+    look-up treats as equal.
+    """
     return hashlib.sha256(name.strip().lower().encode()).hexdigest()
 
 
@@ -183,7 +185,7 @@ def _is_refused(request: HttpRequest, account: str) -> bool:
 
 
 def _known_browser(request: HttpRequest, account: str) -> str | None:
-    """The name of a browser that has signed in to the account."""
+    """Return the identifier of a browser that has signed in to the account."""
     try:
         return request.get_signed_cookie(_known(), salt=account, max_age=_KNOWN_SECONDS)
     except (KeyError, signing.BadSignature):
@@ -208,7 +210,7 @@ def _know(request: HttpRequest, response: HttpResponseBase, account: str) -> Non
 
 
 def over_limit() -> HttpResponse:
-    """429 for who tries too often."""
+    """Return 429 for too many attempts."""
     seconds = int(throttling.seconds_left()) + 1
     return HttpResponse(
         _("Too many attempts to sign in. Try again in %d seconds.") % seconds,

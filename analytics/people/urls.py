@@ -1,4 +1,4 @@
-"""Signing in and out, one's own account, and the members of a team."""
+"""Sign-in and sign-out, the user's account, and the members of a team."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

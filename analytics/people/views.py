@@ -78,7 +78,7 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 
 
 class ChangePassword(auth_views.PasswordChangeView):
-    """Signs out all other browsers, since sessions hold a hash of the password."""
+    """Signs out all other browsers, because sessions contain a hash of the password."""
 
     template_name = "people/form.html"
     success_url = reverse_lazy("account")
@@ -108,7 +108,7 @@ def leave(request: HttpRequest, team: int) -> HttpResponse:
 
 
 class ForgottenPassword(auth_views.PasswordResetView):
-    """Sends a link, where mail is set up; else it says who can make one."""
+    """Sends a link if mail is configured; otherwise says who can create one."""
 
     template_name = "people/forgotten.html"
     email_template_name = "people/password_mail.txt"
@@ -134,7 +134,7 @@ class ForgottenPassword(auth_views.PasswordResetView):
 
 
 class NewPassword(auth_views.PasswordResetConfirmView):
-    """Where the link leads. The token is no longer in the address of the form."""
+    """The page of the link. The token is no longer in the address of the form."""
 
     template_name = "people/new_password.html"
     token_generator = members.password_links
@@ -153,7 +153,7 @@ class NewPassword(auth_views.PasswordResetConfirmView):
 
 
 def team_page(deed: Deed) -> Callable[[View], View]:
-    """A view of the team of the address, for who may do this in it."""
+    """Decorate a view of the team in the address, for users with this permission."""
 
     def decorate(view: View) -> View:
         @login_required
@@ -257,7 +257,7 @@ def withdraw(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
 @team_page(Deed.MANAGE_MEMBERS)
 @require_POST
 def change_member(request: HttpRequest, team: Team, member: int) -> HttpResponse:
-    """Give a role, or `remove`."""
+    """Change a member's role, or `remove` the member."""
     found: Membership = get_object_or_404(team.memberships, pk=member)
     role = request.POST.get("role", "")
     if "remove" in request.POST:
@@ -274,7 +274,7 @@ def change_member(request: HttpRequest, team: Team, member: int) -> HttpResponse
 @team_page(Deed.MANAGE_MEMBERS)
 @require_POST
 def reset_member(request: HttpRequest, team: Team, member: int) -> HttpResponse:
-    """Show a link by which the member sets a new password, once."""
+    """Show a link with which the member can set a new password, once."""
     user = get_object_or_404(team.memberships, pk=member).user
     if not members.may_reset_password(_user(request), user):
         raise Http404
@@ -294,7 +294,7 @@ def reset_member(request: HttpRequest, team: Team, member: int) -> HttpResponse:
 @team_page(Deed.MANAGE_MEMBERS)
 @require_POST
 def remove_second_factor(request: HttpRequest, team: Team, member: int) -> HttpResponse:
-    """For who has lost the app and the recovery codes. The password stays."""
+    """Remove a member's lost second factor. The password is not changed."""
     user = get_object_or_404(team.memberships, pk=member).user
     if not members.may_reset_password(_user(request), user):
         raise Http404
@@ -308,7 +308,7 @@ def remove_second_factor(request: HttpRequest, team: Team, member: int) -> HttpR
 
 
 class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
-    """Whoever has signed in joins; whoever has no account makes one."""
+    """A signed-in user joins; anyone else creates an account."""
 
     template_name = "people/join.html"
     form_class = UserCreationForm
@@ -353,7 +353,7 @@ def _no_invitation(request: HttpRequest) -> HttpResponse:
 
 
 def _is_done(request: HttpRequest, deed: Callable[[], None]) -> bool:
-    """Whether the deed was allowed; if not, the person is told why."""
+    """Return whether the action succeeded; otherwise show the reason to the user."""
     try:
         deed()
     except ValidationError as error:

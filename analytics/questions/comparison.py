@@ -1,4 +1,4 @@
-"""Earlier days to compare a period with, and the rows that correspond. Pure."""
+"""Compute the earlier period to compare with, and the corresponding rows. Pure."""
 
 from calendar import monthrange
 from collections.abc import Mapping
@@ -22,43 +22,49 @@ class Shift(NamedTuple):
     months: int = 0
 
     def of(self, day: date) -> date | None:
-        """The day to compare with; None if the earlier month has no such day."""
+        """Return the day to compare with; None if the earlier month has no such day."""
         found = self.clamped(day)
         return None if self.months and found.day != day.day else found
 
     def clamped(self, day: date) -> date:
-        """The same, or the last day of the month. Raises OverflowError, ValueError."""
+        """Return the same, or the last day of the month. Raises OverflowError,
+        ValueError.
+        """
         if not self.months:
             return day - timedelta(self.days)
         year, month = divmod(day.year * 12 + day.month - 1 - self.months, 12)
         return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
     def end(self, last: date) -> date:
-        """The last day, for days that are over: whole months with whole months."""
+        """Return the last day of a past period: a whole month is compared with a whole
+        month.
+        """
         found = self.clamped(last)
         return _month_end(found) if self.months and last == _month_end(last) else found
 
 
 class Window(NamedTuple):
-    """Days to compare with. `until`: when the last day ends early; None if whole."""
+    """The days to compare with. `until`: the time at which the last day is cut off;
+    None if it is complete.
+    """
 
     days: Days
     until: datetime | None
     shift: Shift
 
     def pair(self, day: date, rows: Mapping[date, _Row]) -> _Row | None:
-        """The row that the row of a day is compared with."""
+        """Return the row that the row of a day is compared with."""
         found = self.shift.of(day)
         return None if found is None else rows.get(found)
 
     def pair_of_start(self, start: date, rows: Mapping[date, _Row]) -> _Row | None:
-        """The same for a week or a month, by the days on which they begin."""
+        """Return the same for a week or a month, identified by its first day."""
         return rows.get(self.shift.clamped(start))
 
     def pair_of_hour(
         self, hour: datetime, rows: Mapping[datetime, _Row], zone: ZoneInfo
     ) -> _Row | None:
-        """The same for an hour of the clock; None if clocks skipped it."""
+        """Return the same for an hour; None if a clock change skipped it."""
         local = hour.astimezone(zone)
         day = self.shift.of(local.date())
         if day is None:
@@ -74,10 +80,11 @@ class Window(NamedTuple):
 def window(
     kind: str, days: Days, interval: str | None = None, *, now: datetime | None = None
 ) -> Window:
-    """The days to compare with.
+    """Return the days to compare with.
 
-    `interval`: of the rows. `now`: in the zone of the site; while the period runs,
-    the earlier one ends at the same time of day. Raises PeriodError.
+    `interval`: the interval of the rows. `now`: the current time in the zone of the
+    site. If the period includes today, the earlier period ends at the same time of day.
+    Raises PeriodError.
     """
     is_running = now is not None and days.first <= now.date() <= days.last
     last = now.date() if now and is_running else days.last
@@ -94,10 +101,11 @@ def window(
 
 
 def _shift(kind: str, days: Days, interval: str | None) -> Shift:
-    """Whole weeks for weeks and whole months for months, so that rows correspond.
+    """Return whole weeks for weeks and whole months for months, so that rows
+    correspond.
 
     For days, a year begins on the same date: the n-th day is compared with the n-th
-    day, across 29 February too.
+    day, also across 29 February.
     """
     if interval == "week":
         weeks = {"year": _WEEKS_OF_A_YEAR, "previous_month": _WEEKS_OF_A_MONTH}
@@ -113,7 +121,7 @@ def _shift(kind: str, days: Days, interval: str | None) -> Shift:
 
 
 def _months_apart(days: Days) -> Shift:
-    """The least number of months such that no day is in both periods."""
+    """Return the smallest number of months for which no day is in both periods."""
     first, last = days
     least = (last.year - first.year) * 12 + last.month - first.month
     apart = Shift(months=least)

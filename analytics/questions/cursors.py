@@ -1,8 +1,7 @@
-"""Cursors of paged lists: where the last row of a page stands.
+"""Cursors of paged lists: the position of the last row of a page.
 
-Of events the time and the id, of other lists a number and the id.
-
-A cursor is opaque to clients and grants no access: a list reads its own site only.
+For events it is the time and the id, for other lists a number and the id. A cursor is
+opaque to clients and gives no access: a list reads its own site only.
 """
 
 import base64
@@ -20,7 +19,7 @@ def write(at: datetime, pk: int) -> str:
 
 
 def read(text: str | None) -> tuple[datetime, int] | None:
-    """(at, id) of the last event of the previous page. Raises Invalid."""
+    """Return (at, id) of the last event of the previous page. Raises Invalid."""
     if text is None:
         return None
     microseconds, pk = read_place(text)
@@ -35,7 +34,7 @@ def write_place(number: int, pk: int) -> str:
 
 
 def read_place(text: str) -> tuple[int, int]:
-    """(number, id) of the last row of the previous page. Raises Invalid."""
+    """Return (number, id) of the last row of the previous page. Raises Invalid."""
     try:
         number, pk = map(
             int, base64.urlsafe_b64decode(text.encode()).decode().split(" ")
@@ -60,12 +59,12 @@ _MAX_OFFSET = 1_000_000
 
 
 def write_offset(offset: int) -> str:
-    """A cursor of a list that is sorted anew for each page."""
+    """Return a cursor for a list that is sorted again for each page."""
     return base64.urlsafe_b64encode(f"{offset}".encode()).decode()
 
 
 def read_offset(text: str | None) -> int:
-    """After how many rows a page begins. Raises Invalid."""
+    """Return the number of rows before the page. Raises Invalid."""
     if text is None:
         return 0
     try:

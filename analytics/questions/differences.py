@@ -1,6 +1,6 @@
-"""Whether two numbers differ, by the 95 % interval of their difference. Pure.
+"""Decide whether two numbers differ, by the 95 % interval of their difference. Pure.
 
-All verdicts are made here: of rates, conversions and visitors.
+All verdicts are computed here: for rates, conversions and visitors.
 """
 
 from math import sqrt
@@ -66,13 +66,13 @@ class Difference(NamedTuple):
 
 
 def difference(now: Estimate, before: Estimate) -> Difference:
-    """`now` less `before`, by the square-and-add method applied to their intervals.
+    """Return the interval of `now` minus `before`, by the square-and-add method.
 
-    Of two rates with Wilson's intervals it is Newcombe's method 10 (Statistics in
-    Medicine 17, 1998, 873-890); Zou and Donner (Statistics in Medicine 27, 2008,
-    1693-1702) show that it holds for other numbers. Comparing the two intervals by
-    eye would call too few differences real: they may overlap where that of the
-    difference does not contain 0.
+    For two rates with Wilson intervals it is Newcombe's method 10 (Statistics in
+    Medicine 17, 1998, 873-890). Zou and Donner (Statistics in Medicine 27, 2008,
+    1693-1702) show that it is valid for other numbers too. Comparing the two intervals
+    directly would find too few differences: they may overlap although the interval of
+    the difference does not contain 0.
     """
     apart = now.value - before.value
     below = sqrt((now.value - now.low) ** 2 + (before.high - before.value) ** 2)
@@ -81,9 +81,9 @@ def difference(now: Estimate, before: Estimate) -> Difference:
 
 
 def count(number: int) -> Estimate:
-    """A count of independent arrivals, with the score interval of a Poisson mean.
+    """Return a count of independent arrivals with the score interval of a Poisson mean.
 
-    It is derived as Wilson's interval is, and gives 0 to 3.84 for a count of 0.
+    It is derived like Wilson's interval, and is 0 to 3.84 for a count of 0.
     """
     centre = number + Z**2 / 2
     half = Z * sqrt(number + Z**2 / 4)
@@ -91,11 +91,11 @@ def count(number: int) -> Estimate:
 
 
 def told(now: int, before: int) -> tuple[Confidence, Verdict]:
-    """The `difference` and the `verdict` for two numbers of visitors."""
+    """Return the `difference` and the `verdict` for two numbers of visitors."""
     found = difference(count(now), count(before))
     return found.shown, found.verdict
 
 
 def short(number: float) -> float:
-    """Six significant digits: more would be noise."""
+    """Round to six significant digits; more would suggest false precision."""
     return float(f"{number:.6g}")

@@ -1,4 +1,4 @@
-"""A list of events, page by page: what asks for a page, and the page."""
+"""Paged lists of events: the query parameters of a page, and the page."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from krafter.views import page
 
 
 class Listed(Protocol):
-    """What a cursor names of an event."""
+    """The fields of an event that a cursor contains."""
 
     @property
     def at(self) -> datetime: ...
@@ -37,9 +37,9 @@ def event_page(
     find: Callable[..., Iterator[_Entry]],
     shown: Callable[[_Entry], object],
 ) -> Response:
-    """The page of a question that was validated by a PageQuerySerializer.
+    """Return the page for query parameters validated by a PageQuerySerializer.
 
-    `find` yields events newest first; it takes `before` and `limit`.
+    `find` yields events newest first; it accepts `before` and `limit`.
     """
     limit = asked["limit"]
     # One more than is shown tells whether there is a next page.

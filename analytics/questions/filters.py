@@ -1,9 +1,9 @@
 """Filters by labels, paths, names and properties: the syntax of their parameters.
 
-`country=DE,FR` matches either value, `country=!DE,FR` neither. `(none)` matches what
-has no value, `path=/blog/*` what begins so. A backslash escapes the next character.
-`props.plan=pro` is a filter by a property; `props`, a parameter of one name, has any
-number of them as `plan=pro&seats=3`.
+`country=DE,FR` matches either value, `country=!DE,FR` neither. `(none)` matches events
+without a value, `path=/blog/*` values that begin with `/blog/`. A backslash escapes the
+next character. `props.plan=pro` is a filter by a property; the single parameter `props`
+contains any number of them, as `plan=pro&seats=3`.
 """
 
 import re
@@ -48,9 +48,9 @@ _ESCAPE = r"\\[^\x00]"
 
 
 def _value(apart: str = "") -> str:
-    """Of one value: what it begins with or is, and the star.
+    """Return the pattern of one value: its text or beginning, and the star.
 
-    `apart`: what else must be escaped.
+    `apart`: additional characters that must be escaped.
     """
     begins = rf"(?:[^\\,*!{apart}\x00]|{_ESCAPE})"
     return rf"(?:{begins}(?:[^\\,*{apart}\x00]|{_ESCAPE})*\*?|\*)"
@@ -81,7 +81,7 @@ def parse(label: str, text: str) -> Where:
 
 
 class LabelField(serializers.CharField):
-    """A filter parameter; its validated value is a Where."""
+    """A filter parameter; the validated value is a Where."""
 
     pattern = rf"^!?{_VALUE}(?:,{_VALUE})*$"
 
@@ -104,7 +104,7 @@ def _parsed(label: str, text: str) -> Where:
 
 
 def _check(where: Where, there: Collection[str], *, may_be_unknown: bool) -> None:
-    """Raise ValidationError for values that cannot be."""
+    """Raise ValidationError for impossible values."""
     for value in where.values:
         if value not in there and not (may_be_unknown and value == ""):
             raise serializers.ValidationError(not_a_choice(value or UNKNOWN, there))
@@ -114,7 +114,7 @@ def _check(where: Where, there: Collection[str], *, may_be_unknown: bool) -> Non
 
 
 class PropsField(serializers.CharField):
-    """Filters by properties in one parameter; its validated value is their Wheres."""
+    """Filters by properties in one parameter; its value is a tuple of Where."""
 
     key = rf"(?:[^\\=&\x00]|{_ESCAPE}){{1,{_MAX_KEY}}}"
     values = rf"!?{_value('&')}(?:,{_value('&')})*"
@@ -134,9 +134,9 @@ class PropsField(serializers.CharField):
 
 
 class FilterQuerySerializer(StrictSerializer):
-    """One optional filter parameter for each dimension, and whose labels they are.
+    """One optional filter parameter for each dimension, and `attribution`.
 
-    `props.` and any key is one as well.
+    `props.` followed by any key is a filter parameter too.
     """
 
     families = (PROPS,)
@@ -190,7 +190,7 @@ class FilterQuerySerializer(StrictSerializer):
 
 
 def filters(validated: Mapping[str, Any], site: Site) -> Filters:
-    """The filters among validated query parameters, for a Selection.
+    """Return the filters among validated query parameters, for a Selection.
 
     Raises Invalid for a channel that the site does not have.
     """

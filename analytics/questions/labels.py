@@ -66,9 +66,9 @@ class Where(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """Which events are selected, by their labels.
+    """The selection of events by their labels.
 
-    `until`: only events before this moment, which lies on the last day.
+    `until`: only events before this time, which is on the last day.
     """
 
     where: tuple[Where, ...] = ()
@@ -77,7 +77,7 @@ class Filters(NamedTuple):
 
     @property
     def narrows(self) -> bool:
-        """Whether the filters exclude some events of the days."""
+        """Return whether the filters exclude some events of the days."""
         return bool(self.where) or self.until is not None
 
     @property

@@ -1,6 +1,6 @@
 """Long questions: queries that may read every event of their period, and exports.
 
-They have threads and database connections of their own (see `krafter.asgi`), so that no
+They have their own threads and database connections (see `krafter.asgi`), so that no
 other request waits for them. Each process runs a limited number of them per team.
 """
 
@@ -59,7 +59,7 @@ class _Teams:
 
 
 class _Place:
-    """The place of one question. It is given back once."""
+    """The place of one question. It is released once."""
 
     def __init__(self, teams: _Teams, team_id: int) -> None:
         self._teams = teams
@@ -73,7 +73,7 @@ class _Place:
 
 
 class _Held:
-    """The parts of an export. Its place is held until they are closed."""
+    """The parts of an export. Its place is occupied until they are closed."""
 
     def __init__(self, parts: Iterator[bytes], place: _Place) -> None:
         self._parts = parts
@@ -93,7 +93,7 @@ _teams = _Teams()
 
 
 def forget() -> None:
-    """Free all places. For tests, which need not close their responses."""
+    """Release all places. For tests, which need not close their responses."""
     global _teams
     _teams = _Teams()
 
@@ -103,7 +103,7 @@ def long_question(
 ) -> Callable[[_Action], _Action]:
     """Mark an action of a view, or a page, as a long question.
 
-    `short_with`: with no other parameters than these it is not a long question.
+    `short_with`: if a request has only these parameters, it is not a long question.
     """
 
     def mark(action: _Action) -> _Action:
@@ -114,7 +114,7 @@ def long_question(
 
 
 class LongQuestionThrottle(BaseThrottle):
-    """Refuses questions over the number per team, with 503 instead of 429."""
+    """Refuses questions over the limit per team, with 503 instead of 429."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         action: Any = getattr(view, view.action or "", None)
@@ -124,16 +124,16 @@ class LongQuestionThrottle(BaseThrottle):
 
 
 def take_place(request: Any, action: Any, asked: Collection[str], team_id: int) -> None:
-    """Take a place for the team's request, if it is a long question.
+    """Occupy a place for the team's request, if it is a long question.
 
-    The middleware gives it back. Raises Unavailable over the number per team.
+    The middleware releases it. Raises Unavailable if the team has no free place.
     """
     if hasattr(action, "short_with") and _is_long(action.short_with, asked):
         request.META[_PLACE] = _teams.enter(team_id)
 
 
 class LongQuestionsMiddleware:
-    """Gives the place of a question back; for an export when its parts are closed."""
+    """Releases the place of a question; for an export, when its parts are closed."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -155,7 +155,7 @@ def _is_long(short_with: Collection[str] | None, asked: Collection[str]) -> bool
 
 
 def is_long(method: str, path: str, query: str) -> bool:
-    """Whether a request is a long question, judged by its route."""
+    """Return whether a request is a long question, according to its route."""
     try:
         view = resolve(path).func
     except (Resolver404, UnicodeError):

@@ -1,7 +1,7 @@
 """The period parameters of a query, resolved to days of a site.
 
-`periods` has the meaning of each period; this module reads the request and the time
-zone of the site.
+`periods` defines each period; this module reads the request and the time zone of the
+site.
 """
 
 from collections.abc import Mapping
@@ -67,9 +67,9 @@ def today(site: Site, now: datetime | None = None) -> date:
 def days(
     site: Site, validated: Mapping[str, Any], *, is_kept: bool = False
 ) -> periods.Days:
-    """The days of the site that validated query parameters select.
+    """Return the days of the site that validated query parameters select.
 
-    `is_kept`: stored counts of closed days answer the query. Any other query needs
+    `is_kept`: the query uses stored counts of closed days. Any other query needs
     events, which sealed days no longer have. Raises Invalid.
     """
     try:
@@ -95,7 +95,7 @@ def compared(
     is_kept: bool,
     interval: str | None = None,
 ) -> Window | None:
-    """The days to compare with, if the query asks for a comparison.
+    """Return the days to compare with, or None if the query has no `compare`.
 
     See `days` for `is_kept`, `comparison.window` for `interval`. Raises Invalid.
     """
@@ -127,7 +127,7 @@ def check_has_events(site: Site, days: periods.Days, parameter: str) -> None:
 
 
 def unanswerable(first: date) -> str:
-    """Why a query is refused. `first`: the first day that can be queried."""
+    """Return why a query is refused. `first`: the first day that can be queried."""
     return (
         f"Days before {first} are sealed, and this report was not stored for them."
         f" Days from {first} on can be reported: period=custom&from={first}."

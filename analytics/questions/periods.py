@@ -44,7 +44,7 @@ class PeriodError(ValueError):
 def resolve(
     period: str, *, today: date, start: date | None = None, end: date | None = None
 ) -> Days:
-    """The days of `7d`, `30d`, `12mo`, or of `custom` from `start` to `end`.
+    """Return the days of `7d`, `30d`, `12mo`, or of `custom` from `start` to `end`.
 
     Raises PeriodError.
     """
@@ -62,10 +62,10 @@ def resolve(
 
 
 def midnight(day: date, zone: ZoneInfo, *, later: int = 0) -> datetime:
-    """When a day begins in a time zone, or `later` days after it, in UTC.
+    """Return when a day begins in a time zone, or `later` days after it, in UTC.
 
-    Where clocks skip midnight, the first moment after it. Limited to the range of
-    datetime.
+    If a clock change skips midnight, it is the first moment after it. Limited to the
+    range of datetime.
     """
     try:
         start = datetime.combine(day + timedelta(later), time.min, zone)
@@ -87,9 +87,9 @@ def _custom(start: date | None, end: date | None) -> Days:
 
 
 def a_year_before(day: date) -> date:
-    """The same day twelve months ago, 28 February for the 29th.
+    """Return the same day twelve months ago, 28 February for the 29th.
 
-    Raises ValueError where the calendar has no such day.
+    Raises ValueError if the calendar has no such day.
     """
     is_leap_day = (day.month, day.day) == (2, 29)
     return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)

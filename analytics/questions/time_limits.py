@@ -1,7 +1,7 @@
 """Time limits of database statements.
 
-Some questions (breakdowns, funnels, filters) read every event of their period. A
-time limit keeps them from blocking other requests.
+Some queries (breakdowns, funnels, filters) read every event of their period. A time
+limit prevents them from blocking other requests.
 """
 
 from collections.abc import Iterator

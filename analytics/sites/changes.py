@@ -1,4 +1,4 @@
-"""Making, changing and deleting sites, whichever way it is asked for."""
+"""Create, change and delete sites, for the API, the pages and the admin."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from krafter.errors import Invalid
 
 @transaction.atomic
 def create(team: Team, checked: Any) -> Site:
-    """Store a site from a serializer that is valid. Raises Invalid."""
+    """Store a site from a valid serializer. Raises Invalid."""
     if refusal := lacks_room(team):
         raise Invalid({"non_field_errors": [refusal]})
     _save(checked, team=team)
@@ -24,7 +24,7 @@ def create(team: Team, checked: Any) -> Site:
 
 
 def lacks_room(team: Team) -> str | None:
-    """The reason why the team cannot have another site, or None.
+    """Return why the team cannot have another site, or None.
 
     Call it in a transaction: it locks the team.
     """
@@ -38,7 +38,7 @@ def lacks_room(team: Team) -> str | None:
 
 
 def change(*checked: Any) -> None:
-    """Store what valid serializers of one site have. Raises Invalid."""
+    """Store the changes of valid serializers of one site. Raises Invalid."""
     with transaction.atomic():
         for part in checked:
             before = audit.values(part.instance, part.validated_data)
@@ -49,7 +49,7 @@ def change(*checked: Any) -> None:
 
 
 def delete(site: Site) -> None:
-    """Hide a site at once. Its events and goals stay."""
+    """Hide a site immediately. Its events and goals are kept."""
     site.deleted_at = timezone.now()
     with transaction.atomic():
         site.save(update_fields=["deleted_at"])
@@ -58,7 +58,7 @@ def delete(site: Site) -> None:
 
 
 def _save(checked: Any, **values: Any) -> None:
-    """Save; a domain that another request took meanwhile is Invalid as well."""
+    """Save the site. Raises Invalid if another request has just used the domain."""
     try:
         with transaction.atomic():
             checked.save(**values)

@@ -1,4 +1,4 @@
-"""Sites and their settings as the API shows them."""
+"""Serializers of sites and their settings."""
 
 import ipaddress
 from collections.abc import Callable
@@ -43,7 +43,7 @@ _is_excluded: list[Callable[[str], None]] = [
 
 
 def _host(text: str) -> str:
-    """As typed, in lower case and without the dot at the end."""
+    """Return the host in lower case and without a trailing dot."""
     host = text.lower().removesuffix(".")
     # Some capitals are two letters in lower case.
     if len(host) > MAX_HOST:
@@ -97,7 +97,9 @@ class SiteSerializer(StrictModelSerializer):
         return domain
 
     def _team_id(self) -> int:
-        """The team that the site is in, or will be: `team` of the context, if any."""
+        """Return the id of the site's team; for a new site, that of `team` in the
+        context or of the key.
+        """
         if self.instance is not None:
             return int(self.instance.team_id)
         if (team := self.context.get("team")) is not None:

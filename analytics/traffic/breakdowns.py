@@ -1,4 +1,4 @@
-"""How the traffic of a site is spread over the values of its dimensions."""
+"""Breakdowns of the traffic of a site by the values of its dimensions."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated
@@ -63,7 +63,7 @@ class OtherShares(msgspec.Struct):
 
 
 def is_kept(dimensions: Iterable[str]) -> bool:
-    """Whether closed days can be answered by what is kept of them."""
+    """Return whether stored counts of closed days can answer the query."""
     return not any(name == "name" or name.startswith(PROPS) for name in dimensions)
 
 
@@ -75,7 +75,7 @@ Wanted = Mapping[str, Collection[str | None] | None]
 
 @in_time()
 def find(selection: Selection, wanted: Wanted) -> Found:
-    """Raises Unavailable while days that nobody has asked for take long to count."""
+    """Raises Unavailable if counting days that were never requested takes too long."""
     found: Found = {}
     by_label = _by_label(
         selection,
@@ -115,7 +115,7 @@ def shares(found: Found) -> dict[str, list[ShareAnswer]]:
 
 
 def others(found: Found) -> dict[str, OtherShares]:
-    """What the rows of each dimension leave out."""
+    """Return the sum of the values that are not among the rows, by dimension."""
     return {
         name: OtherShares(
             of.values - len(of.rows),
@@ -130,7 +130,7 @@ def values(shown: Mapping[str, list[ShareAnswer]]) -> Wanted:
 
 
 def compare(shown: Mapping[str, list[ShareAnswer]], earlier: Found) -> None:
-    """Set beside each value what it had on earlier days."""
+    """Add the counts of the earlier days to each value."""
     for name, rows in shown.items():
         before = {row.value: row for row in earlier[name].rows}
         for row in rows:

@@ -1,7 +1,7 @@
-"""The names of a site on days that are over, kept as NameDay.
+"""The names of a site on closed days, stored as NameDay.
 
-Which days are kept, and whether they still stand, is noted by the month, as for
-the traffic.
+NameMonth records by month which days are stored and whether they are still valid, as
+for the traffic.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from krafter import faults, metrics
 
 
 class NameMonths(SiteMonths):
-    """Which of a period's days are kept."""
+    """The days of a period whose names are stored."""
 
     model = NameMonth
 
@@ -30,11 +30,12 @@ def count_missing(
     budget: float | None = None,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> tuple[set[date], State]:
-    """Count and keep what is missing of these days, which must be closed.
+    """Count and store the missing ones of these days, which must be closed.
 
-    The days that could not be kept, since the database cannot be written, and the state
-    that all are of. Raises Unavailable when it takes longer than the budget in seconds;
-    the next try goes on from there. `progress` hears of each number of days counted.
+    Returns the days that could not be stored because the database cannot be written,
+    and the state that all days are of. Raises Unavailable if it takes longer than the
+    budget in seconds; the next call continues from there. `progress` is called with
+    each number of days counted.
     """
     past = NameMonths(site_id, days)
     standing = events.standing(site_id, closed=days, kept=past.statement())
@@ -56,16 +57,16 @@ def count_missing(
 
 
 def lacks(site_id: int, days: Days) -> bool:
-    """Whether the names of one of these closed days are not kept."""
+    """Return whether the names of one of these closed days are not stored."""
     past = NameMonths(site_id, days)
     standing = events.standing(site_id, closed=days, kept=past.statement())
     return bool(past.read(standing, visits=True))
 
 
 class Names(NamedTuple):
-    """Of which stretches of a selection's days the names are not kept.
+    """The ranges of a selection's days whose names are not stored.
 
-    `closed`: those of its days that are over, if all of them are kept, and their state.
+    `closed`: its closed days, if all of them are stored, and their state.
     """
 
     unkept: list[Days]
@@ -74,7 +75,10 @@ class Names(NamedTuple):
 
 
 def names_of(selection: Selection) -> Names:
-    """Closed days are kept first. Raises Unavailable while that takes long."""
+    """Closed days are counted and stored first.
+
+    Raises Unavailable if that takes too long.
+    """
     if selection.filters.narrows:
         return Names(unkept(selection))
     closed, current = closed_days.parted(selection.days)
@@ -89,7 +93,7 @@ def names_of(selection: Selection) -> Names:
 
 
 def unkept(selection: Selection) -> list[Days]:
-    """The stretches of a selection's days whose names are not kept."""
+    """Return the ranges of a selection's days whose names are not stored."""
     left: set[date] = set()
     for part in selection.parts():
         if part.filters.narrows:

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the statistics of a site."""
+"""The descriptions of the operations on site statistics in the OpenAPI document."""
 
 from analytics.ingest.drops import Drops
 from analytics.questions.period_query import PeriodQuerySerializer

@@ -1,4 +1,4 @@
-"""Which properties the events of a site carry."""
+"""The properties of the events of a site."""
 
 import msgspec
 
@@ -51,7 +51,7 @@ class SentPropsAnswer(msgspec.Struct):
 def sent_props(
     site_id: int, days: Days, *, name_id: int | None = None, keys: int
 ) -> SentPropsAnswer:
-    """Of all events of the period, or of those with one name."""
+    """Return the properties of all events of the period, or of those with one name."""
     found = events.props_sent(
         site_id, days, name_id=name_id, newest=NEWEST + 1, keys=keys, values=VALUES
     )

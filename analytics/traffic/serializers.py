@@ -1,4 +1,4 @@
-"""What the statistics of a site take."""
+"""Query parameters of the statistics of a site."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ from krafter.fields import ChoiceField
 class DimensionsField(serializers.CharField):
     """Names of dimensions, separated by commas.
 
-    In the key of a property a backslash escapes a comma, or another backslash.
+    In the key of a property, a backslash escapes a comma or another backslash.
     """
 
     key = r"(?:[^,\\\x00]|\\[^\x00]){1,1024}"

@@ -1,6 +1,6 @@
-"""How a site was visited on days that are over, kept by the month as SiteMonth.
+"""The traffic of a site on closed days, stored by month as SiteMonth.
 
-Of a day its visitors alone may be kept, which are counted sooner than visits.
+A day may have only its visitors stored, which are faster to count than visits.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _VISITORS, _TRAFFIC = 1, 3
 
 
 class SiteMonths:
-    """What is kept of a site for a period, of days that are all closed."""
+    """The stored traffic of a site for a period of closed days."""
 
     model: type[KeptMonth] = SiteMonth
 
@@ -30,7 +30,7 @@ class SiteMonths:
         self._sealed_before = date.min
 
     def statement(self) -> Compiled:
-        """Its rows, for `events.standing`."""
+        """Return the statement that reads its rows, for `events.standing`."""
         sql = kept_rows(
             self.model._meta.db_table,
             day="month",
@@ -44,7 +44,7 @@ class SiteMonths:
         ]
 
     def read(self, standing: Standing, *, visits: bool) -> list[date]:
-        """Take what is kept; the days that lack their visitors, or their visits."""
+        """Read the stored rows; return the days that lack visitors or visits."""
         self._versions = standing.versions
         self._sealed_before = standing.sealed_before
         for month, version, counted, _, _, _, _, days, _ in standing.kept:
@@ -71,9 +71,9 @@ class SiteMonths:
         return number not in days or len(days[number]) > length
 
     def add(self, stretch: Days, counted: Mapping[date, list[int]]) -> list[KeptMonth]:
-        """`counted`: of each day with events its visitors, or its traffic.
+        """Add counts and return the rows to store.
 
-        The rows to keep.
+        `counted`: the visitors, or the traffic, of each day with events.
         """
         rows: list[KeptMonth] = []
         for month, mask in months.masks(stretch):
@@ -93,7 +93,7 @@ class SiteMonths:
         return rows
 
     def keep(self, rows: Iterable[KeptMonth], *, sealed_before: date) -> None:
-        """Write them, within `seals.keeping`, which says what is sealed."""
+        """Store them, within `seals.keeping`, which knows the sealed days."""
         self.model._default_manager.bulk_create(
             (row for row in rows if row.month >= sealed_before),
             update_conflicts=True,
@@ -102,11 +102,11 @@ class SiteMonths:
         )
 
     def traffic(self) -> dict[date, Traffic]:
-        """The traffic of the days that had any, once none lacks it."""
+        """Return the traffic of the days with events. No day may lack it."""
         return {day: Traffic(*numbers) for day, numbers in self._days()}
 
     def visitors(self) -> int:
-        """The visitors of all days, once none lacks them."""
+        """Return the visitors of all days. No day may lack them."""
         return sum(numbers[len(numbers) // 2] for _, numbers in self._days())
 
     def _days(self) -> list[tuple[date, list[Any]]]:

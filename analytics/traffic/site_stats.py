@@ -1,4 +1,4 @@
-"""The statistics of a site: what its visitors did, day by day and right now."""
+"""The statistics of a site: its traffic by day, and its current visitors."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
@@ -86,9 +86,9 @@ class Realtime(msgspec.Struct):
 
 
 def compared(answer: SiteStats, earlier: Selection, other: Window) -> ComparedTraffic:
-    """What there was on earlier days, for each row of an answer its pair.
+    """Return the earlier row for each row of a response.
 
-    `earlier`: of the days of `other`, up to its `until`.
+    `earlier`: the statistics of the days of `other`, up to its `until`.
     """
     before = site_stats(earlier)
     by_day = {row.day: row for row in before.timeseries}
@@ -108,7 +108,7 @@ def _compared_day(row: DayAnswer, past: DayAnswer) -> ComparedDay:
 
 
 def site_stats(selection: Selection) -> SiteStats:
-    """Every day of the selection, and their sums."""
+    """Return the traffic of every day of the selection, and the sums."""
     by_day = traffic(selection)
     return SiteStats(
         period=DaysAnswer(selection.first, selection.last),
@@ -121,9 +121,9 @@ def site_stats(selection: Selection) -> SiteStats:
 
 
 def traffic(selection: Selection) -> dict[date, Traffic]:
-    """What the site's visitors did on each day that had any.
+    """Return the traffic of each day with events.
 
-    Raises Unavailable while days that nobody has asked for take long to count.
+    Raises Unavailable if counting days that were never requested takes too long.
     """
     *before, selection = selection.parts()
     if before:
@@ -145,7 +145,9 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
 
 
 def visitors(selection: Selection) -> int:
-    """The site's visitors, each once a day. Raises Unavailable as `traffic`."""
+    """Return the number of visitors, each counted once per day. Raises Unavailable like
+    `traffic`.
+    """
     if selection.filters.where and events.is_kept(selection.filters):
         kept = events.ByLabels(selection)
         if kept.lacks:
@@ -179,10 +181,10 @@ def count_missing(
     visits: bool = True,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> None:
-    """Count and keep what is missing of these days, which must be closed.
+    """Count and store the missing ones of these days, which must be closed.
 
-    Raises Unavailable when that takes longer than the budget in seconds; the
-    next try goes on from there. `progress` hears of each number of days counted.
+    Raises Unavailable if it takes longer than the budget in seconds; the next call
+    continues from there. `progress` is called with each number of days counted.
     """
     standing = events.standing(past.site_id, closed=days, kept=past.statement())
     missing = past.read(standing, visits=visits)
@@ -204,7 +206,9 @@ def count_missing(
 
 
 def total(by_day: Mapping[date, Traffic]) -> Traffic:
-    """Visitors change their ids at midnight: those of two days differ."""
+    """Return the sum over the days. Visitor ids change at midnight, so no visitor is
+    counted twice.
+    """
     return Traffic(*map(sum, zip(_QUIET, *by_day.values(), strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""Making, changing and deleting annotations, whichever way it is asked for."""
+"""Create, change and delete annotations, for the API and the pages."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ MAX_ANNOTATIONS = 1_000
 
 @transaction.atomic
 def create(site: Site, checked: Any) -> Annotation:
-    """Store an annotation from a serializer that is valid. Raises Invalid."""
+    """Store an annotation from a valid serializer. Raises Invalid."""
     # Without the lock two requests at once could exceed the limit.
     Site.objects.select_for_update().get(pk=site.pk)
     if site.annotations.count() >= MAX_ANNOTATIONS:

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of annotations."""
+"""The descriptions of the operations on annotations in the OpenAPI document."""
 
 from analytics.access.openapi import IDEMPOTENCY_KEY
 from goals.annotations.serializers import AnnotationQuerySerializer

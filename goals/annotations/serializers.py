@@ -1,4 +1,4 @@
-"""Annotations as the API takes and shows them."""
+"""Serializers of annotations."""
 
 from analytics.questions.period_query import FromQuerySerializer
 from goals.models import Annotation
@@ -20,6 +20,6 @@ class AnnotationSerializer(StrictModelSerializer):
 
 
 class AnnotationQuerySerializer(FromQuerySerializer):
-    """Only days from `from` to `to`, both included."""
+    """Limits the list to days from `from` to `to`, both inclusive."""
 
     to = DayField(required=False)

@@ -65,7 +65,7 @@ class AnnotationViewSet(ContractViewSet[Annotation]):
 
 
 def _annotation(request: Request, key: str, id: str) -> Annotation:
-    """The annotation of a path. Raises NotFound."""
+    """Return the annotation with the id in the path. Raises NotFound."""
     site = site_for(request, key)
     found = site.annotations.filter(id=uuid_or_404(id)).first()
     if found is None:

@@ -1,4 +1,4 @@
-"""What visits of the demo shop are as events of a site."""
+"""The visits of the demo shop as events of a site."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ from goals.demo import shop
 
 
 def of_day(site: Site, day: date, seed: int) -> Iterator[events.NewEvent]:
-    """What the shop's visitors did on that day in the site's time zone."""
+    """Return the events of the shop's visitors on that day in the site's time zone."""
     number = 0
     for visit in shop.visits(day, seed):
         who = f"demo {seed} {visit.visitor}"
@@ -21,9 +21,9 @@ def of_day(site: Site, day: date, seed: int) -> Iterator[events.NewEvent]:
 def of_visit(
     site: Site, day: date, visit: shop.Visit, who: str, ids: str, number: int = 0
 ) -> Iterator[events.NewEvent]:
-    """The steps of a visit that are on that day.
+    """Return the events of a visit on that day.
 
-    `who` names the visitor within the day, `ids` and `number` the events.
+    `who` identifies the visitor within the day, `ids` and `number` the events.
     """
     start, end = site.midnight(day), site.midnight(day, later=1)
     # No salt: what is added tomorrow must be the same visitors' doing.

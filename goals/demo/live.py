@@ -1,7 +1,7 @@
-"""Visits of the demo shop as they come, while the service runs with DEMO_VISITS.
+"""Live visits of the demo shop, while the service runs with DEMO_VISITS.
 
-The moment says which visits there are: whoever adds those of the last half hour, after
-a pause or beside other processes, adds the same events, and each is stored once.
+The visits are determined by the time. Every process that adds those of the last half
+hour adds the same events, and each event is stored once.
 """
 
 import logging
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def add(site: Site, now: datetime) -> int:
-    """Store what happened in the half hour before now; returns how much was new."""
+    """Store the events of the last half hour; return the number of new ones."""
     day = today(site, now)
     since_midnight = int((now - site.midnight(day)).total_seconds())
     last = since_midnight // SLOT_SECONDS
@@ -43,7 +43,7 @@ def add(site: Site, now: datetime) -> int:
 
 
 def start() -> None:
-    """Go on doing so, in a thread of this process."""
+    """Continue to do this in a thread of this process."""
     threading.Thread(target=_go_on, name="demo visits", daemon=True).start()
 
 

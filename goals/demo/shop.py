@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What the first event of a visit says of whence it comes."""
+    """The source labels of the first event of a visit."""
 
     referrer: str = ""
     utm_source: str = ""
@@ -135,9 +135,9 @@ def visits(day: date, seed: int) -> Iterator[Visit]:
 
 
 def live_visit(day: date, slot: int, seconds: int) -> Visit:
-    """The visit that begins in a slot of so many seconds of the day.
+    """Return the visit that begins in a slot of this many seconds of the day.
 
-    Every fifth ends in a conversion: who opens the demo sees some soon.
+    Every fifth visit ends with a conversion, so that a user of the demo soon sees some.
     """
     random = Random(f"live {day} {slot}")  # noqa: S311 - nothing here is a secret
     journey = list(_journey(random))
@@ -171,7 +171,7 @@ def _timed(
 
 
 def _journey(random: Random) -> Iterator[Step]:
-    """The steps of one visit; most visitors leave before the end."""
+    """Return the steps of one visit; most visitors leave before the end."""
     arrival = random.random()
     if arrival < 0.3:
         yield from _read(random)
@@ -191,7 +191,7 @@ def _converts(journey: Iterable[Step]) -> bool:
 
 
 def _look(random: Random) -> Iterator[Step]:
-    """The steps of who looks around and buys nothing."""
+    """Return the steps of a visitor who buys nothing."""
     yield _view("/products/canvas-bag")
     if random.random() < 0.3:
         yield _view("/products")

@@ -1,4 +1,4 @@
-"""What to know of a rule before it is a goal: hints, and goals that overlap with it."""
+"""Hints about a draft rule, and goals that overlap with it."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
@@ -61,7 +61,9 @@ class OverlapAnswer(msgspec.Struct):
 def advice(
     rule: Rule, selection: events.Selection, own: Collection[int]
 ) -> list[HintAnswer]:
-    """The hints that the names of the site bear out; `own`: those the rule matches."""
+    """Return the hints that the names of the site confirm. `own`: the names that the
+    rule matches.
+    """
     found = hints(rule)
     site_id = selection.site_id
     matched = _matching(site_id, {hint.corrected for hint in found if hint.corrected})
@@ -103,7 +105,7 @@ def _unknown(site_id: int, rule: Rule) -> list[HintAnswer]:
 
 
 def _similar(site_id: int, rule: Rule) -> list[str]:
-    """The names that are most like the rule's value, in whatever case."""
+    """Return the names most similar to the rule's value, ignoring case."""
     sent: dict[str, list[str]] = {}
     for _, name in events.names(site_id, rule.event_type, limit=_LIKELY):
         sent.setdefault(name.casefold(), []).append(name)
@@ -118,9 +120,9 @@ def _most_frequent(selection: events.Selection, names: Collection[int]) -> list[
 
 
 def _matching(site_id: int, rules: Iterable[Rule]) -> dict[Rule, set[int]]:
-    """The ids of the names that each rule matches. Nothing of it is remembered.
+    """Return the ids of the names that each rule matches, without caching them.
 
-    In one pass over the names of a type for all rules but the exact ones.
+    All rules except exact ones are matched in one pass over the names of a type.
     """
     found: dict[Rule, set[int]] = {rule: set() for rule in rules}
     exact = [rule for rule in found if rule.match_type == "exact"]
@@ -142,9 +144,9 @@ def _matching(site_id: int, rules: Iterable[Rule]) -> dict[Rule, set[int]]:
 def overlaps(
     draft: Goal, selection: events.Selection, own: Collection[int]
 ) -> list[OverlapAnswer]:
-    """The other goals of the site that count some of the names, the closest first.
+    """Return the other goals of the site that count some of the names, closest first.
 
-    An edited goal is not its own other.
+    The edited goal itself is not among them.
     """
     goals = [
         goal

@@ -33,14 +33,14 @@ class PreviewBodySerializer(PeriodQuerySerializer):
 
 
 def draft(site: Site, fields: Mapping[str, Any]) -> Goal:
-    """The goal that these fields would create. Raises ValidationError."""
+    """Return the goal that these fields would create. Raises ValidationError."""
     checked = DraftSerializer(data=fields)
     _check(checked)
     return Goal(site=site, **checked.validated_data)
 
 
 def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
-    """The goal as it would be after a PATCH of these fields."""
+    """Return the goal as it would be after a PATCH with these fields."""
     checked = GoalSerializer(goal, data=fields, partial=True)
     _check(checked)
     edited = copy(goal)
@@ -50,7 +50,7 @@ def edit(goal: Goal, fields: Mapping[str, Any]) -> Goal:
 
 
 def _check(checked: GoalSerializer) -> None:
-    """Raises ValidationError; of a pattern also with what RE2 has instead."""
+    """Raise ValidationError; for a refused pattern, with RE2 alternatives."""
     if checked.is_valid():
         return
     errors = dict(checked.errors)

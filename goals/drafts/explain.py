@@ -26,7 +26,7 @@ class Explanation(msgspec.Struct):
 
 
 def explain(goals: Iterable[Goal], event_type: str, name: str) -> Explanation:
-    """For each goal whether it counts such an event, and the reason."""
+    """Return for each goal whether it counts the event, and the reason."""
     return Explanation(
         Identified(event_type, name),
         [

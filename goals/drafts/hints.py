@@ -1,6 +1,6 @@
-"""Why a rule cannot match, or hardly will, and how to say what was meant. Pure.
+"""Why a rule cannot match or is unlikely to match, and the corrected rule. Pure.
 
-What a hint supposes is checked by the caller against the names that the site sent.
+The caller checks each hint against the names that the site has sent.
 """
 
 import re
@@ -13,9 +13,9 @@ from goals.matching import PatternError, Rule, check_pattern
 
 
 class Hint(NamedTuple):
-    """`is_certain`: it cannot match as it is; else another may match more.
+    """`is_certain`: the rule cannot match; otherwise the corrected rule may match more.
 
-    `is_for_nothing_matched`: a rule that matches something is right as it is.
+    `is_for_nothing_matched`: the hint applies only to rules that match nothing.
     """
 
     code: str
@@ -26,7 +26,7 @@ class Hint(NamedTuple):
 
 
 def hints(rule: Rule) -> list[Hint]:
-    """What may be wrong with a rule that RE2 accepts, the certain first."""
+    """Yield possible mistakes in a rule that RE2 accepts, certain ones first."""
     found = [*_certain(rule), *_possible(rule)]
     return [hint for hint in found if hint.corrected != rule]
 
@@ -62,7 +62,9 @@ def _is_plain(rule: Rule) -> bool:
 
 
 def _trimmed(rule: Rule) -> str:
-    """Without spaces at the ends; in a pattern a ^ and a $ stand outside of them."""
+    """Return the value without surrounding spaces; in a pattern, ^ and $ may be outside
+    of them.
+    """
     if _is_plain(rule):
         return rule.match_value.strip()
     value = re.sub(r"^(\^?)\s+", r"\1", rule.match_value)
@@ -157,7 +159,7 @@ def _literal(rule: Rule) -> "re.Match[str] | None":
 
 
 def _mended(rule: Rule) -> Rule | None:
-    """The rule without any of the mistakes; None where nothing is left of it."""
+    """Return the rule without any of the mistakes; None if nothing is left."""
     if rule.match_type == "regex":
         return _checked(rule._replace(match_value=_mended_pattern(rule)))
     value, match_type = _trimmed(rule), rule.match_type
@@ -217,7 +219,7 @@ def _encoded_pattern(value: str) -> str:
 
 
 def _as_browsers_write(value: str) -> str:
-    """With composed letters, é and not e with an accent after it, and %C3, not %c3."""
+    """Return it as browsers send it: composed letters (é), and %C3, not %c3."""
     value = _LOWER_HEX.sub(lambda found: found[0].upper(), value)
     return normalize("NFC", value)
 
@@ -288,7 +290,7 @@ def _possible(rule: Rule) -> Iterator[Hint]:
 
 
 def _of_slash(rule: Rule) -> Iterator[Hint]:
-    """Of the slash at the end of a path, which is a part of it."""
+    """Yield hints about a trailing slash, which is part of a path."""
     value = rule.match_value
     bare = value.rstrip("/")
     message = "A path with a trailing slash differs from the same path without it."
@@ -308,7 +310,9 @@ def _of_slash(rule: Rule) -> Iterator[Hint]:
 
 
 def _of_pattern(rule: Rule) -> Iterator[Hint]:
-    """Of a query or a fragment in a pattern, where ? and # may mean something else."""
+    """Yield hints about a query or fragment in a pattern, where ? and # may be
+    operators.
+    """
     if rule.match_type != "regex":
         return
     of_code = {code: message for code, message, _ in _MISTAKES}
@@ -404,10 +408,9 @@ _PERL: list[tuple[str, str, str | None]] = [
 
 
 def perl_hints(pattern: str) -> list[str]:
-    """How to say in RE2 what it refuses in a pattern, each as a sentence.
+    """Return sentences about the parts of a pattern that RE2 refuses.
 
-    The last names a pattern that RE2 accepts and that matches the same names, if
-    there is one.
+    The last one contains an equivalent pattern that RE2 accepts, if there is one.
     """
     said = []
     mended: str | None = pattern

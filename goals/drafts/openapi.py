@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of questions about goals that are not stored."""
+"""The descriptions of previews and explanations in the OpenAPI document."""
 
 from analytics.ingest.shapes import AnyEvent
 from goals.drafts.drafts import PreviewBodySerializer

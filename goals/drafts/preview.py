@@ -52,12 +52,11 @@ class Preview(msgspec.Struct):
 def preview(
     goal: Goal, days: Days, before: Goal | None = None, *, seconds: float | None = None
 ) -> Preview:
-    """What the goal's rule counts in those days, and which names it matches.
+    """Return what the goal's rule counts on these days, and the names it matches.
 
-    With `before`, also what an edit of that goal would win and lose. Counted
-    from the events: nothing is kept about a rule that nobody has stored.
-
-    `seconds`: a time limit of its own. Raises Unavailable.
+    With `before`, also what an edit of that goal would win and lose. It is counted from
+    the events, because nothing is stored for a rule without a goal. `seconds`: a time
+    limit for this query. Raises Unavailable.
     """
     with in_time(seconds):
         return _preview(goal, days, before)

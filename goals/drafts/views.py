@@ -1,4 +1,4 @@
-"""Preview and explanation of goals that need not be stored."""
+"""The API of previews and explanations of goals."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Saving, changing and deleting funnels, whichever way it is asked for."""
+"""Save, change and delete funnels, for the API and the pages."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ MAX_FUNNELS = 1_000
 
 @transaction.atomic
 def create(site: Site, checked: Any) -> SavedFunnel:
-    """Store a funnel from a serializer that is valid. Raises Invalid."""
+    """Store a funnel from a valid serializer. Raises Invalid."""
     # Without the lock two requests at once could exceed the limit.
     Site.objects.select_for_update().get(pk=site.pk)
     if site.funnels.count() >= MAX_FUNNELS:

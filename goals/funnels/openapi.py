@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of saved funnels."""
+"""The descriptions of the operations on saved funnels in the OpenAPI document."""
 
 from analytics.access.openapi import IDEMPOTENCY_KEY
 from goals.reports.funnel_serializers import SavedFunnelQuestionSerializer

@@ -1,4 +1,4 @@
-"""Saved funnels as the API takes and shows them."""
+"""Serializers of saved funnels."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from krafter.fields import NameField, NumberField, StrictModelSerializer
 
 
 class _SavedStepField(StepField):
-    """Checked as a step of a question, and kept as it was sent."""
+    """A step that is validated like that of a query, and stored as it was sent."""
 
     def to_internal_value(self, data: object) -> Any:
         step = super().to_internal_value(data)

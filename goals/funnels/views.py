@@ -87,7 +87,7 @@ class SavedFunnelViewSet(ContractViewSet[SavedFunnel]):
 
 
 def _funnel(request: Request, key: str, id: str) -> SavedFunnel:
-    """The funnel of a path. Raises NotFound."""
+    """Return the funnel with the id in the path. Raises NotFound."""
     site = site_for(request, key)
     found = site.funnels.filter(id=uuid_or_404(id)).first()
     if found is None:

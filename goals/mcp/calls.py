@@ -1,6 +1,6 @@
-"""Calls of MCP tools: each is a call of the action of an API view.
+"""Calls of MCP tools. Each calls an action of an API view.
 
-So validation, errors and figures are those of the API.
+Validation, errors and numbers are therefore those of the API.
 """
 
 import io
@@ -32,7 +32,7 @@ _PERIOD = ("period", "from", "to")
 
 
 class _Unknown(Exception):
-    """404, of which the caller is told which argument names nothing."""
+    """404 whose details contain the argument that was not found."""
 
     def __init__(self, details: Details) -> None:
         super().__init__(details)
@@ -40,9 +40,9 @@ class _Unknown(Exception):
 
 
 def call(token: ApiToken, name: str, arguments: Json) -> Json:
-    """The result of a tool. API errors are results with `isError`.
+    """Return the result of a tool. API errors are results with `isError`.
 
-    Raises ProtocolError for a tool that there is not, or not for this key.
+    Raises ProtocolError for a tool that does not exist or is not available to this key.
     """
     tool = TOOLS.get(name)
     if tool is None:
@@ -68,7 +68,7 @@ def call(token: ApiToken, name: str, arguments: Json) -> Json:
 
 
 def _answer(tool: Tool, token: ApiToken, arguments: Json) -> Json:
-    """What the API answers, and what it is about."""
+    """Return the response of the API, with `about`."""
     # Models often send null for arguments that they leave out.
     given = {name: value for name, value in arguments.items() if value is not None}
     is_rehearsed = bool(tool.rehearsal) and _flag(given, "dry_run")
@@ -113,7 +113,7 @@ def _shown(period: tuple[date, date]) -> Json:
 
 
 def _rehearsed(tool: Tool, rehearsal: Tool, given: Json, route: dict[str, str]) -> Tool:
-    """The tool that answers in a dry run, its arguments made of those given."""
+    """Return the tool that answers a dry run, with its arguments."""
     if "goal" in rehearsal.fields and "id" in route:
         given["goal"] = route.pop("id")
     return rehearsal
@@ -144,7 +144,7 @@ def _site(token: ApiToken, key: str) -> Site:
 
 
 def _goal(site: Site, named: str, argument: str = "goal") -> Goal:
-    """The site's goal with this id, or else with this name."""
+    """Return the site's goal with this id, or otherwise with this name."""
     goals = site.goals.undeleted()
     try:
         found = list(goals.filter(id=UUID(named))[:1])
@@ -166,7 +166,7 @@ def _goal(site: Site, named: str, argument: str = "goal") -> Goal:
 
 
 def _sent_name(site: Site, named: str) -> UUID:
-    """The id of the name that the site sent, by the id or by the name itself."""
+    """Return the id of a sent name, given its id or the name itself."""
     try:
         found = events.name_of_digest(site.pk, UUID(named).bytes)
     except ValueError:
@@ -187,7 +187,7 @@ def _sent_name(site: Site, named: str) -> UUID:
 
 
 def _name_goals(site: Site, given: Json) -> None:
-    """Put ids where arguments name other goals."""
+    """Replace the names of other goals in the arguments by their ids."""
     for name in ("goal", "of"):
         if isinstance(given.get(name), str):
             given[name] = str(_goal(site, given[name], name).id)
@@ -209,7 +209,7 @@ def _ask(tool: Tool, token: ApiToken, given: Json, route: Mapping[str, str]) -> 
 
 
 def _request(method: str, given: Mapping[str, Any], parsers: Any) -> Request:
-    """An HTTP request with these parameters, for the view."""
+    """Return an HTTP request with these parameters, for the view."""
     environ: Json = {"REQUEST_METHOD": method, "PATH_INFO": "/"}
     body = b""
     if method == "GET":

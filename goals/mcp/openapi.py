@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the Model Context Protocol."""
+"""The description of the Model Context Protocol endpoint in the OpenAPI document."""
 
 from goals.mcp.protocol import Message
 from krafter.openapi.operations import Operation

@@ -47,7 +47,8 @@ class ProtocolError(Exception):
 class Server(NamedTuple):
     """`call` takes a tool's name and arguments, and returns the tool's result.
 
-    It raises ProtocolError for a tool that there is not, or not for the caller.
+    It raises ProtocolError for a tool that does not exist or is not available to the
+    caller.
     """
 
     info: Json
@@ -77,7 +78,7 @@ class Answer(NamedTuple):
 
 
 def answer(message: Json, headers: Mapping[str, str], server: Server) -> Answer:
-    """The answer to one message with its HTTP headers."""
+    """Return the answer to one message with its HTTP headers."""
     id = message.get("id")
     is_stateless = False
     try:
@@ -109,7 +110,7 @@ def _status(code: int, is_stateless: bool) -> int:
 
 
 def _needs_no_answer(message: Json) -> bool:
-    """Whether it is a notification or a response, which are not answered."""
+    """Return whether it is a notification or a response, which are not answered."""
     if message.get("jsonrpc") != "2.0":
         return False
     if "method" in message:
@@ -135,7 +136,7 @@ def _names_a_method(message: Json) -> bool:
 
 
 def _check_version(message: Json, headers: Mapping[str, str]) -> bool:
-    """Whether the request uses a version without a handshake."""
+    """Return whether the request uses a version without a handshake."""
     said = headers.get("MCP-Protocol-Version")
     meta = message.get("params", {}).get("_meta")
     meta = meta if isinstance(meta, dict) else {}

@@ -1,7 +1,7 @@
-"""The MCP tools: what each is called, takes and answers.
+"""The MCP tools: their names, arguments and results.
 
-Each is an operation of the API. Its arguments and its answer are described by the
-OpenAPI document, so that they are those of the API; `goals.mcp.calls` calls them.
+Each is an operation of the API. The schemas of its arguments and result are taken from
+the OpenAPI document; `goals.mcp.calls` calls the tools.
 """
 
 from collections.abc import Iterable
@@ -96,8 +96,8 @@ _ERROR = {
 class Tool:
     """One operation of the API as a tool.
 
-    `operation` is its id in the OpenAPI document, `view` and `action` what answers
-    it. `rehearsal` is the tool that a dry run calls instead.
+    `operation` is its id in the OpenAPI document, `view` and `action` its
+    implementation. `rehearsal` is the tool that a dry run calls instead.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Tool:
 
     @cached_property
     def _said(self) -> tuple[str, str, Json]:
-        """Path, method and what the document says of the operation."""
+        """Return the path, the method and the operation from the document."""
         return next(
             (path, method, said)
             for path, methods in pages.document()["paths"].items()
@@ -148,7 +148,7 @@ class Tool:
 
     @cached_property
     def fields(self) -> Json:
-        """The schemas of the arguments that are the operation's own."""
+        """Return the schemas of the operation's own arguments."""
         said = self._said[2]
         fields = {
             parameter["name"]: _described(parameter)
@@ -165,7 +165,7 @@ class Tool:
 
     @cached_property
     def described(self) -> Json:
-        """The tool as `tools/list` shows it."""
+        """Return the tool as `tools/list` shows it."""
         body = self._said[2].get("requestBody", {}).get("content", {})
         schema = _inlined(body["application/json"]["schema"]) if body else {}
         properties = {**self.fields}
@@ -207,7 +207,9 @@ class Tool:
 
     @property
     def _output(self) -> Json:
-        """What is answered, or what was wrong: some clients check that as well."""
+        """Return the schema of the result or of an error, because some clients validate
+        errors too.
+        """
         answered = [self._answer]
         if self.rehearsal:
             answered.append(self.rehearsal._answer)
@@ -235,7 +237,7 @@ class Tool:
 
 
 def _goals_by_name(node: Any) -> Any:
-    """The same with names of goals where the API takes ids alone."""
+    """Return the same schema with names of goals where the API only accepts ids."""
     if isinstance(node, list):
         return [_goals_by_name(item) for item in node]
     if not isinstance(node, dict):
@@ -258,7 +260,7 @@ _LEFT_OUT = ("x-enum-varnames", "examples")
 
 
 def _inlined(node: Any) -> Any:
-    """A schema without references: not every client follows them."""
+    """Return a schema without references, because not every client resolves them."""
     if isinstance(node, list):
         return [_inlined(item) for item in node]
     if not isinstance(node, dict):
@@ -496,6 +498,6 @@ TOOLS = {
 
 
 def for_scopes(held: Iterable[str]) -> list[Tool]:
-    """The tools that a key with these scopes sees."""
+    """Return the tools that a key with these scopes can see."""
     held = list(held)
     return [tool for tool in TOOLS.values() if tokens.grants(held, tool.scope)]

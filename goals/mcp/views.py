@@ -64,10 +64,11 @@ class McpViewSet(ContractViewSet[Goal]):
 
 
 def _is_known_origin(origin: str | None) -> bool:
-    """Whether a page may ask: only one of this service, or of a named place.
+    """Return whether a page may send requests: only one of this service or of
+    MCP_ORIGINS.
 
-    Programs send no Origin. A page that has a name of its own point here (DNS
-    rebinding) sends that name.
+    Programs send no Origin. A page whose host name was made to resolve to this service
+    (DNS rebinding) sends its own name.
     """
     if origin is None or origin in settings.MCP_ORIGINS:
         return True

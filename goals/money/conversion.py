@@ -19,7 +19,7 @@ PerEuro = Callable[[date, str], Decimal | None]
 
 
 def total(sums: Sums, currency: str, per_euro: PerEuro) -> Decimal:
-    """The revenue in `currency`, from sums by day and currency.
+    """Return the revenue in `currency`, from sums by day and currency.
 
     An amount without a currency counts in the goal's currency. An amount without an
     exchange rate is left out; it is never taken 1:1.
@@ -32,10 +32,10 @@ def total(sums: Sums, currency: str, per_euro: PerEuro) -> Decimal:
 
 
 def shares(parts: Sequence[Sums], currency: str, per_euro: PerEuro) -> list[Decimal]:
-    """The revenue of each part, so that the parts add up to the `total` of all.
+    """Return the revenue of each part. The parts add up to the `total` of all.
 
     The sum of a day and currency is rounded once. Its parts are rounded down, and the
-    remaining units go to the parts with the largest remainders, the first of equals.
+    remaining units go to the parts with the largest remainders, the first among equals.
     """
     worths = [Decimal() for _ in parts]
     exponent = _exponent(currency)
@@ -73,7 +73,7 @@ def _per_unit(day: date, code: str, currency: str, per_euro: PerEuro) -> Fractio
 def convert(
     amount: Decimal, day: date, code: str | None, currency: str, per_euro: PerEuro
 ) -> Decimal | None:
-    """A day's amount in `currency`; None without an exchange rate."""
+    """Return a day's amount in `currency`; None without an exchange rate."""
     if code is None or code == currency:
         return amount
     had, wanted = per_euro(day, code), per_euro(day, currency)
@@ -86,7 +86,7 @@ def convert(
 
 
 def in_minor_units(amount: Decimal, currency: str) -> Decimal:
-    """The amount with the decimals of the currency, or more if it needs them."""
+    """Return the amount with the decimals of the currency, or more if it needs them."""
     padded = amount.quantize(Decimal(1).scaleb(-_exponent(currency)))
     return padded if padded == amount else amount.normalize()
 

@@ -62,7 +62,7 @@ _NOTHING = Amounts(Decimal(), 0)
 def goal_money(
     goal: Goal, days: Days, filters: events.Filters = EVERYTHING
 ) -> GoalMoney | None:
-    """The details of a goal's revenue on these days; None without a currency."""
+    """Return the details of a goal's revenue on these days; None without a currency."""
     if not goal.currency:
         return None
     names = matching_names(goal.site_id, goal.rule)
@@ -79,9 +79,10 @@ def goal_money(
 def detail(
     received: _Part, refunded: _Part, currency: str, per_euro: PerEuro
 ) -> GoalMoney:
-    """`net` is the revenue, and `refunds` is `gross` less `net`. Pure.
+    """Return the details of revenue. Pure.
 
-    Refunds are not rounded separately, so the three always add up.
+    `net` is the revenue, and `refunds` is `gross` minus `net`. Refunds are not rounded
+    separately, so the three always add up.
     """
     net = _net(received, refunded)
     gross = {key: part.total for key, part in received.items()}

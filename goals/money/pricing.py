@@ -1,4 +1,4 @@
-"""The revenue of the parts of an answer, reading the exchange rates once."""
+"""The revenue of the parts of a report, with the exchange rates read once."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,7 +9,7 @@ from goals.money import conversion, rates
 def pricer(
     sums: conversion.Sums, currency: str | None
 ) -> Callable[[conversion.Sums], Decimal | None]:
-    """A function from some of these sums to their revenue in `currency`.
+    """Return a function from some of these sums to their revenue in `currency`.
 
     The revenue is None without a currency.
     """

@@ -27,7 +27,7 @@ class Rates:
             self._days.setdefault(currency, []).append(day)
 
     def per_euro(self, day: date, currency: str) -> Decimal | None:
-        """The rate of that day, or of the last day before it that has one."""
+        """Return the rate of that day, or of the last day before it that has one."""
         if currency == "EUR":
             return Decimal(1)
         days = self._days.get(currency, [])
@@ -38,7 +38,9 @@ class Rates:
 
 
 def needed(sums: Sums, currency: str) -> Rates:
-    """The rates needed to convert these sums. Without any no query is sent."""
+    """Return the rates needed to convert these sums. If none are needed, no query is
+    sent.
+    """
     foreign = {code for _, code in sums} - {None, currency}
     if not foreign:
         return Rates({})
@@ -61,7 +63,7 @@ _RATE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 def read_header(line: str) -> list[str]:
-    """The currencies of the file's columns. Raises LineError."""
+    """Return the currencies of the file's columns. Raises LineError."""
     first, *codes = _cells(line)
     if first != "Date" or not codes or not all(map(_CODE.fullmatch, codes)):
         raise LineError
@@ -69,7 +71,7 @@ def read_header(line: str) -> list[str]:
 
 
 def read_line(line: str, codes: Sequence[str]) -> dict[tuple[str, date], str]:
-    """One day's rates by currency and day, all or none. Raises LineError."""
+    """Return one day's rates by currency and day, all or none. Raises LineError."""
     first, *cells = _cells(line)
     day = _day(first)
     if len(cells) != len(codes):
@@ -95,7 +97,7 @@ def _day(text: str) -> date:
 
 
 def store(rates: Mapping[tuple[str, date], str]) -> dict[str, int]:
-    """Store rates; returns how many were `new` and how many `changed`."""
+    """Store rates; return the numbers of `new` and `changed` ones."""
     days = {day for _, day in rates}
     stored = ExchangeRate.objects.filter(day__in=days)
     known = {(rate.currency, rate.day): rate.rate for rate in stored}

@@ -1,4 +1,4 @@
-"""Which sites a signed-in person sees, and how a page finds the one of its address."""
+"""The sites that a signed-in user can see, and the site in the address of a page."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -28,15 +28,15 @@ def person(request: HttpRequest) -> User:
 
 
 def sites_of(user: User) -> SiteQuerySet:
-    """The undeleted sites of the person's teams; an operator sees all."""
+    """Return the undeleted sites of the user's teams; for an operator, all sites."""
     return roles.sites(user).undeleted()
 
 
 def site_page(deed: Deed = Deed.READ) -> Callable[[_View], _View]:
-    """A view of one site, whose key is in the address.
+    """Decorate a view of one site, whose key is in the address.
 
-    Another team's site does not exist (404), and what the person's role does not allow
-    is refused (403). Whoever is signed out signs in first.
+    A site of another team is answered with 404, an action that the user's role does not
+    allow with 403. A signed-out user is sent to the sign-in page.
     """
 
     def of_site(view: _View) -> _View:
@@ -56,7 +56,7 @@ def site_page(deed: Deed = Deed.READ) -> Callable[[_View], _View]:
 
 
 def row_of(rows: QuerySet[_Row], id: str) -> _Row:
-    """The row with the id of an address. Raises Http404."""
+    """Return the row with the id in the address. Raises Http404."""
     try:
         found = rows.filter(pk=uuid_or_404(id)).first()
     except NotFound:

@@ -25,6 +25,6 @@ def csv_file(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
 ) -> StreamingHttpResponse:
-    """Named for the period, if there is one."""
+    """Return a CSV file, named for the period if there is one."""
     name = f"{name}-{period.first}-{period.last}" if period else name
     return files.attachment(name, "csv", files.as_csv(columns, rows))

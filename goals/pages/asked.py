@@ -1,4 +1,4 @@
-"""What the address of a page asks, in the API's own parameter names."""
+"""The query parameters of a page, with the names of the API's parameters."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from krafter.fields import StrictSerializer, shared
 
 
 def asked(serializer: type[StrictSerializer], request: HttpRequest) -> dict[str, Any]:
-    """The validated parameters of the address. Raises Invalid, as the API does."""
+    """Return the validated query parameters. Raises Invalid, like the API."""
     try:
         return dict(shared(serializer).run_validation(given(request)))
     except serializers.ValidationError as error:
@@ -20,9 +20,9 @@ def asked(serializer: type[StrictSerializer], request: HttpRequest) -> dict[str,
 
 
 def given(request: HttpRequest, *, but: str | None = None) -> dict[str, str]:
-    """The parameters of the address, `but` one that may be there several times.
+    """Return the query parameters; only `but` may occur several times.
 
-    One without a value, which a form sends, is none. Raises Invalid.
+    Parameters with an empty value, which forms send, are ignored. Raises Invalid.
     """
     details: Details = {}
     found: dict[str, str] = {}
@@ -39,7 +39,7 @@ def given(request: HttpRequest, *, but: str | None = None) -> dict[str, str]:
 
 
 def with_changes(request: HttpRequest, changes: Mapping[str, str | None]) -> str:
-    """The address's query with these parameters; None takes one out."""
+    """Return the query string with these parameters; None removes one."""
     kept = QueryDict(mutable=True)
     for name, values in request.GET.lists():
         # A funnel has a step several times.
@@ -55,17 +55,17 @@ def with_changes(request: HttpRequest, changes: Mapping[str, str | None]) -> str
 
 
 def details_of(error: Invalid | serializers.ValidationError) -> Details:
-    """What is wrong, by field, of what the API would answer."""
+    """Return the API's error messages by field."""
     return error.details if isinstance(error, Invalid) else flat_details(error.detail)
 
 
 def sentences(error: Invalid | serializers.ValidationError) -> str:
-    """The same in a line, for a page that does not show the fields."""
+    """Return the error messages in one line, for pages that do not show the fields."""
     return " ".join(text for texts in details_of(error).values() for text in texts)
 
 
 def refuse(form: forms.Form, error: Invalid | serializers.ValidationError) -> None:
-    """Show on the form what the API would answer."""
+    """Add the API's error messages to the form."""
     for path, texts in details_of(error).items():
         name, _, entry = path.partition(".")
         number, _, part = entry.partition(".")

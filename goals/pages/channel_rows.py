@@ -1,4 +1,4 @@
-"""A site's own channels on a form: a row of inputs for each rule."""
+"""The channel rules of a site in a form: a row of inputs for each rule."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _SPARE = 2
 
 class ChannelRows(forms.Widget):
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        """As the API takes it: without cells and rows that were left empty."""
+        """Return the value in the format of the API, without empty cells and rows."""
         columns = [data.getlist(f"{name}.{column}") for column in COLUMNS]
         rows = [
             {column: cell for column, cell in zip(COLUMNS, row, strict=True) if cell}

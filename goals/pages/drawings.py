@@ -1,7 +1,7 @@
-"""Small drawings in SVG: a curve, an interval, a bar. Pure.
+"""Small SVG charts: a curve, an interval, a bar. Pure.
 
-Their sizes are attributes, since the pages' policy allows no inline style. Each stands
-beside the numbers that it draws, so that it needs no text of its own.
+Their sizes are attributes, because the pages' policy allows no inline styles. Each is
+next to the numbers that it shows, so it needs no text alternative.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ BAR_HEIGHT = 6
 
 
 def curve(values: Sequence[float], before: Sequence[float] = ()) -> str:
-    """A line through the values, and a dashed one through those before."""
+    """Return a line through the values, and a dashed one through the earlier values."""
     width, height = CURVE
     highest = max([*values, *before, 1])
     lines = [
@@ -39,7 +39,7 @@ def _path(values: Sequence[float], width: int, height: int, highest: float) -> s
 
 
 def span(low: float, middle: float, high: float, most: float) -> str:
-    """From the low to the high end of an interval, of a scale from 0 to `most`."""
+    """Return an interval on a scale from 0 to `most`."""
     width, height = SPAN
     scale = (width - 8) / (most or 1)
     start, at, end = (4 + value * scale for value in (low, middle, high))
@@ -56,7 +56,7 @@ def span(low: float, middle: float, high: float, most: float) -> str:
 
 
 def bar(share: float) -> str:
-    """A bar of this share of the width that there is."""
+    """Return a bar with this share of the available width."""
     length = f"{max(0.0, min(1.0, share)) * 100:.1f}%"
     return (
         f'<svg class="bar" width="100%" height="{BAR_HEIGHT}" aria-hidden="true">'

@@ -1,4 +1,4 @@
-"""Making, changing, deleting and restoring a goal, and what it would count."""
+"""Pages for creating, changing, deleting and restoring goals, with a preview."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -55,7 +55,7 @@ MATCH_TYPES = {
 
 
 class GoalForm(forms.Form):
-    """The fields of a goal. What is wrong with them is said by the API's serializer."""
+    """The fields of a goal. They are validated by the API's serializer."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=255, required=False)
     type = forms.ChoiceField(
@@ -91,7 +91,7 @@ class GoalForm(forms.Form):
     )
 
     def fields_sent(self) -> dict[str, Any]:
-        """As the API takes them."""
+        """Return the fields in the format of the API."""
         sent = {name: self.data.get(name, "") for name in self.fields}
         return {**sent, "currency": sent["currency"] or None}
 
@@ -147,7 +147,7 @@ def edit_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
 
 
 def _given(request: HttpRequest) -> dict[str, Any]:
-    """Fields that a link fills in."""
+    """Return the fields that a link prefills."""
     return {
         name: request.GET[name] for name in GoalForm.base_fields if name in request.GET
     }
@@ -192,7 +192,9 @@ def _form_page(
 @site_page(Deed.CHANGE_GOALS)
 @long_question()
 def preview_goal(request: HttpRequest, site: Site) -> HttpResponseBase:
-    """What the form would count. For a script the answer alone, else with the form."""
+    """Show what the form would count: for a script only the result, otherwise with the
+    form.
+    """
     before = goal_of(site, request.POST["goal"]) if "goal" in request.POST else None
     form = GoalForm(request.POST)
     found: Preview | None = None
@@ -223,7 +225,7 @@ def preview_goal(request: HttpRequest, site: Site) -> HttpResponseBase:
 
 
 def _offered(site: Site, fields: Mapping[str, Any]) -> list[str]:
-    """The most frequent names of 30 days with the value in them."""
+    """Return the most frequent names of the last 30 days that contain the value."""
     event_type = EVENT_TYPES.get(fields["type"])
     if event_type is None or not fields["match_value"]:
         return []
@@ -277,7 +279,9 @@ def restore_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
 @require_POST
 @site_page(Deed.CHANGE_GOALS)
 def star_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
-    """`starred` is 1 or 0; `query` is that of the page to go back to."""
+    """Star or unstar a goal. `starred` is 1 or 0; `query` is the query of the page to
+    return to.
+    """
     goal = goal_of(site, id)
     changes.star(goal, is_starred=request.POST.get("starred") == "1")
     back = reverse("site", kwargs={"key": site.site_key})

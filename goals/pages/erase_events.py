@@ -1,4 +1,4 @@
-"""Erasing events of a site for good, by their ids or those of a visitor."""
+"""Page for erasing events of a site permanently, by their ids or by `visitor_id`."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from goals.pages.asked import refuse
 
 
 class ErasureForm(forms.Form):
-    """Asks twice: `confirmed` is in the second form only."""
+    """Shows a confirmation page: only its form has `confirmed`."""
 
     events = forms.CharField(
         label=gettext_lazy("Event ids"),
@@ -53,7 +53,7 @@ class ErasureForm(forms.Form):
         self.order_fields(self.field_order)
 
     def sent(self) -> dict[str, Any]:
-        """As the API takes it: without what was left empty."""
+        """Return the data in the format of the API, without empty fields."""
         given = {name: self.data.get(name, "") for name in self.fields}
         given = {name: value for name, value in given.items() if value.strip()}
         if "events" in given:

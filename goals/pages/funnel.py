@@ -1,4 +1,4 @@
-"""Funnels: how many visitors went through steps in order, steps kept in the address."""
+"""Page of funnels. The steps are in the address."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ _OF_FORM = ("step", "window_minutes", "as")
 
 
 class _PageQuestionSerializer(CsvQuerySerializer, FunnelQuestionSerializer):
-    """The API's question, as a page or as a file of one of its tables."""
+    """The API's parameters, for a page or for a file with one of its tables."""
 
     def get_fields(self) -> Fields:
         own = {"as": ChoiceField(("page", "csv", "breakdown-csv"), default="page")}
@@ -52,7 +52,7 @@ class _PageQuestionSerializer(CsvQuerySerializer, FunnelQuestionSerializer):
 
 
 class Shown(NamedTuple):
-    """A step with its name in words, and the goal that it is, if it is one."""
+    """A step with its description, and its goal if it is one."""
 
     step: ReachedStep
     name: str
@@ -62,7 +62,7 @@ class Shown(NamedTuple):
 @site_page()
 @long_question()
 def funnels(request: HttpRequest, site: Site) -> HttpResponseBase:
-    """Without at least two steps the page offers to choose them."""
+    """Show the funnel; with fewer than two steps, the form to choose them."""
     steps = [text for text in request.GET.getlist("step") if text]
     goals = list(site.goals.undeleted())
     context: dict[str, Any] = {
@@ -105,7 +105,7 @@ def funnels(request: HttpRequest, site: Site) -> HttpResponseBase:
 
 
 def _checked(request: HttpRequest, site: Site, steps: list[str]) -> dict[str, Any]:
-    """The address as the API's question. Raises Invalid."""
+    """Return the query parameters in the format of the API. Raises Invalid."""
     asked: dict[str, Any] = dict(given(request, but="step"))
     if "steps" in asked:
         raise Invalid({"steps": ["Unknown parameter."]})
@@ -142,7 +142,7 @@ def _by_step(found: Funnel) -> _Table:
 
 
 def _by_value(found: Funnel) -> _Table:
-    """A row for each value, and a last one for those that are not shown."""
+    """Return a row for each value, and a last one for the values that are not shown."""
     numbers = [f"step_{number}" for number, _step in enumerate(found.steps, start=1)]
     rows = [
         (row.value, *row.visitors, row.share_of_first) for row in found.breakdown or ()
@@ -154,7 +154,7 @@ def _by_value(found: Funnel) -> _Table:
 
 
 def _address(funnel: SavedFunnel) -> str:
-    """The query of the page that shows a saved funnel."""
+    """Return the query string of the page that shows a saved funnel."""
     query = QueryDict(mutable=True)
     query.setlist("step", [_text(step) for step in funnel.steps])
     if funnel.window_minutes:
@@ -163,7 +163,7 @@ def _address(funnel: SavedFunnel) -> str:
 
 
 def _text(step: dict[str, str]) -> str:
-    """A step as addresses have it: see `_step`."""
+    """Return a step in the format of addresses: see `_step`."""
     if "goal" in step:
         return step["goal"]
     return f"{step['type']}:{step['match_type']}:{step['match_value']}"
@@ -172,7 +172,7 @@ def _text(step: dict[str, str]) -> str:
 @require_POST
 @site_page(Deed.CHANGE_GOALS)
 def save_funnel(request: HttpRequest, site: Site) -> HttpResponseBase:
-    """Keep the steps of the form with a name."""
+    """Save the steps of the form under a name."""
     window = request.POST.get("window_minutes", "")
     sent = {
         "name": request.POST.get("name", ""),
@@ -201,7 +201,7 @@ def delete_funnel(request: HttpRequest, site: Site, id: str) -> HttpResponseBase
 
 
 def _step(text: str) -> dict[str, str]:
-    """`type:match_type:value` is a rule, anything else the id of a goal."""
+    """Return a step: `type:match_type:value` is a rule, other text the id of a goal."""
     type, colon, rest = text.partition(":")
     match_type, second, value = rest.partition(":")
     if not colon or not second:
@@ -213,9 +213,9 @@ _Groups = list[tuple[str, list[tuple[str, str]]]]
 
 
 def _offered(site: Site, goals: list[Goal], steps: list[str]) -> _Groups:
-    """Groups of (value, text) to choose steps from.
+    """Return groups of (value, text) to choose steps from.
 
-    Goals, received names, and what the address has besides.
+    They are goals, received names, and other steps in the address.
     """
     groups: _Groups = [("goals", [(str(goal.pk), goal.name) for goal in goals])]
     for goal_type, event_type in EVENT_TYPES.items():

@@ -1,4 +1,4 @@
-"""One goal: what happened. Where it came from is in `goal_parts`."""
+"""The page of one goal: its stats over time. Its other parts are in `goal_parts`."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -51,14 +51,14 @@ _KEPT = OF_KEPT_DAYS | {"dimension", "interval"}
 
 
 class _TabField(DimensionField):
-    """A dimension, or `props`: the keys that can be one."""
+    """A dimension, or `props` for the list of property keys."""
 
     def to_internal_value(self, data: str) -> str:
         return data if data == PROPERTIES else super().to_internal_value(data)
 
 
 class GoalQuerySerializer(CsvQuerySerializer, ComparedQuestionSerializer):
-    """`dimension`: the tab that is open. `of`: another denominator of the rate."""
+    """`dimension`: the open tab. `of`: another denominator of the rate."""
 
     interval = ChoiceField(INTERVALS, required=False)
     dimension = _TabField(trim_whitespace=False, max_length=1_100, default="referrer")
@@ -66,7 +66,7 @@ class GoalQuerySerializer(CsvQuerySerializer, ComparedQuestionSerializer):
 
 
 def goal_of(site: Site, id: Any, *, is_deleted: bool = False) -> Goal:
-    """The goal of a page's address, one that was not deleted. Raises Http404."""
+    """Return the undeleted goal in the address. Raises Http404."""
     goals = Goal.objects.filter(site=site, deleted_at__isnull=not is_deleted)
     try:
         goal = goals.filter(id=uuid_or_404(str(id))).first()

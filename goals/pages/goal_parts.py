@@ -1,7 +1,7 @@
-"""The parts of a goal's page that read events, each a page of its own.
+"""The parts of a goal's page that read events, each a separate page.
 
-What reads every event (a breakdown, journeys, names, conversions one by one) loads
-after the page where there are scripts.
+Reports that read every event (a breakdown, journeys, names, a list of conversions) load
+after the page if JavaScript is enabled.
 """
 
 from collections.abc import Iterator
@@ -43,19 +43,19 @@ _KEYS = 50
 
 
 class _BreakdownSerializer(CsvQuerySerializer, BreakdownQuestionSerializer):
-    """The API's, as a page or a file."""
+    """The API's parameters, for a page or a file."""
 
 
 class _QuestionSerializer(CsvQuerySerializer, QuestionSerializer):
-    """The same of a question."""
+    """The same for a query."""
 
 
 class _ConversionsSerializer(CsvQuerySerializer, ConversionsQuestionSerializer):
-    """And of a page of conversions."""
+    """The same for a page of conversions."""
 
 
 class _JourneysSerializer(CsvQuerySerializer, JourneysQuestionSerializer):
-    """And of the ways to a conversion."""
+    """The same for journeys."""
 
 
 @require_safe
@@ -159,7 +159,7 @@ _JOURNEYS = ("list", "place", "pages", "journeys", "seconds")
 
 
 def _cells(seen: Journeys) -> Iterator[tuple[Any, ...]]:
-    """The lists one below the other, each row with the name of its list."""
+    """Yield the rows of all lists, each with the name of its list."""
     if seen.time_to_convert:
         for each in seen.time_to_convert.quantiles:
             yield ("time_to_convert", each.share, None, None, each.seconds)
@@ -176,7 +176,7 @@ def _cells(seen: Journeys) -> Iterator[tuple[Any, ...]]:
 @site_page()
 @long_question()
 def goal_properties(request: HttpRequest, site: Site, id: str) -> HttpResponse:
-    """The keys of properties that the site's events have, each a breakdown."""
+    """Show the property keys of the site's events, with links to their breakdowns."""
     found = goal_of(site, id)
     query = asked(QuestionSerializer, request)
     sent = sent_props(site.pk, days(site, query), keys=_KEYS)

@@ -1,4 +1,4 @@
-"""The goals of a site with what they had."""
+"""The page with the goals of a site and their stats."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -38,7 +38,7 @@ _NEARLY_ALL = 0.9
 
 
 class Row(NamedTuple):
-    """A goal, its numbers, and those of the days to compare with."""
+    """A goal with its numbers, and those of the earlier period."""
 
     goal: Goal
     counts: GoalCounts
@@ -51,14 +51,14 @@ class Row(NamedTuple):
 
     @property
     def verdict(self) -> Verdict | None:
-        """What the rates say; None where there is no earlier one."""
+        """Return the verdict on the two rates; None without an earlier rate."""
         if self.rate is None or self.rate_before is None:
             return None
         return rate.difference(self.rate, self.rate_before).verdict
 
     @property
     def is_nearly_all(self) -> bool:
-        """Whether so many visitors convert that the rule may be too wide."""
+        """Return whether so many visitors convert that the rule may be too broad."""
         return self.rate is not None and self.rate.low >= _NEARLY_ALL
 
 
@@ -78,7 +78,9 @@ def goals_of(
     before: Window | None,
     labels: events.Filters = EVERYTHING,
 ) -> Goals:
-    """Goals of a site; the number of queries does not depend on how many."""
+    """Return the goals of a site. The number of queries does not depend on their
+    number.
+    """
     names = matching_names_of_each(site.pk, {goal.rule for goal in found})
     now = _counted(site, found, period, labels)
     last = min(today(site), period.last)
@@ -138,7 +140,7 @@ def _counted(
 
 
 def _curve(by_day: ByDay, period: Days) -> list[int]:
-    """Conversions by the day, or by as many days as make a short line."""
+    """Return conversions per day, or per several days to limit the number of points."""
     step = -(-period.length // _CURVE_POINTS)
     points = [0] * -(-period.length // step)
     for day, counted in by_day.items():

@@ -1,4 +1,4 @@
-"""Whether a goal still matches, judged by its own rhythm. Pure."""
+"""Whether a goal still matches, compared with its usual pauses. Pure."""
 
 from collections.abc import Collection
 from datetime import date
@@ -13,7 +13,7 @@ _PAUSES = 4
 
 
 class Health(NamedTuple):
-    """`state`: never, none, silent or fine; `last`: the last day with a match."""
+    """`state`: never, none, silent or fine. `last`: the last day with a match."""
 
     state: str
     last: date | None = None
@@ -21,10 +21,11 @@ class Health(NamedTuple):
 
 
 def health(days: Collection[date], today: date, *, has_names: bool) -> Health:
-    """Of a goal with matches on these days of a period that ends today or earlier.
+    """Return the health of a goal with matches on these days of a period.
 
-    `has_names`: whether any name that the site ever sent matches its rule. It is
-    silent when it has been quiet for four times its usual pause, and two days more.
+    The period ends today or earlier. `has_names`: whether any name that the site has
+    ever sent matches the rule. The goal is silent if its last match is longer ago than
+    four times its usual pause plus two days.
     """
     if not has_names:
         return Health("never")

@@ -1,4 +1,4 @@
-"""What a site sends now: the last 30 minutes, and the wait for the first event."""
+"""Live pages: events of the last 30 minutes, and the wait for the first event."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -44,7 +44,7 @@ REASONS = {
 
 
 class Seen(NamedTuple):
-    """An event with the goals that count it, at a moment in the site's zone."""
+    """An event with the goals that count it, and its time in the site's zone."""
 
     entry: events.Entry
     at: Any
@@ -115,7 +115,7 @@ def _goals_of(goals: list[tuple[str, Rule]], type: str, name: str) -> list[str]:
 
 
 class Drops(NamedTuple):
-    """Today's drops that there are, with their reasons in words; hosts with theirs."""
+    """Today's drops with their reasons, and the unknown hosts with their numbers."""
 
     reasons: list[tuple[Any, int]]
     hosts: list[drops.Host]
@@ -139,7 +139,7 @@ def _dropped(site: Site) -> Drops:
 @require_POST
 @site_page(Deed.CHANGE_SITES)
 def allow_host(request: HttpRequest, site: Site) -> HttpResponseBase:
-    """Take a host's events from now on, as the settings of the site would."""
+    """Accept events of a host from now on, by adding it to the settings of the site."""
     sent = {"allowed_hosts": [*site.allowed_hosts, request.POST.get("host", "")]}
     checked = SiteSettingsSerializer(site, data=sent, partial=True)
     try:
@@ -153,5 +153,5 @@ def allow_host(request: HttpRequest, site: Site) -> HttpResponseBase:
 
 
 def _offered(found: Iterable[events.Entry]) -> list[tuple[str, str]]:
-    """The names of the newest events as (type of a goal, value)."""
+    """Return the names of the newest events as (goal type, value)."""
     return list(dict.fromkeys((GOAL_TYPES[entry.type], entry.name) for entry in found))

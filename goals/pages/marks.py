@@ -1,4 +1,4 @@
-"""Marks of a goal's days: changes of its rule, and what people noted."""
+"""Marks on a goal's days: changes of its rule, and annotations."""
 
 from datetime import date
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Mark(NamedTuple):
 
 
 def marks(goal: Goal, period: Days) -> list[Mark]:
-    """Those of the days of the period, in their order."""
+    """Return the marks on the days of the period, in order."""
     site = goal.site
     changed = [
         Mark(change.at.astimezone(site.zone).date(), change=change)
@@ -76,7 +76,7 @@ def delete_note(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
 
 
 def _back(request: HttpRequest, site: Site) -> HttpResponseBase:
-    """To the page of the goal from which it was sent, with its query."""
+    """Redirect to the page of the goal that sent the form, with its query."""
     try:
         id = uuid_or_404(request.POST.get("goal", ""))
     except NotFound:

@@ -1,4 +1,4 @@
-"""Parts of a page: pages of their own, which a script loads into another."""
+"""Parts of a page: separate pages that a script loads into another page."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.shortcuts import render
 
 
 def part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """The part alone for a script, and for people a page around it."""
+    """Render the part alone for a script, otherwise with a page around it."""
     alone = request.headers.get("X-Part") == "1"
     context["frame"] = "pages/part_alone.html" if alone else "pages/part_page.html"
     response = render(request, template, context)

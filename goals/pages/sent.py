@@ -1,4 +1,4 @@
-"""What a site sends, and which goals count it: one click away from a goal."""
+"""The page with the names that a site sends, and the goals that count them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ _IN_A_FILE = 1_000
 
 
 class _NamesSerializer(CsvQuerySerializer, NamesQuestionSerializer):
-    """The API's, with fewer rows."""
+    """The API's parameters, with fewer rows."""
 
     limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
 

@@ -1,4 +1,4 @@
-"""Adding a site, its settings, and deleting it."""
+"""Pages for adding a site, its settings, and deleting it."""
 
 from collections.abc import Callable
 from copy import copy
@@ -36,7 +36,7 @@ _LISTS = ("allowed_hosts", "excluded_ips", "excluded_paths", "excluded_referrers
 
 
 class _Lines(forms.CharField):
-    """A list of texts, one a line."""
+    """A list of texts, one per line."""
 
     def __init__(self, **options: Any) -> None:
         widget = forms.Textarea({"rows": 3, "spellcheck": "false"})
@@ -79,7 +79,7 @@ class NewSiteForm(forms.Form):
 
 
 class SettingsForm(forms.Form):
-    """What the API takes of a site and its settings, lists one entry a line."""
+    """The API's fields of a site and its settings; lists have one entry per line."""
 
     name = forms.CharField(label=gettext_lazy("Name"), required=False)
     domain = forms.CharField(label=gettext_lazy("Domain"), required=False)
@@ -145,7 +145,7 @@ class SettingsForm(forms.Form):
     )
 
     def sent(self) -> dict[str, Any]:
-        """As the API takes it."""
+        """Return the data in the format of the API."""
         sent = {name: self.data.get(name, "") for name in self.fields}
         lists = {
             name: [line for line in sent[name].splitlines() if line.strip()]
@@ -225,7 +225,7 @@ def site_settings(request: HttpRequest, site: Site) -> HttpResponseBase:
 
 
 def _to_be_deleted_before(site: Site, months: int | None) -> date | None:
-    """The day before which this retention deletes events that there are."""
+    """Return the day before which this retention would delete events, or None."""
     wanted = copy(site)
     wanted.retention_months = months
     border = prune.border_of(wanted)
@@ -251,7 +251,7 @@ def _checked(
 @require_http_methods(["GET", "HEAD", "POST"])
 @site_page(Deed.DELETE_SITES)
 def delete_site(request: HttpRequest, site: Site) -> HttpResponseBase:
-    """Asks for the domain: a site is deleted by nobody's slip."""
+    """Delete a site. The user must type its domain, to prevent accidents."""
     context: dict[str, Any] = {"tab": "settings", "site": site}
     if request.method == "POST":
         if request.POST.get("domain", "").strip().lower() == site.domain:

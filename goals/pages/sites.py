@@ -1,4 +1,4 @@
-"""All sites of a person's teams, with one period for all."""
+"""The page with all sites of a user's teams, in one period."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ class SitesQuerySerializer(CsvQuerySerializer, PeriodQuerySerializer):
 
 
 class Overview(NamedTuple):
-    """A site and its numbers; None for those that are still being counted."""
+    """A site and its numbers; None for numbers that are still being counted."""
 
     site: Site
     last_event: datetime | None
@@ -81,7 +81,7 @@ def _overview(site: Site, period: Days) -> Overview:
 
 
 def _before(site: Site, period: Days) -> Window | None:
-    """The days before, unless of the last of them too little is kept."""
+    """Return the earlier period, or None if too little of its last day is stored."""
     try:
         return compared(site, {"compare": "previous"}, period, is_kept=True)
     except Invalid:
@@ -89,7 +89,9 @@ def _before(site: Site, period: Days) -> Window | None:
 
 
 def _first(goals: list[Goal]) -> list[Goal]:
-    """Those with a star, in the order in which they got it; else the oldest."""
+    """Return the starred goals, in the order in which they were starred; otherwise the
+    oldest.
+    """
     starred = [goal for goal in goals if goal.starred_at]
     starred.sort(key=lambda goal: (goal.starred_at, goal.pk))
     return (starred or goals)[:_GOALS_SHOWN]
@@ -102,7 +104,7 @@ _COLUMNS = (
 
 
 def _cells(shown: Iterable[Overview]) -> Iterable[Sequence[Any]]:
-    """A row for each goal that is shown; one for a site that shows none."""
+    """Yield a row for each shown goal; one for a site without shown goals."""
     for site, last_event, found, _more in shown:
         own: tuple[Any, ...] = (site.site_key, site.domain, site.name)
         if found is None:

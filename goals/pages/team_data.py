@@ -1,4 +1,4 @@
-"""What a team's owners do with all of it: export, restore, erase."""
+"""Pages for owners of a team: export, restore and erase its data."""
 
 from collections.abc import Iterator
 
@@ -43,7 +43,7 @@ def team_data(request: HttpRequest, team: Team) -> HttpResponse:
 @require_POST
 @long_question()
 def export_team(request: HttpRequest, team: Team) -> HttpResponseBase:
-    """The file that `export_team` of manage.py writes."""
+    """Return the file that the command `export_team` writes."""
     take_place(request, export_team, request.GET, team.pk)
     audit.record("team.exported", team)
     name = f"team-{team.pk}-{clock.now():%Y-%m-%d}.ndjson"
@@ -74,7 +74,7 @@ def restore_site(request: HttpRequest, team: Team, key: str) -> HttpResponse:
 @team_page(Deed.ERASE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def erase_site(request: HttpRequest, team: Team, key: str) -> HttpResponse:
-    """Asks for the domain of a deleted site, then has it erased."""
+    """Have a deleted site erased, after the user has typed its domain."""
     with transaction.atomic():
         site = _deleted(deleted_sites.locked(team, key))
         if _is_confirmed(request, site.domain):
@@ -87,17 +87,21 @@ def erase_site(request: HttpRequest, team: Team, key: str) -> HttpResponse:
 @team_page(Deed.ERASE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def erase_team(request: HttpRequest, team: Team) -> HttpResponse:
-    """Asks for the name of the team, then has it erased."""
+    """Have the team erased, after the user has typed its name."""
     if _is_confirmed(request, team.name):
         erasure.ask_for_team(team)
-        messages.success(request, _("The team %s is erased within two hours.") % team)
+        messages.success(
+            request, _("The team %s will be erased within two hours.") % team
+        )
         return redirect("sites")
     sites = team.sites.undeleted().order_by("domain")
     return _ask(request, "people/team_erase.html", team, sites=sites)
 
 
 def _is_confirmed(request: HttpRequest, name: str) -> bool:
-    """Whether the person typed what is to be erased: nobody's slip erases."""
+    """Return whether the user typed the name of what is to be erased, to prevent
+    accidents.
+    """
     typed = request.POST.get("confirmed", "").strip()
     return request.method == "POST" and typed.lower() == name.strip().lower()
 

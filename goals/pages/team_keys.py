@@ -1,4 +1,4 @@
-"""The API keys of a team: issuing, rotating and revoking them, by its owners."""
+"""Pages for owners of a team: create, rotate and revoke its API keys."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ _OVERLAPS = {
 
 
 class KeyForm(forms.Form):
-    """What is wrong with the values is said by the API's serializer."""
+    """The values are validated by the API's serializer."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -75,7 +75,7 @@ class KeyForm(forms.Form):
         return chosen
 
     def issued(self) -> tuple[ApiToken, str] | None:
-        """A new key and its secret; None where the form says what is wrong."""
+        """Return a new key and its secret; None if the form has errors."""
         if not self.is_valid():
             return None
         checked = TokenSerializer(data=self._sent(), context=acting_for(self._team))
@@ -89,7 +89,7 @@ class KeyForm(forms.Form):
         return None
 
     def _sent(self) -> dict[str, Any]:
-        """As the API takes it."""
+        """Return the data in the format of the API."""
         last: date | None = self.cleaned_data["last_day"]
         end = last and datetime.combine(last + timedelta(days=1), time(), UTC)
         return {
@@ -103,7 +103,9 @@ class KeyForm(forms.Form):
 @team_page(Deed.MANAGE_KEYS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def team_keys(request: HttpRequest, team: Team) -> HttpResponse:
-    """All keys, and the form for a new one, whose secret the answer shows once."""
+    """Show all keys and the form for a new one. The response to it shows the secret
+    once.
+    """
     if request.method == "POST":
         form = KeyForm(team, request.POST)
         issued = form.issued()
@@ -129,7 +131,7 @@ def team_keys(request: HttpRequest, team: Team) -> HttpResponse:
 @team_page(Deed.MANAGE_KEYS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def rotate_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
-    """Asks when the old secret ends, then shows a new one."""
+    """Ask when the old secret stops working, then show a new one."""
     with transaction.atomic():
         key = _locked(team, uuid)
         if key.is_revoked:
@@ -148,7 +150,9 @@ def rotate_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
 @team_page(Deed.MANAGE_KEYS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
-    """Asks first. Of a revoked key, what it made can still be revoked."""
+    """Revoke a key after confirmation. Keys created with a revoked key can still be
+    revoked.
+    """
     with transaction.atomic():
         key = _locked(team, uuid)
         made = keys.made_usable(key)
@@ -164,13 +168,13 @@ def revoke_key(request: HttpRequest, team: Team, uuid: str) -> HttpResponse:
 
 
 def _revoked_already(request: HttpRequest, team: Team, key: ApiToken) -> HttpResponse:
-    """As after revoking: somebody else was faster, or another tab."""
+    """Redirect as after revoking: another user or tab has already revoked the key."""
     messages.info(request, _("The key %s has already been revoked.") % key.name)
     return redirect("team_keys", team=team.pk)
 
 
 def _locked(team: Team, uuid: str) -> ApiToken:
-    """A key of the team. Raises Http404."""
+    """Return a key of the team, locked. Raises Http404."""
     found: ApiToken | None
     found = team.tokens.select_for_update().filter(uuid=uuid).first()
     if found is None:

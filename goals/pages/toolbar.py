@@ -1,4 +1,4 @@
-"""Period, comparison and filters at the top of a page, as its address has them."""
+"""The period, comparison and filters at the top of a page, from its address."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -81,9 +81,9 @@ def toolbar(
     *,
     also: Sequence[tuple[str, str]] = (),
 ) -> Toolbar:
-    """What the page's serializer takes, with the values of the address.
+    """Return the parameters of the page's serializer, with the values of the address.
 
-    `also`: what else the forms carry along.
+    `also`: other parameters that the forms preserve.
     """
     fields = shared(serializer).fields
     names = [name for name in shared(FilterQuerySerializer).fields if name in fields]

@@ -1,4 +1,4 @@
-"""The pages for the people who own the numbers."""
+"""The pages for site owners."""
 
 from django.urls import path
 

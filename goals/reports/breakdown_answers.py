@@ -1,4 +1,4 @@
-"""What a breakdown answers."""
+"""Response structs of a breakdown."""
 
 from typing import Annotated
 

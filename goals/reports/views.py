@@ -1,4 +1,4 @@
-"""The API of the questions about goals that go beyond their stats."""
+"""The API of reports about goals beyond their stats."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -87,7 +87,7 @@ class CsvRenderer(EnvelopeRenderer):
 
 
 class AnsweringFiles(ContractViewSet[Goal]):
-    """The actions `with_files` answer as CSV and NDJSON as well."""
+    """The actions `with_files` can also return CSV and NDJSON."""
 
     with_files: ClassVar[tuple[str, ...]]
 
@@ -214,7 +214,7 @@ def _goal_of(site: Site, id: UUID) -> Goal:
 
 
 class ConversionViewSet(AnsweringFiles):
-    """A goal's conversions: page by page, or the whole period as one file."""
+    """A goal's conversions: paged, or the whole period as one file."""
 
     with_files = ("list",)
     queryset = Goal.objects.none()

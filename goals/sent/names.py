@@ -1,4 +1,4 @@
-"""Which names a site sent, and which goals count them."""
+"""The names that a site has sent, and the goals that count them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -69,7 +69,7 @@ class NameStats(msgspec.Struct):
 
 
 class Counting:
-    """Which goals of a site count which names."""
+    """The goals of a site by the names that they count."""
 
     def __init__(self, site: Site) -> None:
         self._goals = list(site.goals.undeleted())
@@ -84,14 +84,14 @@ class Counting:
         ]
 
     def all_names(self) -> set[int]:
-        """The ids of the names that any goal counts."""
+        """Return the ids of the names that any goal counts."""
         return set().union(*self._names.values())
 
 
 def names_sent(
     site: Site, days: Days, asked: Mapping[str, Any], *, limit: int
 ) -> list[events.SentName]:
-    """The first so many of the names that a question asks for."""
+    """Return the first names for a query, up to a limit."""
     without: Iterable[int] = ()
     if asked.get("unmatched") == "true":
         without = Counting(site).all_names()
@@ -131,7 +131,7 @@ def shown(site: Site, names: Sequence[events.SentName]) -> list[NameAnswer]:
 
 
 def name_stats(site: Site, id: UUID, days: Days) -> NameStats | None:
-    """What one name had on each day; None if no event ever had it."""
+    """Return the daily counts of one name; None if no event ever had it."""
     found = events.name_of_digest(site.pk, id.bytes)
     if found is None:
         return None

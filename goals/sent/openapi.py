@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of what a site sent."""
+"""The descriptions of the operations on names in the OpenAPI document."""
 
 from analytics.questions.period_query import PeriodQuerySerializer
 from goals.sent.names import NameAnswer, NameStats

@@ -1,4 +1,4 @@
-"""What the questions about names take."""
+"""Query parameters of the lists of names."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from krafter.fields import ChoiceField
 
 
 class PlaceField(serializers.CharField):
-    """A cursor; its validated value is where the last page ended."""
+    """A cursor; its validated value is the position of the previous page's last row."""
 
     def run_validation(self, data: object = serializers.empty) -> Any:
         return cursors.read_place(super().run_validation(data))

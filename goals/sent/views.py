@@ -1,4 +1,4 @@
-"""The API of what a site sent."""
+"""The API of the names that a site has sent."""
 
 from typing import ClassVar
 

@@ -83,7 +83,7 @@ class PlanAnswer(msgspec.Struct):
 
 
 def definitions(site: Site, *, lock: bool = False) -> dict[Goal, Definition]:
-    """The goals of a site. Raises Invalid if two have the same name."""
+    """Return the goals of a site. Raises Invalid if two have the same name."""
     goals = site.goals.undeleted()
     if lock:
         goals = goals.select_for_update()
@@ -164,7 +164,7 @@ def _deeds(
 
 
 def _do(site: Site, planned: Plan[Goal]) -> list[Goal]:
-    """Returns the created goals."""
+    """Create, change and delete the goals; return the created ones."""
     now = timezone.now()
     for goal, new in planned.change:
         for field, value in new._asdict().items():

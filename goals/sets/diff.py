@@ -21,7 +21,7 @@ class Definition(NamedTuple):
 
 
 class Plan(NamedTuple, Generic[_Id]):
-    """Lists in the order of the goals they were made from."""
+    """Lists in the order of the goals from which they were created."""
 
     create: list[Definition]
     change: list[tuple[_Id, Definition]]
@@ -52,5 +52,5 @@ def plan(
 
 
 def repeated(names: Iterable[str]) -> list[str]:
-    """The names that occur more than once."""
+    """Return the names that occur more than once."""
     return [name for name, times in Counter(names).items() if times > 1]

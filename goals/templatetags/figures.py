@@ -1,4 +1,4 @@
-"""How pages write numbers, and links that keep what the address asks."""
+"""Template tags that format numbers, and links that preserve query parameters."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ _NONE = "\N{EN DASH}"
 
 @register.filter
 def count(number: int | None) -> str:
-    """`12,345`; a dash for none."""
+    """Return `12,345`; a dash for None."""
     if number is None:
         return _NONE
     return locales.number(number)
@@ -38,7 +38,7 @@ def count(number: int | None) -> str:
 
 @register.filter
 def money(amount: Decimal | None, currency: str | None) -> str:
-    """`1,234.50 USD` with the decimal places of the currency; a dash for none."""
+    """Return `1,234.50 USD` with the currency's decimal places; a dash for None."""
     if amount is None or currency is None:
         return _NONE
     places = EXPONENTS.get(currency, 2)
@@ -49,7 +49,7 @@ def money(amount: Decimal | None, currency: str | None) -> str:
 
 @register.filter
 def amount(stored: int | None, currency: str | None) -> str:
-    """An event's own amount, exactly, with its currency if it has one."""
+    """Return an event's own exact amount, with its currency if it has one."""
     if stored is None:
         return _NONE
     value = from_amount(stored)
@@ -65,7 +65,7 @@ def at_site(at: datetime, site: Site) -> datetime:
 
 @register.filter
 def percent(share: float | None) -> str:
-    """`2.4 %` of 0.0243; two digits where one would hide it. A dash for none."""
+    """Return `2.4 %` for 0.0243, with two digits if needed; a dash for None."""
     if share is None:
         return _NONE
     hundredths = share * 100
@@ -76,13 +76,13 @@ def percent(share: float | None) -> str:
 
 @register.filter
 def whole_percent(share: float) -> str:
-    """`95 %` of 0.95."""
+    """Return `95 %` for 0.95."""
     return f"{round(share * 100)}\N{NO-BREAK SPACE}%"
 
 
 @register.filter
 def duration(seconds: int | None) -> str:
-    """`2 h 5 min`: its two largest units; a dash for none."""
+    """Return `2 h 5 min`, with the two largest units; a dash for None."""
     if seconds is None:
         return _NONE
     minutes, rest = divmod(seconds, 60)
@@ -109,7 +109,7 @@ _RULES = {
 
 @register.filter
 def in_words(goal: Goal) -> str:
-    """The rule of a goal as a part of a sentence, its value marked as code."""
+    """Return the rule of a goal as part of a sentence, with its value as code."""
     value = format_html("<code>{}</code>", goal.match_value)
     return format_html(str(_RULES[goal.type, goal.match_type]), value=value)
 
@@ -139,7 +139,9 @@ def bar(part: float | None, whole: float | None) -> str:
 
 @register.simple_tag
 def change(now: int, before: int | None) -> str:
-    """`+12 %` against before; nothing where there is nothing to compare with."""
+    """Return `+12 %` for a change from the earlier number; "" if there is nothing to
+    compare with.
+    """
     if not before:
         return ""
     hundredths = round((now - before) / before * 100)
@@ -150,7 +152,7 @@ def change(now: int, before: int | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def curl(context: RequestContext, call: str) -> str:
-    """The call of the API that answers what a page shows, without a key."""
+    """Return the API request for the data of a page, without a key."""
     request = context["request"]
     query = with_changes(request, {"page": None, "compare": None})
     query = query if query.startswith("?") else ""
@@ -160,9 +162,9 @@ def curl(context: RequestContext, call: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def query_with(context: RequestContext, **changes: Any) -> str:
-    """The address of this page with other parameters; None takes one out.
+    """Return the query string of this page with other parameters; None removes one.
 
-    A trailing underscore is left out of a name: `from_`.
+    A trailing underscore is removed from a name: `from_`.
     """
     texts = {
         name.rstrip("_"): None if value is None or value == "" else str(value)
@@ -173,13 +175,13 @@ def query_with(context: RequestContext, **changes: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def query_with_out(context: RequestContext, name: str) -> str:
-    """The address of this page without a parameter."""
+    """Return the query string of this page without a parameter."""
     return with_changes(context["request"], {name: None})
 
 
 @register.simple_tag(takes_context=True)
 def query_for(context: RequestContext, *left_out: str, **changes: str) -> str:
-    """The query of this page, for another page that takes the same parameters."""
+    """Return the query string of this page, for a page with the same parameters."""
     changed = {**dict.fromkeys(("page", *left_out)), **changes}
     text = with_changes(context["request"], changed)
     return text if text.startswith("?") else ""
@@ -187,7 +189,9 @@ def query_for(context: RequestContext, *left_out: str, **changes: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def query_only(context: RequestContext, *kept: str, **changes: str) -> str:
-    """These parameters of the page's query alone, for a page that takes no others."""
+    """Return only these parameters of the query string, for a page that accepts no
+    others.
+    """
     request = context["request"]
     left_out = dict.fromkeys(name for name in request.GET if name not in kept)
     text = with_changes(request, {**left_out, **changes})
@@ -196,6 +200,8 @@ def query_only(context: RequestContext, *kept: str, **changes: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def may(context: RequestContext, deed: str) -> bool:
-    """Whether the person may do this with the page's site or team: a name of Deed."""
+    """Return whether the user has this permission for the page's site or team: a name
+    of Deed.
+    """
     team = context["team"] if "team" in context else context["site"].team_id
     return roles.may(context["request"].user, roles.Deed[deed], team)

@@ -1,6 +1,6 @@
-"""What generators of clients need that the document would otherwise leave out.
+"""Additions to the OpenAPI document that client generators need.
 
-Rules for the whole document, so that a new operation need not think of them.
+They apply to the whole document, so a new operation needs no special care.
 """
 
 import re
@@ -36,7 +36,7 @@ def complete(result: Schema, **_: object) -> Schema:
 
 
 def _schemas(node: Any) -> Iterator[Schema]:
-    """All objects of the document but examples: what has a type is a schema."""
+    """Yield all objects of the document but examples; those with a type are schemas."""
     if isinstance(node, dict):
         yield node
         for word, value in node.items():
@@ -73,14 +73,16 @@ def _name_choices(schema: Schema) -> None:
 
 
 def constant(value: str) -> str:
-    """A name for a value, as every language takes one: ANALYTICS_READ."""
+    """Return a name for a value that is valid in every language: ANALYTICS_READ."""
     if value.startswith("-"):
         return f"{constant(value[1:])}_DESCENDING"
     return _NAMES.get(value) or re.sub(r"\W+", "_", value).strip("_").upper()
 
 
 def _order_parameters(path: str, operation: Schema) -> None:
-    """Those of the path first, in its order: they become arguments."""
+    """Put path parameters first, in their order in the path: generators make them
+    arguments.
+    """
     if "parameters" in operation:
         in_path = re.findall(r"\{(\w+)\}", path)
         operation["parameters"].sort(

@@ -1,7 +1,7 @@
-"""What the OpenAPI document says of an operation that its view does not.
+"""The parts of an operation's OpenAPI description that its view does not define.
 
-Each room has a module `openapi` with the operations of its views, which hand
-them over as `operations`, by action; `krafter.openapi.schema` reads them.
+Each package has a module `openapi` with the operations of its views. The views have
+them as `operations`, by action; `krafter.openapi.schema` reads them.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,16 @@ PREFIX = "#/components/schemas/"
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One row: apart from the views, so that these stay short.
+    """The description of one operation, kept apart from the view to keep the view
+    short.
 
-    `id` is needed where resource and action would name two operations alike.
-    `query` is the serializer of the parameters, `filters` the FilterSet of a
-    list. `body` and `answer` are the view's serializer unless given. A body may
-    be None for none, or schemas and structs by media type; an answer may be a
-    struct, a list of one, or several by status. `parts` are structs that a
-    schema refers to. `sent` and `answered` are examples, without the envelope.
-    `errors`, and the answer's `headers`, come on top of the usual.
+    `id` is needed if resource and action would give two operations the same name.
+    `query` is the serializer of the parameters, `filters` the FilterSet of a list.
+    `body` and `answer` default to the view's serializer. A body may be None for no
+    body, or schemas and structs by media type; an answer may be a struct, a list of
+    one, or several by status. `parts` are structs that a schema refers to. `sent` and
+    `answered` are examples, without the envelope. `errors`, and the `headers` of the
+    answer, are added to the usual ones.
     """
 
     id: str = ""

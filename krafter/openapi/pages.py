@@ -29,7 +29,7 @@ def openapi_yaml(request: HttpRequest) -> HttpResponse:
 
 
 def _served(request: HttpRequest, rendered: bytes, media_type: str) -> HttpResponse:
-    """The document with the address at which it was asked for as its server."""
+    """Return the document with the requested host as its server."""
     (server,) = document()["servers"]
     here = request.build_absolute_uri("/").rstrip("/")
     body = rendered.replace(server["url"].encode(), here.encode())

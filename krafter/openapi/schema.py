@@ -1,7 +1,7 @@
-"""The OpenAPI document: derived from the views, and from their operations.
+"""Generates the OpenAPI document from the views and their operations.
 
-Envelope, errors, names and scopes come from here, so that none of them can be
-forgotten or differ from one operation to the next.
+Envelope, errors, names and scopes are added here, so that they cannot be forgotten or
+differ between operations.
 """
 
 import re
@@ -51,7 +51,7 @@ _SUMMARIES = {
 
 
 class EnvelopeSchema(AutoSchema):
-    """One operation of the document, out of a viewset and its action."""
+    """Generates one operation of the document from a viewset and its action."""
 
     view: Any
 
@@ -227,7 +227,7 @@ class EnvelopeSchema(AutoSchema):
         return schema
 
     def _component(self, kind: str, name: str, content: Schema) -> Schema:
-        """A reference to a component, which is made unless there is one."""
+        """Return a reference to a component, which is created if it does not exist."""
         component = ResolvedComponent(name=name, type=kind, schema=content, object=name)
         self.registry.register_on_missing(component)
         return dict(component.ref)
@@ -336,7 +336,7 @@ _UNDESCRIBED = Operation()
 
 
 def inline_null(result: Schema, **_: object) -> Schema:
-    """drf-spectacular's hook: say null in place, not by a component of that name."""
+    """drf-spectacular's hook: inline null instead of a component of that name."""
     result["components"]["schemas"].pop("Null", None)
     inlined: Schema = _without(result, reference("Null"))
     return inlined

@@ -1,8 +1,8 @@
-"""Msgspec's types as schemas of the OpenAPI document.
+"""Msgspec types as schemas of the OpenAPI document.
 
-What builds an answer, or reads a body, is what describes it. msgspec derives the
-JSON schema; here it is put in the words that the rest of the document uses, and
-that generators of clients read best.
+The struct that builds a response or reads a body also describes it. msgspec derives the
+JSON schema; this module converts it to the style of the rest of the document, which
+client generators read best.
 """
 
 import re
@@ -48,7 +48,9 @@ def _tidy(schema: Schema) -> Schema:
 
 
 def _ordered(schema: Schema) -> Schema:
-    """As the rest of the document: what is said of a value before what is in it."""
+    """Order the keywords like the rest of the document: those of a value before its
+    contents.
+    """
     return {**{word: schema[word] for word in _FIRST if word in schema}, **schema}
 
 

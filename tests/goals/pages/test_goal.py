@@ -109,7 +109,7 @@ def test_rate_among_those_who_reached_another_goal(site, browser, address):
     buy(site, 1)
     shown = text(browser.get(f"{address}?of={other.pk}"))
     assert "<strong>25.0\N{NO-BREAK SPACE}%</strong> of 4" in shown
-    assert "reached “Joined”" in shown
+    assert "completed “Joined”" in shown
 
 
 def test_long_period_is_shown_by_the_week_and_month(site, browser, address):
@@ -184,7 +184,7 @@ def test_goal_shows_what_was_noted_and_changed(site, browser, goal, address, wri
     assert f'data-mark="{day}"' in shown
     assert "&lt;Sale&gt;" in shown
     assert "Long ago" not in shown
-    assert "Before it counted the goal call <code>buy</code>" in shown
+    assert "The old rule counted the goal call <code>buy</code>" in shown
     assert "the goal call <code>bought</code>" in shown
     # Who only looks notes nothing.
     assert "Add an annotation" not in shown
@@ -321,7 +321,7 @@ def test_conversions_one_by_one_in_the_sites_time(site, browser, address, monkey
     for visitor in (1, 2, 3):
         buy(site, visitor, referrer="Google")
     shown = text(browser.get(f"{address}/conversions"))
-    assert "times in Asia/Tokyo" in shown
+    assert "Times are in Asia/Tokyo" in shown
     assert shown.count("10.00\N{NO-BREAK SPACE}EUR") == 2
     older = shown.partition('href="' + f"{address}/conversions?cursor=")[2]
     cursor = older.partition('"')[0]

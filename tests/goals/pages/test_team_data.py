@@ -40,7 +40,7 @@ def test_export_is_the_file_that_can_be_imported(site, owner, team):
 def test_deleted_site_is_restored(owner, team, gone):
     assert "gone.example" in text(owner.get(f"{team}/data"))
     path = f"{team}/deleted-sites/{gone.site_key}/restore"
-    assert "gone.example is back" in text(owner.post(path, follow=True))
+    assert "gone.example was restored" in text(owner.post(path, follow=True))
     assert Site.objects.undeleted().filter(pk=gone.pk).exists()
     assert owner.post(path).status_code == 404
 
@@ -77,7 +77,7 @@ def test_team_is_erased_by_who_types_its_name(site, owner, team):
     assert Team.objects.get().erasure_asked_at is None
     confirmed = {"confirmed": site.team.name}
     shown = text(owner.post(f"{team}/erase", confirmed, follow=True))
-    assert "is erased within two hours" in shown
+    assert "will be erased within two hours" in shown
     assert Team.objects.get().erasure_asked_at is not None
     assert owner.get(team).status_code == 404
 

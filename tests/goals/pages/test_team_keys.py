@@ -123,7 +123,7 @@ def test_revoking_asks_and_takes_what_the_key_made(site, owner, address, client)
     ApiToken.objects.filter(pk=made.pk).update(made_by_key=key)
     path = f"{address}/{key.uuid}/revoke"
     shown = text(owner.get(path))
-    assert "It cannot be brought back." in shown
+    assert "This cannot be undone." in shown
     assert "Also revoke all keys created with this key" in shown
     assert asks(client, secret, site) == 200
     owner.post(path, {"made": "on"})
