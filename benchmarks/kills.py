@@ -106,6 +106,7 @@ def answer(url: str, sql: str) -> tuple[Any, ...]:
 
 
 _EVENTS = "SELECT COUNT(*) FROM analytics_event"
+_SITES = "SELECT COUNT(*) FROM analytics_site"
 _IMPORTED = (
     "SELECT (SELECT SUM(events) FROM analytics_importedsite),"
     " (SELECT COUNT(*) FROM analytics_labelmonth),"
@@ -177,17 +178,16 @@ def measure(kind: str, events: int, kills: int) -> dict[str, Any]:
         load()
         took = timed(erase)
         manage(*arguments, database=other)
-        arguments_of_erase = ["erase", "--site", KEY, "--yes"]
         erased = Work(
-            arguments_of_erase,
+            ["erase", "--site", KEY, "--yes"],
             other,
             lambda: answer(other, _EVENTS),
             lambda: manage(*arguments, database=other),
+            lambda: answer(other, _SITES) == (0,),
         )
         figures["erase_kills"] = killed(erased, kills, took)
         figures["erased_nothing_left"] = answer(other, _EVENTS) == (0,)
-        sites = "SELECT COUNT(*) FROM analytics_site"
-        figures["erased_site_gone"] = answer(other, sites) == (0,)
+        figures["erased_site_gone"] = answer(other, _SITES) == (0,)
     return figures
 
 

@@ -133,16 +133,30 @@ def daily_of_each(
     found = []
     for number, (_, wanted) in enumerate(questions):
         own = sorted({source_of[each] for each in wanted})
-        by_source: dict[_Source, ByDay] = {of: {} for of in own}
-        for day, of_day in tallies.items():
-            if number not in of_day:
-                continue
-            parts = of_day[number].parts()
-            for of_columns, same in groupby(own, itemgetter(0)):
-                by_columns = _regrouped(parts, short[of_columns])
-                for of in same:
-                    by_source[of][day] = DayParts(*_regrouped(by_columns, values[of]))
+        of_days = {
+            day: of_day[number].parts()
+            for day, of_day in tallies.items()
+            if number in of_day
+        }
+        by_source = _by_source(of_days, own, short, values)
         found.append({each: by_source[source_of[each]] for each in wanted})
+    return found
+
+
+def _by_source(
+    days: Mapping[date, _Parts],
+    sources: Sequence[_Source],
+    short: Mapping[tuple[str, ...], Sequence[Cell]],
+    values: Mapping[_Source, Mapping[Cell, str]],
+) -> dict[_Source, ByDay]:
+    """The counts by each label of counts by cells. `sources` are sorted."""
+    found: dict[_Source, ByDay] = {of: {} for of in sources}
+    for day, parts in days.items():
+        # By few columns first: their combinations are fewer than cells.
+        for columns, same in groupby(sources, itemgetter(0)):
+            by_columns = _regrouped(parts, short[columns])
+            for of in same:
+                found[of][day] = DayParts(*_regrouped(by_columns, values[of]))
     return found
 
 

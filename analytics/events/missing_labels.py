@@ -65,11 +65,7 @@ def count(
     progress: Callable[[int], object] = lambda counted: None,
 ) -> None:
     """Compute and store what these closed days lack, the newest first."""
-    missing: dict[Asked, list[date]] = {}
-    for each in asked:
-        if found := stored(site, days, each):
-            missing[each] = found.missing
-            metrics.count_days(days.length, len(found.missing))
+    missing = _missing(site, days, asked)
     part = None
     for stretch in closed_days.stretches(
         set().union(*missing.values()), progress=progress
@@ -88,6 +84,15 @@ def count(
         part.count(stretch)
     if part:
         part.store()
+
+
+def _missing(site: Site, days: Days, asked: Iterable[Asked]) -> dict[Asked, list[date]]:
+    found = {}
+    for each in asked:
+        if kept := stored(site, days, each):
+            found[each] = kept.missing
+            metrics.count_days(days.length, len(kept.missing))
+    return found
 
 
 class _Part:
