@@ -52,7 +52,6 @@ from analytics.events.name_lists import (
     wrong_name_days,
 )
 from analytics.events.open_days import Came, Converted, came, converted
-from analytics.events.open_traffic import open_traffic
 from analytics.events.planner import look_at_tables
 from analytics.events.prop_lists import SentProp, SentProps, props_sent
 from analytics.events.ranked import SiteBreakdown
@@ -67,7 +66,13 @@ from analytics.events.site_breakdown import (
 )
 from analytics.events.standing import Refund, Standing, kept_rows, standing
 from analytics.events.visitor_counts import visitors_by_day, visitors_of_both
-from analytics.events.visits import Presence, Traffic, presence, traffic_by_day
+from analytics.events.visits import (
+    Presence,
+    Traffic,
+    open_traffic,
+    presence,
+    traffic_by_day,
+)
 from analytics.events.writing import NewEvent, append, known_ids, take_locks
 from analytics.questions.labels import Filters, Labels, Where
 

@@ -7,7 +7,6 @@ Stored counts of closed days (`label_months`) and remembered counts of open days
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
-from functools import partial
 
 from analytics.events import closed_days, closed_sums, label_months, seals
 from analytics.events.attribution import Attributed
@@ -26,7 +25,7 @@ from analytics.events.joint_labels import joint, passer, shower
 from analytics.events.label_months import EVERYTHING, Kept, LabelMonths
 from analytics.events.open_labels import OpenLabels
 from analytics.events.selection import Selection
-from analytics.events.standing import Standing, standing
+from analytics.events.standing import standing
 from analytics.models import Adjustment, Event, Fact
 from analytics.questions.labels import Filters
 from analytics.questions.periods import Days
@@ -87,39 +86,34 @@ class ByLabels:
             for label in self._kept_as
             if closed and not daily
         }
-        found = self._standing(closed, current)
+        sums = closed_sums.recall(self._keys)
+        is_remembered = bool(sums) and all(each.is_set for each in sums.values())
+        past = self._past
+        found = standing(
+            selection.site_id,
+            closed=closed,
+            open=current,
+            kept=past.statement() if past and not is_remembered else None,
+        )
+        # Held from here on: another thread may set sums of another state.
+        self._closed = closed_sums.valid(sums, State.of(found))
+        if past and is_remembered and not self._closed:
+            # A day has changed since.
+            found = standing(
+                selection.site_id, closed=closed, open=current, kept=past.statement()
+            )
         self._state = State.of(found)
+        if past and closed:
+            past.sealed_before = found.sealed_before
+            if not self._closed:
+                past.read(found)
+            metrics.count_days(closed.length, len(past.missing))
         self._open = OpenLabels(kept, names, found.ends, found.versions)
         # Counts that are not stored: refunds, and events of a day that ends early.
         self._more: list[dict[str, ByDay]] = []
         if with_amounts and self._past:
             self._more.append({name: self._past.refunds(name) for name in names})
         self._has_refunds = with_amounts and self._were_refunded()
-
-    def _standing(self, closed: Days | None, current: Days | None) -> Standing:
-        """Read what the counts depend on, and stored counts that are not remembered."""
-        past = self._past
-        read = partial(standing, self._selection.site_id, closed=closed, open=current)
-        sums = closed_sums.recall(self._keys)
-        if past and closed and sums and all(each.is_set for each in sums.values()):
-            found = read()
-            state = State.of(found)
-            # Held from here on: another thread may set sums of another state.
-            self._closed = {
-                label: days
-                for label, each in sums.items()
-                if (days := each.at(state)) is not None
-            }
-            if len(self._closed) == len(sums):
-                past.sealed_before = found.sealed_before
-                metrics.count_days(closed.length, 0)
-                return found
-        self._closed = {}
-        found = read(kept=past.statement() if past else None)
-        if past and closed:
-            past.read(found)
-            metrics.count_days(closed.length, len(past.missing))
-        return found
 
     def _were_refunded(self) -> bool:
         days = self._unsealed

@@ -237,7 +237,9 @@ def daily(
     }
     columns = tuple(dict.fromkeys(chain.from_iterable(column_of.values())))
     found = Cells(columns, [], [])
-    with chunked_cursor() as cursor:
+    # A few visitors are few rows, for which reading in parts would be six round trips.
+    is_few = changed is not None and changed.is_of_some
+    with connection.cursor() if is_few else chunked_cursor() as cursor:
         cursor.execute(*_statement(selection, attributed, columns, facts, changed))
         for is_visitors, day, text, code, times, views, *halves in chunks(cursor):
             day = as_day(day)

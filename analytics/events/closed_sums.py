@@ -76,6 +76,13 @@ def recall(keys: Mapping[str, Hashable]) -> dict[str, ClosedSum]:
     return {name: found[key] for name, key in keys.items()}
 
 
+def valid(sums: Mapping[str, ClosedSum], state: State) -> dict[str, ClosedDays]:
+    """The days of these sums, if all are of this state; else of none."""
+    found = {name: each.at(state) for name, each in sums.items()}
+    known = {name: days for name, days in found.items() if days is not None}
+    return known if len(known) == len(sums) else {}
+
+
 def remember(key: Hashable, state: State, value: ClosedDays) -> None:
     _sums.recall([key])[key].set(state, value)
     _sums.settle([key])

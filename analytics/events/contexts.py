@@ -52,6 +52,8 @@ class _Read:
         self.lock = threading.Lock()
         self.labels: dict[int, Labels] = {}
         self.named: dict[int, Named] = {}
+        # The labels that some context does not have.
+        self.lacking: set[str] = set()
         self.digest = b""
         self._spellings: dict[tuple[int, str], str] = {}
 
@@ -65,10 +67,15 @@ class _Read:
                 # Another thread may have read it meanwhile.
                 self.labels.setdefault(pk, Labels(*map(intern, texts)))
             if self.digest != rules.digest:
-                self.named, self._spellings = {}, {}
+                self.named, self.lacking, self._spellings = {}, set(), {}
                 self.digest = rules.digest
             for pk, labels in list(self.labels.items())[len(self.named) :]:
-                self.named[pk] = self._name(labels, rules)
+                self.named[pk] = named = self._name(labels, rules)
+                self.lacking.update(
+                    label
+                    for label, text in zip(Named._fields, named, strict=True)
+                    if not text
+                )
 
     def _name(self, labels: Labels, rules: Rules) -> Named:
         texts = [*rules.source(labels), *(getattr(labels, label) for label in OWN)]
@@ -91,6 +98,7 @@ class Contexts:
         found = Context.objects.filter(site_id=site_id, pk__gt=known).order_by("pk")
         read.add(list(found.values_list("pk", *Labels._fields)), rules)
         self._labels, self._named = read.labels, read.named
+        self._lacking = read.lacking
         _read.settle([site_id])
 
     def named(self, pk: int) -> Named:
@@ -113,7 +121,7 @@ class Contexts:
 
     def lacks(self, label: str) -> bool:
         """Whether some context of the site does not have it."""
-        return any(not getattr(named, label) for named in list(self._named.values()))
+        return label in self._lacking
 
     def passing(self, where: Collection[Where]) -> list[int]:
         """The contexts that pass all of the filters."""

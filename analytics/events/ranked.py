@@ -30,7 +30,7 @@ class Ranked:
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
         self._pageviews = sum(pageviews for pageviews, _ in numbers.values())
-        self._values = [row.value for row in _sorted(numbers, numbers)]
+        self._values = [row.value for row in _sorted(numbers, numbers, {})]
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -59,15 +59,12 @@ class Ranked:
 
 
 def _sorted(
-    values: Collection[str | None], *numbers: Numbers
+    values: Collection[str | None], numbers: Numbers, more: Numbers
 ) -> list[SiteBreakdownRow]:
-    rows = [
-        SiteBreakdownRow(
-            value,
-            *map(sum, zip(*(of.get(value, _NONE) for of in numbers), strict=True)),
-        )
-        for value in values
-    ]
+    rows = []
+    for value in values:
+        (views, visitors), added = numbers.get(value, _NONE), more.get(value, _NONE)
+        rows.append(SiteBreakdownRow(value, views + added[0], visitors + added[1]))
     # Equal ones in the order of their characters, the unknown one last.
     rows.sort(key=lambda row: (-row.visitors, row.value is None, row.value or ""))
     return rows

@@ -24,10 +24,15 @@ class Changed(NamedTuple):
     end: int
     up_to: int
 
+    @property
+    def is_of_some(self) -> bool:
+        """Whether it leaves out visitors of the day."""
+        return self.after > 0
+
     def of(self, alias: str) -> Compiled:
         """A condition on the events of a table."""
         day = self.day.isoformat()
-        if self.after == 0:
+        if not self.is_of_some:
             return f"{alias}.id <= %s", [self.up_to]
         return (
             f"{alias}.id <= %s AND {alias}.visitor IN (SELECT visitor FROM {_EVENTS}"  # noqa: S608 - constants
@@ -38,7 +43,7 @@ class Changed(NamedTuple):
     def within(self, events: QuerySet[Event]) -> QuerySet[Event]:
         """Those of some events that `of` is true of."""
         found = events.filter(pk__lte=self.up_to)
-        if self.after == 0:
+        if not self.is_of_some:
             return found
         later = Event.objects.filter(
             site_id=self.site_id, day=self.day, pk__gt=self.after, pk__lte=self.end
@@ -69,4 +74,4 @@ class Span(NamedTuple):
 
     @property
     def is_of_some_visitors(self) -> bool:
-        return self.changed is not None and self.changed.after > 0
+        return self.changed is not None and self.changed.is_of_some

@@ -11,8 +11,12 @@ from django.db import connection
 from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
 from django.db.models.functions import Lag
 
+from analytics.events.cells import ByDay, DayParts, Group
+from analytics.events.label_months import EVERYTHING, Kept
+from analytics.events.open_labels import OpenLabels
 from analytics.events.selection import Selection
 from analytics.events.spans import Changed
+from analytics.events.standing import Standing
 from analytics.events.statements import Expressed, around, as_day, day_by_day
 from analytics.events.visit_ends import SILENCE_SECONDS, second
 from analytics.models import Event, EventType
@@ -64,6 +68,39 @@ def traffic_by_day(
     with connection.cursor() as cursor:
         cursor.execute(*statement)
         return {as_day(day): Traffic(*counts) for day, *counts in cursor}
+
+
+# In place of a label. Its one value is "", whose events are the visits.
+_VISITS = "visits"
+_SEEN = frozenset(("",))
+
+
+def open_traffic(site_id: int, found: Standing) -> dict[date, Traffic]:
+    """The traffic of each open day that had any, in the memory of a process.
+
+    As with labels (see `open_labels`), only the visitors who sent something since the
+    last answer are counted again.
+    """
+    kept = Kept(site_id, EVERYTHING, "event", b"")
+    tally = OpenLabels(kept, [_VISITS], found.ends, found.versions)
+    for _, now, before in tally.behind():
+        day = Selection(site_id, now.day, now.day)
+        taken = _parts(traffic_by_day(day, before)) if before else {}
+        tally.add(now.day, _parts(traffic_by_day(day, now)), taken)
+    return {
+        day: Traffic(group.pageviews, parts.visitors[_SEEN], group.times)
+        for day, parts in tally.by_day(_VISITS).items()
+        for group in parts.groups.values()
+    }
+
+
+def _parts(traffic: dict[date, Traffic]) -> dict[str, ByDay]:
+    return {
+        _VISITS: {
+            day: DayParts({"": Group(visits, pageviews)}, {_SEEN: visitors})
+            for day, (pageviews, visitors, visits) in traffic.items()
+        }
+    }
 
 
 class _Second(Func):

@@ -103,7 +103,7 @@ def find(selection: Selection, wanted: Wanted) -> Found:
         else:
             found[name] = events.site_breakdown_by_name(
                 selection,
-                unkept=name_days.unkept(selection),
+                unkept=name_days.names_of(selection).unkept,
                 limit=limit,
                 among=among,
             )

@@ -79,28 +79,21 @@ def names_of(selection: Selection) -> Names:
 
     Raises Unavailable if that takes too long.
     """
-    if selection.filters.narrows:
-        return Names(unkept(selection))
-    closed, current = closed_days.parted(selection.days)
-    if closed is None:
-        return Names([current] if current else [])
-    budget = closed_days.BUDGET_SECONDS
-    left, state = count_missing(selection.site_id, closed, budget=budget)
-    if left:
-        open = set(each_day(current)) if current else set()
-        return Names(list(_stretches(sorted(left | open))))
-    return Names([current] if current else [], closed, state)
-
-
-def unkept(selection: Selection) -> list[Days]:
-    """Return the ranges of a selection's days whose names are not stored."""
     left: set[date] = set()
+    kept = state = None
     for part in selection.parts():
         if part.filters.narrows:
             left.update(each_day(part.days))
             continue
-        left.update(day for days in names_of(part).unkept for day in each_day(days))
-    return list(_stretches(sorted(left)))
+        closed, current = closed_days.parted(part.days)
+        if closed is not None:
+            budget = closed_days.BUDGET_SECONDS
+            uncounted, state = count_missing(part.site_id, closed, budget=budget)
+            left |= uncounted
+            kept = None if uncounted else closed
+        if current is not None:
+            left.update(each_day(current))
+    return Names(list(_stretches(sorted(left))), kept, state)
 
 
 def _stretches(days: Iterable[date]) -> Iterator[Days]:

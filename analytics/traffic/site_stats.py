@@ -140,7 +140,8 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
         found = past.traffic()
     if current is not None:
         with in_time():
-            found |= events.open_traffic(site_id, current)
+            standing = events.standing(site_id, closed=None, open=current)
+            found |= events.open_traffic(site_id, standing)
     return found
 
 

@@ -95,7 +95,7 @@ def names_sent(
     without: Iterable[int] = ()
     if asked.get("unmatched") == "true":
         without = Counting(site).all_names()
-    unkept = name_days.unkept(events.Selection(site.pk, *days))
+    unkept = name_days.names_of(events.Selection(site.pk, *days)).unkept
     with in_time():
         return events.names_sent(
             site.pk,
