@@ -163,6 +163,7 @@ class RuleNames(OfOneSite):
     )
     rule = models.BinaryField(max_length=16)
     seen = models.BigIntegerField()
+    # Packed: see `matched_names.packed`.
     ids = models.BinaryField(help_text="64 bits each, ascending, little-endian.")
 
     class Meta:

@@ -1,5 +1,7 @@
 """Names are matched once: by all rules together, by all processes together."""
 
+from array import array
+
 import pytest
 
 from analytics import events
@@ -84,6 +86,25 @@ def test_time_that_runs_out_keeps_how_far_it_looked(site, many):
             break
     assert tries == 7
     assert list(found[SIGN]) == right(many, SIGN)
+
+
+@pytest.mark.parametrize(
+    "ids", [[], [1], [2**62], list(range(5, 9_000)), list(range(0, 2**40, 2**33 + 7))]
+)
+def test_packed_ids_are_the_same_again(ids):
+    raw = array("q", ids).tobytes()
+    stored = matched_names.packed(raw)
+    assert len(stored) % 8
+    assert matched_names.unpacked(stored) == raw
+    if len(ids) > 800:
+        assert len(stored) < len(raw) / 50
+
+
+def test_row_of_ids_that_are_not_packed_is_read(site, many):
+    expected = list(matching_names(site.pk, SIGN))
+    RuleNames.objects.update(ids=array("q", expected).tobytes())
+    matched_names.forget()
+    assert list(matching_names(site.pk, SIGN)) == expected
 
 
 def test_matches_that_cannot_be_stored_in_time_are_stored_later(
