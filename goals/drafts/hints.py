@@ -27,7 +27,7 @@ class Hint(NamedTuple):
 
 def hints(rule: Rule) -> list[Hint]:
     """What may be wrong with a rule that RE2 accepts, the certain first."""
-    found = [*_certain(rule), *_possible(rule)]
+    found = [*_certain(rule), *_possible(_meant(rule))]
     return [hint for hint in found if hint.corrected != rule]
 
 
@@ -51,10 +51,33 @@ _LOWER_HEX = re.compile(r"%(?=[0-9A-Fa-f]{2})(?![0-9A-F]{2})..")
 
 
 def _certain(rule: Rule) -> Iterator[Hint]:
-    mended = _mended(rule)
+    meant = _meant(rule)
+    mended = _mended(meant)
+    if meant != rule:
+        yield Hint("pattern", _NO_PATTERN, mended, is_certain=True)
     for code, message, applies in _MISTAKES:
-        if applies(rule):
+        if applies(meant):
             yield Hint(code, message, mended, is_certain=True)
+
+
+# What paths and names rarely have, and patterns often: a text of it that RE2 takes is
+# a pattern. Browsers send no backslash in a path.
+_PATTERN = re.compile(r"^\s*\^|\\[dDwWsSbB./?+*-]|\.[*+]")
+_PATTERN_OF_PATHS = re.compile(r"\$\s*$|\|\^?/")
+_NO_PATTERN = (
+    "Exact and contains compare character by character. A pattern, as this looks like,"
+    " is of regex."
+)
+
+
+def _meant(rule: Rule) -> Rule:
+    """The rule, as a regex if a pattern was typed into exact or contains."""
+    is_pattern = _PATTERN.search(rule.match_value) or (
+        rule.type == "pageview" and _PATTERN_OF_PATHS.search(rule.match_value)
+    )
+    if not _is_plain(rule) or not is_pattern:
+        return rule
+    return _checked(rule._replace(match_type="regex")) or rule
 
 
 def _is_plain(rule: Rule) -> bool:
@@ -149,7 +172,13 @@ _MISTAKES: list[tuple[str, str, Callable[[Rule], bool]]] = [
 
 
 def _literal(rule: Rule) -> "re.Match[str] | None":
-    return re.fullmatch(r"/(\^.*|.*\$)/([a-z]*)|/(.*)/([a-z]+)", rule.match_value)
+    return re.fullmatch(
+        rf"/(\^.*|.*\$)/({_FLAGS})|/(.+)/(?=.)({_FLAGS})", rule.match_value
+    )
+
+
+# As JavaScript prints them, so that /en/us is a path.
+_FLAGS = "d?g?i?m?s?u?v?y?"
 
 
 def _mended(rule: Rule) -> Rule | None:
@@ -190,8 +219,22 @@ def _mended_pattern(rule: Rule) -> str:
     if _has_host(rule):
         value = _HOST_OF_PATTERN.sub(r"\1", value)
     value = re.sub(r"^\^(?=[A-Za-z0-9_-])", "^/", value, count=1)
+    value = _CLASS.sub(_spelled_out, value)
     # Inside brackets a letter of two bytes is no two letters.
-    return value if re.search(r"\[[^\]]*[^!-\x7F]", value) else _encoded_pattern(value)
+    if re.search(r"\[[^\]]*[^\x00-\x7F]", value):
+        return ""
+    return value if re.search(r"\[[^\]]* ", value) else _encoded_pattern(value)
+
+
+# Brackets without ranges, escapes and negation.
+_CLASS = re.compile(r"(?<!\\)\[([^\[\]\\^-][^\[\]\\-]*)\]")
+
+
+def _spelled_out(letters: re.Match[str]) -> str:
+    """`(?:é|è)` of `[éè]`; one of ASCII alone stays."""
+    if letters[1].isascii():
+        return letters[0]
+    return f"(?:{'|'.join(map(_quoted, normalize('NFC', letters[1])))})"
 
 
 def _encoded(value: str, *, also: str = "") -> str:
@@ -325,9 +368,10 @@ _NEGATIVE = (
 _PERL: list[tuple[str, str, str | None]] = [
     (r"\(\?#[^)]*\)", "RE2 has no comments: leave (?#...) out.", ""),
     (
-        r"\(\?=(.*)\)(?:\.\*)?$",
+        # The only one of its pattern.
+        r"^((?:(?!\(\?<?[=!]).)*)\(\?=((?:(?!\(\?<?[=!]).)*)\)(?:\.\*)?$",
         "RE2 has no look-ahead (?=...). At the end it says the same without.",
-        r"\1",
+        r"\1\2",
     ),
     (
         r"^\(\?<=((?:[^()\\]|\\.)*)\)",
@@ -353,6 +397,12 @@ _PERL: list[tuple[str, str, str | None]] = [
         None,
     ),
     (r"\(\?P=\w+\)|\\k[<{']\w+[>}']", "RE2 has no back-references (?P=name).", None),
+    (r"\(\?\|", "RE2 has no branch reset (?|...): (?:...) matches the same.", "(?:"),
+    (r"\(\*[A-Z_0-9]+\)", "RE2 has no verbs such as (*UTF8): leave them out.", ""),
+    (r"\\N(?!\{)", "RE2 has no \\N: . is any character but a line break.", "."),
+    (r"\\e", "RE2 has no \\e: \\x1b.", r"\\x1b"),
+    (r"\\c[A-Za-z]", "RE2 has no \\cA: write the character as \\x01.", None),
+    (r"\\X", "RE2 has no \\X: . is any character.", "."),
     (r"\(\?'(\w+)'", "In RE2 a named group is (?P<name>...).", r"(?P<\1>"),
     (r"\\Z", "In RE2 the end is \\z.", r"\\z"),
     (r"\\h", "RE2 has no \\h: [ \\t].", r"[ \\t]"),
