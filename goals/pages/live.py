@@ -40,6 +40,7 @@ REASONS = {
     "referrer_spam": _("known referrer spam"),
     "excluded_ip": _("addresses that the settings exclude"),
     "excluded_path": _("paths that the settings exclude"),
+    "sealed_day": _("days whose events were deleted by age"),
 }
 
 
