@@ -26,8 +26,8 @@ class Hint(NamedTuple):
 
 
 def hints(rule: Rule) -> list[Hint]:
-    """Yield possible mistakes in a rule that RE2 accepts, certain ones first."""
-    found = [*_certain(rule), *_possible(rule)]
+    """Return possible mistakes in a rule that RE2 accepts, certain ones first."""
+    found = [*_certain(rule), *_possible(_meant(rule))]
     return [hint for hint in found if hint.corrected != rule]
 
 
@@ -51,10 +51,33 @@ _LOWER_HEX = re.compile(r"%(?=[0-9A-Fa-f]{2})(?![0-9A-F]{2})..")
 
 
 def _certain(rule: Rule) -> Iterator[Hint]:
-    mended = _mended(rule)
+    meant = _meant(rule)
+    mended = _mended(meant)
+    if meant != rule:
+        yield Hint("pattern", _NO_PATTERN, mended, is_certain=True)
     for code, message, applies in _MISTAKES:
-        if applies(rule):
+        if applies(meant):
             yield Hint(code, message, mended, is_certain=True)
+
+
+# What paths and names rarely have, and patterns often: a text of it that RE2 takes is
+# a pattern. Browsers send no backslash in a path.
+_PATTERN = re.compile(r"^\s*\^|\\[dDwWsSbB./?+*-]|\.[*+]")
+_PATTERN_OF_PATHS = re.compile(r"\$\s*$|\|\^?/")
+_NO_PATTERN = (
+    "Exact and contains compare character by character. A pattern, as this looks like,"
+    " is of regex."
+)
+
+
+def _meant(rule: Rule) -> Rule:
+    """The rule, as a regex if a pattern was typed into exact or contains."""
+    is_pattern = _PATTERN.search(rule.match_value) or (
+        rule.type == "pageview" and _PATTERN_OF_PATHS.search(rule.match_value)
+    )
+    if not _is_plain(rule) or not is_pattern:
+        return rule
+    return _checked(rule._replace(match_type="regex")) or rule
 
 
 def _is_plain(rule: Rule) -> bool:
@@ -155,7 +178,13 @@ _MISTAKES: list[tuple[str, str, Callable[[Rule], bool]]] = [
 
 
 def _literal(rule: Rule) -> "re.Match[str] | None":
-    return re.fullmatch(r"/(\^.*|.*\$)/([a-z]*)|/(.*)/([a-z]+)", rule.match_value)
+    return re.fullmatch(
+        rf"/(\^.*|.*\$)/({_FLAGS})|/(.+)/(?=.)({_FLAGS})", rule.match_value
+    )
+
+
+# As JavaScript prints them, so that /en/us is a path.
+_FLAGS = "d?g?i?m?s?u?v?y?"
 
 
 def _mended(rule: Rule) -> Rule | None:
@@ -196,8 +225,22 @@ def _mended_pattern(rule: Rule) -> str:
     if _has_host(rule):
         value = _HOST_OF_PATTERN.sub(r"\1", value)
     value = re.sub(r"^\^(?=[A-Za-z0-9_-])", "^/", value, count=1)
+    value = _CLASS.sub(_spelled_out, value)
     # Inside brackets a letter of two bytes is no two letters.
-    return value if re.search(r"\[[^\]]*[^!-\x7F]", value) else _encoded_pattern(value)
+    if re.search(r"\[[^\]]*[^\x00-\x7F]", value):
+        return ""
+    return value if re.search(r"\[[^\]]* ", value) else _encoded_pattern(value)
+
+
+# Brackets without ranges, escapes and negation.
+_CLASS = re.compile(r"(?<!\\)\[([^\[\]\\^-][^\[\]\\-]*)\]")
+
+
+def _spelled_out(letters: re.Match[str]) -> str:
+    """`(?:é|è)` of `[éè]`; one of ASCII alone stays."""
+    if letters[1].isascii():
+        return letters[0]
+    return f"(?:{'|'.join(map(_quoted, normalize('NFC', letters[1])))})"
 
 
 def _encoded(value: str, *, also: str = "") -> str:
@@ -337,10 +380,11 @@ _NEGATIVE = (
 _PERL: list[tuple[str, str, str | None]] = [
     (r"\(\?#[^)]*\)", "RE2 does not support comments. Remove (?#...).", ""),
     (
-        r"\(\?=(.*)\)(?:\.\*)?$",
+        # The only one of its pattern.
+        r"^((?:(?!\(\?<?[=!]).)*)\(\?=((?:(?!\(\?<?[=!]).)*)\)(?:\.\*)?$",
         "RE2 does not support look-ahead (?=...). At the end of a pattern it can be"
         " written without.",
-        r"\1",
+        r"\1\2",
     ),
     (
         r"^\(\?<=((?:[^()\\]|\\.)*)\)",
@@ -373,6 +417,28 @@ _PERL: list[tuple[str, str, str | None]] = [
         "RE2 does not support back-references (?P=name).",
         None,
     ),
+    (
+        r"\(\?\|",
+        "RE2 does not support branch reset (?|...). (?:...) matches the same.",
+        "(?:",
+    ),
+    (
+        r"\(\*[A-Z_0-9]+\)",
+        "RE2 does not support verbs such as (*UTF8). Remove them.",
+        "",
+    ),
+    (
+        r"\\N(?!\{)",
+        "RE2 does not support \\N. Use . for any character but a line break.",
+        ".",
+    ),
+    (r"\\e", "RE2 does not support \\e. Use \\x1b.", r"\\x1b"),
+    (
+        r"\\c[A-Za-z]",
+        "RE2 does not support \\cA. Write the character as \\x01.",
+        None,
+    ),
+    (r"\\X", "RE2 does not support \\X. Use . for any character.", "."),
     (r"\(\?'(\w+)'", "In RE2, write a named group as (?P<name>...).", r"(?P<\1>"),
     (r"\\Z", "In RE2, write \\z for the end of the text.", r"\\z"),
     (r"\\h", "RE2 does not support \\h. Use [ \\t].", r"[ \\t]"),

@@ -40,6 +40,7 @@ REASONS = {
     "referrer_spam": _("known referrer spam"),
     "excluded_ip": _("IP addresses excluded in the settings"),
     "excluded_path": _("paths excluded in the settings"),
+    "sealed_day": _("days whose events were deleted by age"),
 }
 
 

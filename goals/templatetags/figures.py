@@ -20,8 +20,10 @@ from analytics.questions.differences import Confidence
 from goals.models import Goal
 from goals.pages import drawings
 from goals.pages.asked import with_changes
+from goals.reports.breakdown_answers import Value
 from goals.reports.rate import Rate
 from krafter import locales
+from krafter.rendering import encode
 
 register = template.Library()
 
@@ -56,6 +58,12 @@ def amount(stored: int | None, currency: str | None) -> str:
     places = -int(value.as_tuple().exponent)
     text = locales.number(value, places)
     return f"{text}\N{NO-BREAK SPACE}{currency}" if currency else text
+
+
+@register.filter
+def as_sent(value: Value) -> str:
+    """A text, or what JSON writes: `true`, `1.5`."""
+    return value if isinstance(value, str) else encode(value).decode()
 
 
 @register.filter

@@ -73,6 +73,27 @@ def page(value, match_type="exact"):
             ["javascript_literal"],
             page(r"(?i)^/blog/\d+$", "regex"),
         ),
+        (page("^/blog/"), ["pattern"], page("^/blog/", "regex")),
+        (page(r"/blog/\d+"), ["pattern"], page(r"/blog/\d+", "regex")),
+        (page("/blog/.*"), ["pattern"], page("/blog/.*", "regex")),
+        (page("/a|/b", "contains"), ["pattern"], page("/a|/b", "regex")),
+        (page(r"\/pricing$"), ["pattern"], page(r"\/pricing$", "regex")),
+        (
+            page("^https://shop.example/é$"),
+            ["pattern", "full_url", "not_encoded"],
+            page("^/%C3%A9$", "regex"),
+        ),
+        (
+            Rule("event", "contains", r"^step-\d"),
+            ["pattern"],
+            Rule("event", "regex", r"^step-\d"),
+        ),
+        (
+            page("/caf[éè]/", "regex"),
+            ["not_encoded"],
+            page("/caf(?:%C3%A9|%C3%A8)/", "regex"),
+        ),
+        (page("/caf[à-ü]", "regex"), ["not_encoded"], None),
         (page("/café$", "regex"), ["not_encoded"], page("/caf%C3%A9$", "regex")),
         (
             Rule("event", "exact", "sign*"),
@@ -104,6 +125,12 @@ def test_rule_that_cannot_match_is_corrected(rule, codes, corrected):
         page("index.html$", "regex"),
         page(r"a\ b", "regex"),
         Rule("event", "exact", "é ü?#"),
+        Rule("event", "exact", "a|b $"),
+        Rule("event", "exact", r"(\d"),
+        page("/[a b]$", "regex"),
+        page("/blog/post", "regex"),
+        page("/en/us", "regex"),
+        page("/a|/b", "regex"),
         Rule("custom", "contains", "https://a.example/"),
     ],
 )
@@ -163,6 +190,13 @@ def test_another_type_may_be_meant():
         (r"(?'n'a)", "(?P<n>a)"),
         (r"(?x) a b", None),
         (r"a{2000}", None),
+        (r"(?|a|b)", "(?:a|b)"),
+        (r"(*UTF8)a", "a"),
+        (r"a\Nb", "a.b"),
+        (r"a\e", r"a\x1b"),
+        (r"a\cA", None),
+        (r"a\X", "a."),
+        (r"(?=.*blog)(?=.*42)", None),
         (r"(a", None),
     ],
 )
@@ -173,3 +207,7 @@ def test_perl_is_said_in_re2(pattern, tried):
     assert bool(said) == (pattern != "(a")
     if tried is not None:
         check_pattern(tried)
+
+
+def test_two_look_aheads_are_not_said_to_be_needless():
+    assert not any("At the end" in text for text in perl_hints("(?=.*a)(?=.*b)"))

@@ -158,6 +158,15 @@ def test_nothing_has_its_own_word(site, browser, address, dimension, unknown):
     assert f'<span class="soft">{unknown}</span>' in shown
 
 
+def test_values_of_properties_are_shown_as_they_were_sent(site, browser, address):
+    for sent in (True, 1500.5, "<b>"):
+        store(site, "goal", "buy", props={"paid": sent})
+    page = browser.get(f"{address}/breakdown?dimension=props.paid").content.decode()
+    rows = page.split('<th scope="row" class="text">')[1:]
+    shown = [row.partition("<svg")[0] for row in rows]
+    assert shown == ["&lt;b&gt;", "1500.5", "true"]
+
+
 def test_properties_lead_to_their_breakdown(site, browser, address):
     store(site, "goal", "buy", props={"plan & co": "pro"})
     shown = text(browser.get(f"{address}?dimension=props&period=7d"))

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics import events
+from analytics.ingest.pipeline import RULES
 from analytics.models import Role
+from goals.pages.live import REASONS
 from tests.factories import GoalFactory, store
 from tests.goals.pages.browsing import member, text
 from tests.queries import captured_queries
@@ -122,3 +124,7 @@ def test_number_of_queries_is_fixed(site, browser, live):
         store(site, "event", f"signup {number}")
         GoalFactory.create(site=site, match_value=f"signup {number}")
     assert queries() == one
+
+
+def test_each_rule_that_drops_has_a_reason_in_words():
+    assert set(REASONS) == set(RULES) - {"unknown_site"}
