@@ -81,6 +81,7 @@ def remember_short(
             return remembered(text, *args, **options)  # type: ignore[arg-type]
 
         remembering.cache_info = remembered.cache_info  # type: ignore[attr-defined]
+        remembering.cache_clear = remembered.cache_clear  # type: ignore[attr-defined]
         return cast(_OfText[_Options, _Result], remembering)
 
     return decorate

@@ -221,7 +221,7 @@ def test_events_that_were_erased_meanwhile_are_noticed(
     assert exported(team, tmp_path, "again").exists()
     cut_off(team, tmp_path, monkeypatch)
     assert erasure.events_with_ids(site, ["3"]).events == 1
-    with pytest.raises(export.Changed, match=f"Days of {site.site_key} were"):
+    with pytest.raises(export.Changed, match=f"days of {site.site_key} were"):
         exported(team, tmp_path, "again")
 
 

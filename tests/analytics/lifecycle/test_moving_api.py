@@ -153,7 +153,7 @@ def test_an_erasure_meanwhile_is_a_conflict(owner, site):
     erasure.events_with_ids(site, ["e1"])
     answer = owner("GET", f"{EXPORT}?cursor={cursor}")
     assert answer.status_code == 409
-    assert "Begin anew" in answer.json()["error"]
+    assert "Start a new export" in answer.json()["error"]
 
 
 @pytest.mark.usefixtures("_many")

@@ -84,7 +84,7 @@ def test_exports_of_a_team_are_bounded_until_they_are_closed(
     refused = export(reader, site, goal)
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "5"
-    assert "of your team" in refused.json()["error"]
+    assert "Your team has too many long queries" in refused.json()["error"]
     # What is no long question is answered, and so is another team.
     stats = f"/sites/{site.site_key}/goals/{goal.id}/stats"
     assert reader("GET", stats).status_code == 200

@@ -381,7 +381,7 @@ def test_name_of_several_types_is_asked_for_by_id(call, site, strangers_site):
     wrong = call("name_stats", **of_site, name="signup")
     assert wrong["isError"]
     (said,) = wrong["structuredContent"]["details"]["name"]
-    ids = dict(pair.split() for pair in said.partition("id: ")[2][:-1].split(", "))
+    ids = dict(pair.split() for pair in said.partition("ids: ")[2][:-1].split(", "))
     assert ids.keys() == {"event", "goal"}
     for type, id in ids.items():
         told = call("name_stats", **of_site, name=id)["structuredContent"]["data"]
