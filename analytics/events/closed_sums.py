@@ -15,8 +15,8 @@ from analytics.events.ranked import Ranked
 from analytics.events.standing import Standing
 from analytics.recent import Recent
 
-# Values held in memory for all sites and questions together: about 300 bytes each.
-MAX_VALUES = 200_000
+# Values held in memory for all sites and questions together: about 700 bytes each.
+MAX_VALUES = 100_000
 
 
 class State(NamedTuple):
