@@ -50,7 +50,7 @@ from tests.routes import ROUTES
 ROUTES_OF_A_GOAL = [route for route in ROUTES if "{goal}" in route.path]
 
 
-@in_each_world(examples=16, parts=2)
+@in_each_world(examples=16, parts=4)
 def test_every_number_is_that_of_a_recount(ask, kinds, rules, data):
     with rolled_back():
         check_history(ask, data.draw, kinds, rules)
