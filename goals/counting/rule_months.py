@@ -179,6 +179,7 @@ class RuleMonths:
 
     def _take_apart(self, which: Collection[tuple[Rule, date]]) -> None:
         """Read the single days of these stored months."""
+        which = [each for each in which if each not in self._apart]
         unread = {rule for rule, month in which if self._rows[rule][month].days is None}
         found: dict[tuple[bytes, date], bytes] = {}
         if unread:
@@ -246,14 +247,11 @@ class RuleMonths:
 
     def by_day(self, rule: Rule) -> ByDay:
         """The counts of the rule by day; days without any are left out."""
-        rows = self._rows[rule]
-        self._take_apart(
-            [
-                (rule, m)
-                for m in rows
-                if m in self._needed and (rule, m) not in self._apart
-            ]
-        )
+        if any((rule, month) not in self._apart for month in self._of_period(rule)):
+            # Those of all rules with one query: the others are asked for next.
+            self._take_apart(
+                [(each, m) for each in self._rows for m in self._of_period(each)]
+            )
         since = self.since.get(rule, date.min)
         return {
             day: _unpacked(numbers)
@@ -261,6 +259,10 @@ class RuleMonths:
             if month >= since
             for day, numbers in self._days(rule, month, mask)
         }
+
+    def _of_period(self, rule: Rule) -> list[date]:
+        """The stored months of a rule that are asked for."""
+        return [month for month in self._rows[rule] if month in self._needed]
 
     def _days(
         self, rule: Rule, month: date, mask: int

@@ -9,6 +9,7 @@ from django.test import Client
 
 from analytics import events
 from analytics.models import Role
+from goals.counting import rule_months
 from goals.pages import drawings
 from goals.pages.health import Health, health
 from tests.factories import GoalFactory, store
@@ -212,19 +213,27 @@ def test_csv_has_what_is_compared(site, browser):
     assert row["verdict"] == "cannot_tell"
 
 
-def test_queries_do_not_grow_with_the_goals(site, page):
+@pytest.mark.parametrize("asked", ["?compare=previous", "?period=12mo"])
+def test_queries_do_not_grow_with_the_goals(site, page, asked, monkeypatch):
+    # Of more rules the single days are not read at first.
+    monkeypatch.setattr(rule_months, "_FEW_RULES", 1)
+
     def queries():
-        page("?compare=previous")
+        page(asked)
         with captured_queries() as found:
-            page("?compare=previous")
+            page(asked)
         return len(found)
 
-    store(site, "event", "signup")
-    GoalFactory.create(site=site)
-    one = queries()
-    for number in range(20):
+    for ago in (0, 50, 80):
+        store(site, "event", "signup", at=days_ago(ago))
+        for number in range(20):
+            store(site, "event", f"other {number}", at=days_ago(ago))
+    for value in ("signup", "other 0"):
+        GoalFactory.create(site=site, match_value=value)
+    few = queries()
+    for number in range(1, 20):
         GoalFactory.create(site=site, match_value=f"other {number}")
-    assert queries() == one
+    assert queries() == few
 
 
 def test_foreign_unknown_and_signed_out(site, strangers_site, browser):
