@@ -18,6 +18,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("3.11", "3.12", "3.13")
+# As `make setup` installs them.
+PINNED = [
+    *("-r", "requirements.txt"),
+    *("-r", "requirements-docs.txt"),
+    *("-r", "requirements-dev.txt"),
+]
 UV = str(Path(sys.executable).with_name("uv"))
 
 
@@ -66,7 +72,7 @@ def run_tests(version: str, arguments: list[str]) -> bool:
         return True
     began = time.monotonic()
     with environment(interpreter) as python:
-        install(python, "--require-hashes", "-r", "requirements-dev.txt")
+        install(python, "--require-hashes", *PINNED)
         pytest: list[str | Path] = [
             python,
             "-m",
