@@ -90,7 +90,11 @@ def main() -> None:
     with throwaway(settings=["shared_buffers=512MB", "max_wal_size=4GB"]) as url:
         fill(url, options.events)
         figures = measure(url, goals=options.goals, requests=options.requests)
-    print(json.dumps({"events": options.events, "goals": options.goals, **figures}))
+    print(
+        json.dumps(
+            {"events": options.events, "number_of_goals": options.goals, **figures}
+        )
+    )
 
 
 def measure(url: str, *, goals: int, requests: int) -> dict[str, float]:

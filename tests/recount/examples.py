@@ -10,8 +10,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from analytics import events
+from analytics.models import ApiToken, Site
 from goals.counting import stats
-from tests.recount.histories import WORLDS
+from goals.models import Goal
+from tests.factories import GoalFactory, SiteFactory
+from tests.recount.histories import WORLDS, ZONES
+from tests.recount.sources import SITE
 
 
 def in_each_world(examples: int, *, parts: int = 1) -> Callable[[Any], Any]:
@@ -42,6 +46,19 @@ def in_each_world(examples: int, *, parts: int = 1) -> Callable[[Any], Any]:
         return worlds(bounds(given(data=st.data())(test)))
 
     return decorate
+
+
+def site_with_goals(
+    draw: Any, rules: list[Any], currencies: tuple[str | None, ...]
+) -> tuple[Site, list[Goal]]:
+    """A site of the team whose key asks, and a goal of each currency."""
+    team = ApiToken.objects.get().team
+    site = SiteFactory.create(team=team, timezone=draw(st.sampled_from(ZONES)), **SITE)
+    goals = [
+        GoalFactory.create(site=site, **draw(st.sampled_from(rules)), currency=currency)
+        for currency in currencies
+    ]
+    return site, goals
 
 
 @contextmanager

@@ -5,21 +5,18 @@ from datetime import UTC, datetime, time
 import time_machine
 from hypothesis import strategies as st
 
-from analytics.models import ApiToken
 from krafter import clock
-from tests.factories import GoalFactory, SiteFactory
 from tests.recount.comparison import earlier, pairs
-from tests.recount.examples import in_each_world, rolled_back
+from tests.recount.examples import in_each_world, rolled_back, site_with_goals
 from tests.recount.goals import DAY, DIMENSIONS, LABELS, whom
 from tests.recount.histories import (
     ATTRIBUTIONS,
     STARTS,
-    ZONES,
     histories,
     keep,
 )
 from tests.recount.questions import FILTERS, Asked, as_json, recount
-from tests.recount.sources import SITE, attributed
+from tests.recount.sources import attributed
 from tests.recount.traffic import SPLITS, site_stats
 
 KINDS = st.sampled_from(["previous", "previous_month", "year"])
@@ -33,12 +30,8 @@ def test_compared_numbers_are_those_of_a_recount(ask, kinds, rules, data):
 
 def check_history(ask, draw, kinds, rules):
     start = draw(st.sampled_from(STARTS))
-    team = ApiToken.objects.get().team
-    site = SiteFactory.create(team=team, timezone=draw(st.sampled_from(ZONES)), **SITE)
-    one, other = (
-        GoalFactory.create(site=site, **draw(st.sampled_from(rules)), currency=currency)
-        for currency in ("EUR", draw(st.sampled_from([None, "JPY"])))
-    )
+    currencies = ("EUR", draw(st.sampled_from([None, "JPY"])))
+    site, (one, other) = site_with_goals(draw, rules, currencies)
     # Late events of days that were counted already come the second time.
     now = datetime.combine(start + DAY, time(18, 17), UTC)
     history = []

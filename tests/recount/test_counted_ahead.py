@@ -5,19 +5,17 @@ from datetime import UTC, datetime, time
 import time_machine
 from hypothesis import strategies as st
 
-from analytics.models import ApiToken, LabelMonth
+from analytics.models import LabelMonth
 from analytics.questions import filters
 from analytics.questions.labels import ATTRIBUTIONS
 from analytics.questions.periods import Days
 from goals.counting import labels_ahead
 from goals.counting.verified import verified_labels
-from tests.factories import GoalFactory, SiteFactory
 from tests.recount.counting import Compared
-from tests.recount.examples import in_each_world, rolled_back
+from tests.recount.examples import in_each_world, rolled_back, site_with_goals
 from tests.recount.goals import DAY, LABELS
-from tests.recount.histories import STARTS, ZONES, histories, keep
+from tests.recount.histories import STARTS, histories, keep
 from tests.recount.questions import Asked
-from tests.recount.sources import SITE
 from tests.recount.test_sources import check_rates
 
 # A joint label, asked once before: it is counted ahead with the others.
@@ -35,12 +33,7 @@ def test_labels_counted_ahead_are_of_a_recount(
 def check_counted(ask, draw, kinds, rules):
     compared = Compared()
     start = draw(st.sampled_from(STARTS))
-    team = ApiToken.objects.get().team
-    site = SiteFactory.create(team=team, timezone=draw(st.sampled_from(ZONES)), **SITE)
-    goals = [
-        GoalFactory.create(site=site, **draw(st.sampled_from(rules)), currency=currency)
-        for currency in ("EUR", None)
-    ]
+    site, goals = site_with_goals(draw, rules, ("EUR", None))
     now = datetime.combine(start + 10 * DAY, time(12), UTC)
     days = Days(start - DAY, start + 5 * DAY)
     with time_machine.travel(now, tick=False):

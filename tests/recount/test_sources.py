@@ -10,15 +10,13 @@ import pytest
 import time_machine
 from hypothesis import strategies as st
 
-from analytics.models import ApiToken
-from tests.factories import GoalFactory, SiteFactory
 from tests.recount.counting import Compared
-from tests.recount.examples import in_each_world, rolled_back
+from tests.recount.examples import in_each_world, rolled_back, site_with_goals
 from tests.recount.goals import DAY, each, happened, whom
-from tests.recount.histories import ATTRIBUTIONS, STARTS, ZONES, histories, keep
+from tests.recount.histories import ATTRIBUTIONS, STARTS, histories, keep
 from tests.recount.journeys import journeys
 from tests.recount.questions import FILTERS, Asked, as_json, recount
-from tests.recount.sources import SITE, attributed
+from tests.recount.sources import attributed
 from tests.recount.traffic import sent, site_stats
 
 # Of the site's statistics, beside those of `tests.recount.traffic.SPLITS`.
@@ -52,12 +50,7 @@ def check_history(ask, draw, rules, kinds, check):
     """How many figures of a history that grows were compared."""
     compared = Compared()
     start = draw(st.sampled_from(STARTS))
-    team = ApiToken.objects.get().team
-    site = SiteFactory.create(team=team, timezone=draw(st.sampled_from(ZONES)), **SITE)
-    goals = [
-        GoalFactory.create(site=site, **draw(st.sampled_from(rules)), currency=currency)
-        for currency in ("EUR", None)
-    ]
+    site, goals = site_with_goals(draw, rules, ("EUR", None))
     now = datetime.combine(start + DAY, time(18, 17), UTC)
     history = []
     for _ in range(3):
