@@ -170,7 +170,7 @@ class GoalAdmin(NumbersAdmin):
         changes.restore(row)
 
 
-# The page of sites knows nothing of goals: here it gets what they had.
+# `analytics` does not import goals; their numbers are added to its site list here.
 admin.site.unregister(Site)
 
 

@@ -20,7 +20,7 @@ from unfold.decorators import display
 from analytics.admin.deletion import SoftDeleteAdmin
 from goals.current import Current
 
-# A page of a list has as many rows.
+# The number of rows of a list page.
 _MOST = 100
 COUNTING = "being counted"
 

@@ -17,7 +17,7 @@ from goals.money.detail import GoalMoney
 from goals.serializers import GoalTypeText, MatchTypeText
 from krafter.answers import Moment
 
-# The newest that a list shows: a set that is applied daily deletes many.
+# The length of the list, newest first: a goal set applied daily deletes many.
 MAX_DELETED = 1_000
 
 

@@ -37,8 +37,8 @@ def load_goals(site: Site, values: list[Values]) -> None:
     known = set(of_others.values_list("pk", flat=True))
     for goal in goals:
         if goal.pk in known:
-            # The team it comes from is in this installation, too. Each time the same
-            # id, so that lines that come again add nothing.
+            # The exporting team is in this installation, too. Its id is derived, so
+            # that repeated lines add nothing.
             goal.pk = uuid5(site.uuid, str(goal.pk))
     Goal.objects.bulk_create(goals, batch_size=500, ignore_conflicts=True)
     rules = [goal.rule for goal in goals if goal.deleted_at is None]

@@ -13,7 +13,7 @@ from krafter.views import check_parameters
 
 
 def _choice(values: list[str], **options: Any) -> django_filters.ChoiceFilter:
-    # Django puts the value in, and escapes nothing.
+    # Django formats the value into this text, without escaping.
     wrong = not_a_choice("%(value)s", values)
     return django_filters.ChoiceFilter(
         choices=[(value, value) for value in values],

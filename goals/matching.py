@@ -15,16 +15,16 @@ import re2
 # Goal types and the event types that they count.
 EVENT_TYPES = {"pageview": "pageview", "event": "event", "custom": "goal"}
 
-# What one compiled pattern of a goal may take. It bounds the work for each
+# The memory limit of one compiled pattern of a goal. It bounds the work for each
 # character of a name too: a pattern compiles to at most 2,048 instructions, and
 # the costliest takes some 15 ms for a name of 1,024 characters.
 MAX_MEMORY = 1 << 17
 # Goals stored before that bound existed may have larger ones.
 _MAX_STORED_MEMORY = 1 << 20
-# What the automaton of one set of rules may take, and how many rules share one.
+# The memory limit of the automaton of one set of rules, and the rules per set.
 _SET_MEMORY = 1 << 22
 _SET_RULES = 64
-# As many comparisons as are made sooner than a set is compiled.
+# Up to this many comparisons, matching one by one is faster than compiling a set.
 _FEW = 200
 
 

@@ -8,7 +8,7 @@ from goals.models import Goal
 from goals.serializers import GoalRule
 from krafter.answers import Moment
 
-# The newest that an answer shows: a set that is applied daily may change many.
+# The length of the list, newest first: a goal set applied daily changes many.
 MAX_SHOWN = 100
 
 

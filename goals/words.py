@@ -145,7 +145,7 @@ WORDS = {
     "window_minutes": "How many minutes a visitor may take from the first step to the"
     " last. Null: until the end of the day.",
     "worth": "The amount in the goal's currency.",
-    # Parameters, which narrow.
+    # Query parameters that filter.
     "?action": "Only entries with this action.",
     "?attribution": "Which arrival of a visitor a conversion is attributed to.",
     "?compare": "An earlier period to compare with.",
@@ -209,7 +209,7 @@ def explain(result: Schema, **_: object) -> Schema:
     for component, schema in components.items():
         for name, field in schema.get("properties", {}).items():
             own = WORDS.get(f"{component}.{name}") or WORDS.get(name)
-            # Beside a reference nothing else is read: the component has its own.
+            # Nothing beside a reference is read: the component has its own description.
             if own and "$ref" not in field:
                 field.setdefault("description", own)
             elif own and "$ref" in field:
@@ -228,7 +228,7 @@ def explain(result: Schema, **_: object) -> Schema:
 
 def _show(operation: Schema) -> None:
     example: Any = EXAMPLES.get(operation["operationId"])
-    # A text is one of lines.
+    # Files are texts of lines.
     shown_as = (
         "application/x-ndjson" if isinstance(example, str) else "application/json"
     )

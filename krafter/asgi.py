@@ -18,7 +18,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "krafter.settings")
 _django = get_wsgi_application()
 
-# They need Django set up.
+# Imported here because they need Django to be set up.
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
@@ -57,14 +57,14 @@ from krafter.watch import watch  # noqa: E402
 READY_SECONDS = 1.0
 # Forms of the admin.
 _MAX_FORM_BYTES = 1024 * 1024
-# So many new objects begin a garbage collection.
+# A garbage collection starts after this many new objects.
 _NEW_OBJECTS = 20_000
 # The longest wait for a lock of another transaction.
 _LOCK_SECONDS = 2.0
-# The most requests that wait for a thread; more would wait for seconds.
+# The most requests that may wait for a thread; more would wait for seconds.
 _MAX_WAITING = 500
-# How long a long question waits for its turn, and how many a caller may have open:
-# waiting, at work, or not read to the end. A dashboard asks eight at once.
+# How long a long query waits for its turn, and how many a caller may have open:
+# waiting, running, or with a response not yet read. A dashboard sends eight at once.
 _TURN_SECONDS = 10.0
 _MAX_OPEN = 16
 
@@ -102,7 +102,7 @@ def _is_plain(scope: Scope) -> bool:
     """Whether it came over plain HTTP, where that is not answered."""
     if not settings.SECURE_SSL_REDIRECT or scope["scheme"] == "https":
         return False
-    # As Django has it: the first, which the outermost proxy sent.
+    # As in Django: the first one, which the outermost proxy sent.
     sent, _, _ = (header(scope, b"x-forwarded-proto") or b"").partition(b",")
     return settings.SECURE_PROXY_SSL_HEADER is None or sent.strip() != b"https"
 
@@ -280,12 +280,12 @@ def _start() -> None:
     housekeeping.start()
     if settings.DEMO_VISITS:
         live.start()
-    # Everything that was imported stays. An answer that makes many objects took twice
-    # as long while each collection looked through all of it.
+    # Imported objects stay for good. Responses that create many objects took twice as
+    # long while each collection went through all imported ones.
     gc.collect()
     gc.freeze()
-    # Requests leave few cycles. Looking for them at each 700 new objects, Python's
-    # default, took a tenth of the time of an event.
+    # Requests leave few cycles. Python's default of a collection every 700 new objects
+    # took a tenth of the time of an event.
     gc.set_threshold(_NEW_OBJECTS)
 
 

@@ -28,7 +28,7 @@ def documentation(request: HttpRequest, name: str) -> HttpResponseBase:
         content_type += "; charset=utf-8"
     response = HttpResponse(path.read_bytes(), content_type=content_type)
     if content_type.startswith("text/html"):
-        # `krafter.pages` does the rest for all pages.
+        # `krafter.pages` sets the headers that all pages have.
         return response
     # Sphinx names styles and scripts with a checksum of their content.
     is_kept = "v" in request.GET

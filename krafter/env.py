@@ -55,7 +55,7 @@ def flag(name: str, *, default: bool = False) -> bool:
     return default
 
 
-# More than anything that is counted here; Python's dates, sockets and columns have it.
+# More than any setting needs; dates, sockets and database columns can hold it.
 _MANY = 1_000_000_000
 
 
@@ -110,7 +110,7 @@ def url(name: str, schemes: Sequence[str]) -> str:
     try:
         parts = urlsplit(value)
         is_right = parts.scheme in schemes and bool(parts.netloc or parts.path)
-        # Raises if it is no number.
+        # Raises ValueError if it is not a number.
         _ = parts.port
     except ValueError:
         raise wrong from None

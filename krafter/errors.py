@@ -179,7 +179,7 @@ def unavailable_response(request: HttpRequest) -> HttpResponse:
         response.content = encode(said(503, faults.SENTENCE))
         response.headers["Content-Type"] = "application/json"
     response.headers["Retry-After"] = str(faults.RETRY_SECONDS)
-    # Django would log each, with its path. What is wrong is told by `krafter.faults`.
+    # Django would log each with its path. `krafter.faults` logs the cause.
     setattr(response, "_has_been_logged", True)  # noqa: B010 - Django's own
     return response
 

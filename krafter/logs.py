@@ -15,7 +15,7 @@ import msgspec
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-# The most lines a minute about one service that fails, of all workers together.
+# The maximum number of lines a minute about one failing service, of all workers.
 LINES_A_MINUTE = 10
 
 

@@ -10,7 +10,7 @@ _CONTROLS = r"\x00-\x1f\x7f"
 # More of them, line and paragraph separators, marks of direction.
 _OTHERS = r"\x80-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _each = re.compile(f"[{_CONTROLS}{_OTHERS}]")
-# What of it every language's engine can check: they write the others differently.
+# The part of it that all regex dialects of generated clients can express.
 PATTERN = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*$"
 MESSAGE = "Control characters, line breaks and marks of direction are not allowed."
 

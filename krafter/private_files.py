@@ -38,6 +38,6 @@ def kept(path: Path) -> TextIO:
 
 def _close(path: Path, mode: int) -> None:
     status = path.stat()
-    # Somebody else's is theirs to close.
+    # The permissions of a file of another user cannot be changed.
     if status.st_uid == os.geteuid() and status.st_mode & 0o777 & ~mode:
         path.chmod(mode)

@@ -58,10 +58,10 @@ def _secret_key() -> str:
 
 _make_data_dir()
 SECRET_KEY = _secret_key()
-# Keys before it: what they signed is valid until they are left out.
+# Previous keys: what they signed stays valid until they are removed from this list.
 SECRET_KEY_FALLBACKS = env.listing("SECRET_KEY_FALLBACKS")
-# Keys what is stored and must stay the same: visitors by `visitor_id`, imported lines,
-# the names of requests that are not done twice.
+# The key of stored hashes, which must stay the same: of visitors with a `visitor_id`,
+# of imported lines, and of idempotency keys.
 DATA_KEY = env.text("DATA_KEY") or SECRET_KEY
 if SECRET_KEY_FALLBACKS and DATA_KEY == SECRET_KEY:
     raise ImproperlyConfigured(
@@ -78,67 +78,67 @@ CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 # Requests a minute; 0 turns a limit off.
 RATE_LIMIT_API = env.integer("RATE_LIMIT_API", 100)
 RATE_LIMIT_COLLECT = env.integer("RATE_LIMIT_COLLECT", 200)
-# Whether workers count days that are over before somebody asks for them.
+# Whether workers count closed days before they are queried.
 COUNT_AHEAD = env.flag("COUNT_AHEAD", default=True)
-# Whether visits of the demo shop come while the service runs. `make run` turns it on.
+# Whether the demo shop receives visits while the service runs; `make run` sets it.
 DEMO_VISITS = env.flag("DEMO_VISITS") and not PRODUCTION
-# The most days of a setting: the calendar must have the day that they lead to.
+# The maximum of settings in days: the date that they lead to must exist.
 _CENTURY = 36_500
-# How long a deleted site can be restored; then it is erased. 0: it never is.
+# Days in which a deleted site can be restored; then it is erased. 0: never erased.
 SITE_DELETION_DAYS = env.integer("SITE_DELETION_DAYS", 30, maximum=_CENTURY)
-# What the database may take of its disk: a server does not tell. 0: not known.
+# The disk space of the database, which servers do not report. 0: unknown.
 DATABASE_GIGABYTES = env.integer("DATABASE_GIGABYTES", 0)
-# How many sites a team may have. 0: any number.
+# The maximum number of sites of a team. 0: unlimited.
 MAX_SITES = env.integer("MAX_SITES", 1_000)
-# In how many days a key ends for which nobody says when; 0 is never.
+# Days after which a key expires by default. 0: never.
 KEY_DAYS = env.integer("KEY_DAYS", 0, maximum=_CENTURY)
 # Attempts a minute: unknown API keys of an address; passwords of an address or account.
 RATE_LIMIT_UNKNOWN_KEYS = env.integer("RATE_LIMIT_UNKNOWN_KEYS", 20)
 RATE_LIMIT_SIGN_IN = env.integer("RATE_LIMIT_SIGN_IN", 10)
-# How long the audit trail is kept; the database refuses to delete younger entries.
+# Days that the audit trail is kept; the database refuses to delete newer entries.
 AUDIT_DAYS = env.integer("AUDIT_DAYS", 365, minimum=30, maximum=_CENTURY)
-# Only these may say in X-Forwarded-For or Forwarded who the client is.
+# X-Forwarded-For and Forwarded are read only from these proxies.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
-# How many bits of an IPv6 address stand for one client.
+# The bits of an IPv6 address that identify a client.
 IPV6_PREFIX = env.integer("IPV6_PREFIX", 64, minimum=1, maximum=128)
 
-# What a day may add to a site: more is stored as (other). 0 is no limit.
+# New names and labels of a site in a day; beyond these, (other). 0: unlimited.
 MAX_NEW_PATHS = env.integer("MAX_NEW_PATHS", 20_000)
 MAX_NEW_NAMES = env.integer("MAX_NEW_NAMES", 2_000)
 MAX_NEW_LABELS = env.integer("MAX_NEW_LABELS", 20_000)
 
-# Seconds that a client gets: for a request's head, or for doing nothing; for a
-# body; and to take a part of an answer. It is what a slow phone needs, and what
-# a stranger may keep us waiting.
+# Timeouts in seconds: for a request's head and for an idle connection; for a body; for
+# sending a part of the response. Long enough for a slow phone, short enough that
+# nobody can occupy the service with unfinished requests.
 _HOUR = 3_600
 HEAD_SECONDS = env.integer("HEAD_SECONDS", 20, minimum=1, maximum=60)
 BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1, maximum=_HOUR)
 SEND_SECONDS = env.integer("SEND_SECONDS", 30, minimum=1, maximum=_HOUR)
-# How many bodies of one client may be unfinished; proxies are exempt.
+# The maximum number of unfinished bodies per client address; proxies are exempt.
 UNFINISHED_BODIES = env.integer("UNFINISHED_BODIES", 50, minimum=1)
-# Threads of a worker for all that is not the tracker's.
+# Threads of a worker for all requests except the tracker's.
 THREADS = env.integer("THREADS", 16, minimum=1)
 WORKERS = env.integer("WORKERS", 1, minimum=1)
 
-# Who may read /metrics: with this key as a Bearer token, or from these addresses.
+# /metrics may be read with this key as a Bearer token, or from these addresses.
 METRICS_KEY = env.text("METRICS_KEY")
 METRICS_NETWORKS = env.networks("METRICS_NETWORKS")
-# Pages elsewhere that may use the Model Context Protocol, as their Origin.
+# Origins of other hosts whose pages may use MCP.
 MCP_ORIGINS = env.listing("MCP_ORIGINS")
-# Whom /.well-known/security.txt names, and the page that says how to report.
+# The contacts and the policy in /.well-known/security.txt.
 SECURITY_CONTACT = env.listing("SECURITY_CONTACT")
 if any(not re.fullmatch(r"(mailto:|https://|tel:)\S+", c) for c in SECURITY_CONTACT):
     raise ImproperlyConfigured(
         "SECURITY_CONTACT must be URLs that begin with mailto:, https:// or tel:"
     )
 SECURITY_POLICY = env.url("SECURITY_POLICY", ("https",))
-# How many long questions and exports a worker works on at once, and of one team.
+# Long queries and exports that run at once, per worker and per team.
 LONG_QUESTIONS = env.integer("LONG_QUESTIONS", 4, minimum=1)
 LONG_QUESTIONS_PER_TEAM = env.integer("LONG_QUESTIONS_PER_TEAM", 2, minimum=1)
-# What answers that are not taken yet may take of the disk, for each worker.
+# Disk space per worker for responses that clients have not yet read.
 SPOOL_MEGABYTES = env.integer("SPOOL_MEGABYTES", 1_024)
 
-# A country database in MaxMind's format, in place of the built-in table.
+# A country database in MaxMind's format, used instead of the built-in table.
 GEOIP_DATABASE = env.text("GEOIP_DATABASE")
 # The header in which trusted proxies send the country, for example CF-IPCountry.
 COUNTRY_HEADER = env.header("COUNTRY_HEADER")
@@ -148,7 +148,7 @@ if COUNTRY_HEADER and not TRUSTED_PROXIES:
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    # Before Django's own: their commands take the place of its.
+    # Before Django's apps, because their commands replace Django's.
     "analytics",
     "goals",
     "django.contrib.admin",
@@ -189,7 +189,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "krafter.urls"
-# Forms alone come here, and none has a file: what is sent as one is not kept.
+# No form has a file field: uploaded files are discarded.
 FILE_UPLOAD_HANDLERS: list[str] = []
 APPEND_SLASH = False
 TEMPLATES = [
@@ -212,10 +212,10 @@ TEMPLATES = [
 def _database(url: str) -> Any:
     try:
         found = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
-        # Django finds it out later, where it is a trace.
+        # Django would only find out later, and log a traceback.
         if not found["NAME"]:
             raise ValueError("no name")
-    # Whatever it finds: its errors would quote the password.
+    # Any error: its message would quote the password.
     except Exception:
         raise ImproperlyConfigured(
             "DATABASE_URL must be like postgres://user:password@host/name"
@@ -266,22 +266,22 @@ elif _engine == "postgresql":
             "min_size": 1,
             "max_size": 8,
             "timeout": 2,
-            # Then it begins again, without the pauses that it makes ever longer.
+            # The pool's pauses between attempts grow; after this time it starts over.
             "reconnect_timeout": 2,
         },
-        # A server that is gone without a word is given up within seconds.
+        # Detect within seconds that a server is gone without closing connections.
         "connect_timeout": 2,
         "keepalives_idle": 2,
         "keepalives_interval": 1,
         "keepalives_count": 2,
         "tcp_user_timeout": 3_000,
-        # Compiling a statement took 180 ms, where it took 470 to run. And all rows of
-        # a cursor are read: plans for a quick first one took 20 s for an answer of a
-        # small site, where others took 0.03 s.
+        # Compiling a statement took 180 of the 470 ms that it ran. All rows of a cursor
+        # are read: with plans for a quick first row, an answer about a small site took
+        # 20 s instead of 0.03 s.
         "options": "-c jit=off -c cursor_tuple_fraction=1",
         **DATABASES["default"].get("OPTIONS", {}),
     }
-    # The same database, with connections that nothing else waits for.
+    # The same database, with a pool of its own for long queries.
     DATABASES["long"] = {
         **DATABASES["default"],
         "OPTIONS": {
@@ -298,7 +298,7 @@ else:
     raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# A Redis for the counts of limits. Without it they are in the database.
+# A Redis server for the counts of rate limits. Without it the database counts.
 CACHE_URL = env.url("CACHE_URL", ("redis", "rediss", "unix"))
 if CACHE_URL and find_spec("redis") is None:
     raise ImproperlyConfigured("CACHE_URL names a Redis: install krafter[redis]")
@@ -312,25 +312,25 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator": {},
     }.items()
 ]
-# A link for a new password holds for a day.
+# A password reset link is valid for a day.
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
 SESSION_ENGINE = "analytics.people.session_store"
-# A browser is signed out after a pause of this, and after this at most.
+# A session ends when it is idle for this long, and in any case after SESSION_HOURS.
 SESSION_IDLE_HOURS = env.integer(
     "SESSION_IDLE_HOURS", 72, minimum=1, maximum=24 * _CENTURY
 )
 SESSION_HOURS = env.integer("SESSION_HOURS", 720, minimum=1, maximum=24 * _CENTURY)
-# The header in which trusted proxies say who has signed in there.
+# The header in which trusted proxies send the name of the signed-in user.
 SIGN_IN_HEADER = env.header("SIGN_IN_HEADER")
 if SIGN_IN_HEADER and not TRUSTED_PROXIES:
     raise ImproperlyConfigured("SIGN_IN_HEADER requires TRUSTED_PROXIES")
 
-# Who must have a second factor to use the pages and the admin.
+# Which users must have a second factor to use the pages and the admin.
 SECOND_FACTOR = env.choice(
     "SECOND_FACTOR", "nobody", ("nobody", "operators", "everybody")
 )
 
-# A server that takes mail: invitations and links for new passwords.
+# The mail server for invitations and password reset links.
 EMAIL_URL = env.url("EMAIL_URL", ("smtp", "smtps"))
 _mail = urlsplit(EMAIL_URL)
 EMAIL_HOST = _mail.hostname or ""
@@ -338,7 +338,7 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
     unquote(_mail.username or ""),
     unquote(_mail.password or ""),
 )
-# smtps:// is TLS from the start; smtp:// turns to it, but for this machine's own.
+# smtps:// is implicit TLS; smtp:// is STARTTLS, except on the local machine.
 EMAIL_USE_SSL = _mail.scheme == "smtps"
 EMAIL_USE_TLS = _mail.scheme == "smtp" and EMAIL_HOST not in ("localhost", "127.0.0.1")
 EMAIL_PORT = _mail.port or (465 if EMAIL_USE_SSL else 587)
@@ -349,12 +349,12 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "static/"
-# Served straight from the packages: no collectstatic step to forget.
+# Served from the packages, without a collectstatic step.
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "staticfiles": {"BACKEND": "krafter.static_files.HashedFilesStorage"},
 }
-# Whoever has not signed in is sent there, and comes back afterwards.
+# Users who are not signed in are redirected there, and back afterwards.
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "sites"
 LOGOUT_REDIRECT_URL = "login"
@@ -364,7 +364,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
 if PRODUCTION:
-    # Browsers take them from this very host alone, and only over HTTPS.
+    # Browsers accept cookies with this prefix only from this host and over HTTPS.
     SESSION_COOKIE_NAME = "__Host-session"
     CSRF_COOKIE_NAME = "__Host-csrf"
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
@@ -526,14 +526,14 @@ LOGGING = {
         # Django logs the path of each 4xx and 5xx, and a path may carry personal
         # data. What fails is logged by `krafter.errors`, without it.
         "django.request": {"level": "CRITICAL"},
-        # What strangers send wrongly, such as any Host or a form of too many fields:
-        # a trace for each would be the whole log.
+        # Invalid requests, such as a wrong Host or too many form fields: a traceback
+        # for each would flood the log.
         "django.security": {"level": "CRITICAL"},
         "psycopg.pool": {"filters": ["pool"]},
     },
 }
 
-# Where errors are sent beside the log: a Sentry, or what speaks its language.
+# Errors are also sent to this Sentry or compatible service.
 SENTRY_DSN = env.url("SENTRY_DSN", ("https", "http"))
 if SENTRY_DSN:
     logs.send_to_sentry(SENTRY_DSN)

@@ -14,7 +14,7 @@ class AnnotationSerializer(StrictModelSerializer):
         read_only_fields = ("created_at",)
 
     def get_fields(self) -> Fields:
-        # `date` would hide Python's in a class body, and the column has another name.
+        # A field named `date` would hide `datetime.date` in the class body.
         own = super().get_fields()
         return {"id": own.pop("id"), "date": DayField(source="day"), **own}
 

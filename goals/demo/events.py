@@ -26,11 +26,11 @@ def of_visit(
     `who` identifies the visitor within the day, `ids` and `number` the events.
     """
     start, end = site.midnight(day), site.midnight(day, later=1)
-    # No salt: what is added tomorrow must be the same visitors' doing.
+    # Without a salt, so that later runs add events of the same visitors.
     visitor = visitors.known_visitor(site, day, who)
     own = dict(zip(("device", "browser", "os"), visit.agent, strict=True))
     labels = events.Labels(**visit.source._asdict(), country=visit.country, **own)
-    # After the first page the one before it is one of the site's own.
+    # After the first page the referrer is a page of the site itself.
     inside = events.Labels(referrer=site.domain, country=visit.country, **own)
     for place, (second, step) in enumerate(visit.steps):
         number += 1

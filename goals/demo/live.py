@@ -54,7 +54,7 @@ def _go_on() -> None:
             if site is not None:
                 add(site, timezone.now())
         except Exception:
-            # The database may be unavailable. What is missing is added later.
+            # The database may be unavailable. Missing events are added later.
             logger.exception("No visits were added to the demo; it goes on later")
         connection.close()
         sleep(_PAUSE_SECONDS)

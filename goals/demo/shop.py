@@ -21,7 +21,7 @@ class Step(NamedTuple):
     page: str | None = None
     amount: Decimal | None = None
     props: dict[str, Any] | None = None
-    # The host of the page before; None: one of the shop's own.
+    # The referrer's host; None for a page of the shop itself.
     referrer: str | None = None
 
 
@@ -59,7 +59,7 @@ _POSTS = ("how-we-make-paper", "a-desk-that-lasts", "repair-guide")
 _TOPICS = ("order", "return", "wholesale")
 
 _DIRECT = Source()
-# Brings many, none of whom buys.
+# A campaign with many visitors and no purchases.
 _IDLE = Source("l.instagram.com", "instagram", "paid_social", "spring-reel", "fbclid")
 _LETTER = Source("", "newsletter", "email", "monthly-letter")
 _SOURCES: _Weighted[Source] = (
@@ -76,13 +76,13 @@ _SOURCES: _Weighted[Source] = (
     (4, _LETTER),
     (10, _IDLE),
 )
-# Where some visitors come from when they come again on the same day.
+# Sources of visitors who return on the same day.
 _AGAIN: _Weighted[Source] = (
     (70, _DIRECT),
     (15, Source("www.google.com")),
     (15, _LETTER),
 )
-# Some pay there, and come back from it to the page that thanks them.
+# A payment provider, from which some buyers return to the thank-you page.
 _PAYMENT_HOSTS = ("www.paypal.com", "checkout.stripe.com", None)
 _COUNTRIES: _Weighted[str] = (
     *((30, "US"), (14, "DE"), (11, "GB"), (8, "FR"), (7, "NL"), (6, "CA")),
@@ -98,7 +98,7 @@ _AGENTS: _Weighted[tuple[str, str, str]] = (
     (15, ("Mobile", "Chrome Mobile", "Android")),
     (3, ("Tablet", "Mobile Safari", "iOS")),
 )
-# Shares of the visits by the hour they begin, in four rows of six.
+# Shares of the visits by the hour of their start, in four rows of six hours.
 _HOURS: _Weighted[int] = [
     (share, hour)
     for hour, share in enumerate(
@@ -110,7 +110,7 @@ _HOURS: _Weighted[int] = [
         )
     )
 ]
-# From Monday, against the mean.
+# By weekday from Monday, relative to the mean.
 _WEEKDAYS = (1.1, 1.15, 1.1, 1.05, 1.0, 0.75, 0.85)
 _VISITORS_A_DAY = 150
 _SECOND_VISIT = 0.12

@@ -17,7 +17,7 @@ from goals.serializers import GoalRule
 
 _SHOWN = 5
 _OVERLAPS = 20
-# Names looked through at once, and as many as are compared for likeness, the oldest.
+# Names read at once, and the number of names, oldest first, compared for similarity.
 _CHUNK = 10_000
 _LIKELY = 5_000
 
@@ -68,7 +68,7 @@ def advice(
     site_id = selection.site_id
     matched = _matching(site_id, {hint.corrected for hint in found if hint.corrected})
     own = set(own)
-    # What is meant beside the certain mistakes is told by what they do not explain.
+    # Similar names are only suggested where no certain mistake explains the rule.
     mended = {hint.corrected for hint in found if hint.is_certain}
     covered = own.union(*(matched[rule] for rule in mended if rule))
     answers = []

@@ -31,11 +31,11 @@ def hints(rule: Rule) -> list[Hint]:
     return [hint for hint in found if hint.corrected != rule]
 
 
-# What cannot match
+# Rules that cannot match
 
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
-# Without a scheme a host is taken for one by what comes after it, or by its www.
+# Without a scheme, a host is recognised by what follows it or by its `www.`.
 _HOST = re.compile(
     r"(?:(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}|localhost)(?::\d+(?=$|[/?#])|(?=[/?#]))"
     r"|www\.[A-Za-z0-9.-]+$"
@@ -44,7 +44,7 @@ _HOST_OF_PATTERN = re.compile(
     r"^(\^?)(?:https?\??:(?:\\?/){2}[^/^$|()]*?(?=\\?/|$)"
     r"|(?:[A-Za-z0-9-]+\\?\.)+[A-Za-z]{2,}(?=\\?/))"
 )
-# What browsers percent-encode in a path, beside what is not ASCII.
+# ASCII characters that browsers percent-encode in a path.
 _ENCODED = ' "<>`{}'
 _LIKE_A_LINK = re.compile(r"//[^/]+\.[^/]+")
 _LOWER_HEX = re.compile(r"%(?=[0-9A-Fa-f]{2})(?![0-9A-F]{2})..")
@@ -60,8 +60,8 @@ def _certain(rule: Rule) -> Iterator[Hint]:
             yield Hint(code, message, mended, is_certain=True)
 
 
-# What paths and names rarely have, and patterns often: a text of it that RE2 takes is
-# a pattern. Browsers send no backslash in a path.
+# Rare in paths and names, frequent in patterns: a text with these that RE2 accepts is
+# taken for a pattern. Browsers send no backslash in a path.
 _PATTERN = re.compile(r"^\s*\^|\\[dDwWsSbB./?+*-]|\.[*+]")
 _PATTERN_OF_PATHS = re.compile(r"\$\s*$|\|\^?/")
 _NO_PATTERN = (
@@ -226,7 +226,7 @@ def _mended_pattern(rule: Rule) -> str:
         value = _HOST_OF_PATTERN.sub(r"\1", value)
     value = re.sub(r"^\^(?=[A-Za-z0-9_-])", "^/", value, count=1)
     value = _CLASS.sub(_spelled_out, value)
-    # Inside brackets a letter of two bytes is no two letters.
+    # Inside brackets, a character of two bytes is still one character.
     if re.search(r"\[[^\]]*[^\x00-\x7F]", value):
         return ""
     return value if re.search(r"\[[^\]]* ", value) else _encoded_pattern(value)
@@ -251,7 +251,7 @@ def _encoded(value: str, *, also: str = "") -> str:
 
 
 def _encoded_pattern(value: str) -> str:
-    # A letter that is repeated is several ones then.
+    # A repeated character would become several alternatives.
     return re.sub(
         r"([^\x00-\x7F]|(?<!\\) )([*+?{]?)",
         lambda found: (
@@ -279,7 +279,7 @@ def _checked(rule: Rule) -> Rule | None:
     return rule if 0 < len(rule.match_value) <= 1_024 else None
 
 
-# What may be meant
+# Rules that may be meant
 
 
 _OTHER_CALLS = {
@@ -376,7 +376,7 @@ _NEGATIVE = (
     "RE2 does not support (?!...) and (?<!...). Write a pattern for what should match"
     " instead. To exclude paths from a report, use a filter such as path=!/admin/*."
 )
-# A part of a pattern, what to say of it, and what says the same in RE2.
+# A part of a pattern, what is wrong with it, and its equivalent in RE2.
 _PERL: list[tuple[str, str, str | None]] = [
     (r"\(\?#[^)]*\)", "RE2 does not support comments. Remove (?#...).", ""),
     (

@@ -54,9 +54,9 @@ def preview(
 ) -> Preview:
     """Return what the goal's rule counts on these days, and the names it matches.
 
-    With `before`, also what an edit of that goal would win and lose. It is counted from
-    the events, because nothing is stored for a rule without a goal. `seconds`: a time
-    limit for this query. Raises Unavailable.
+    With `before`, also what an edit of that goal would add and remove. It is counted
+    from the events, because nothing is stored for a rule without a goal. `seconds` is
+    a time limit for this query. Raises Unavailable.
     """
     with in_time(seconds):
         return _preview(goal, days, before)

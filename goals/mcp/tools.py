@@ -37,28 +37,28 @@ _NAME = {
 _DRY_RUN = {
     "type": "boolean",
     "default": False,
-    "description": "Change nothing, and answer what the change would count (of a"
+    "description": "Change nothing, and return what the changed goal would count (for a"
     " deletion: the goal that would be deleted).",
 }
 _CLEAR_CURRENCY = {
     "type": "boolean",
     "default": False,
-    "description": "Take the goal's currency away: it then has no revenue.",
+    "description": "Remove the goal's currency; the goal then has no revenue.",
 }
-# Parameters of files, which are no answers of a tool.
+# Parameters of CSV files, which tools do not return.
 _OF_FILES = ("delimiter", "bom")
 _PROPS = {
     r"^props\..": {
         "type": "string",
-        "description": "A property, such as props.plan: as the other filters.",
+        "description": "A property, such as props.plan, used like the other filters.",
     }
 }
 _ABOUT = {
     "type": "object",
-    "description": "What the answer is about.",
+    "description": "The site, period and goal of the result.",
     "properties": {
         "site_key": {"type": "string"},
-        "timezone": {"type": "string", "description": "Days are cut in it."},
+        "timezone": {"type": "string", "description": "The time zone of the days."},
         "period": {
             "type": "object",
             "description": "First and last day, both included.",
@@ -75,7 +75,7 @@ _ABOUT = {
                 "name": {"type": "string"},
                 "currency": {
                     "type": ["string", "null"],
-                    "description": "Of revenue; null: the goal has none.",
+                    "description": "The currency of the revenue, or null.",
                 },
             },
             "required": ["id", "name", "currency"],
@@ -84,10 +84,13 @@ _ABOUT = {
     },
 }
 _ERROR = {
-    "error": {"type": "string", "description": "What was wrong, in place of `data`."},
+    "error": {
+        "type": "string",
+        "description": "What was wrong; present instead of `data`.",
+    },
     "details": {
         "type": "object",
-        "description": "What was wrong with each argument that is named.",
+        "description": "The errors of each argument, by its name.",
         "additionalProperties": {"type": "array", "items": {"type": "string"}},
     },
 }
@@ -183,7 +186,7 @@ class Tool:
             properties["clear_currency"] = _CLEAR_CURRENCY
         if self.rehearsal:
             properties["dry_run"] = _DRY_RUN
-        # Whatever is filtered by labels is by properties.
+        # Operations with filters by labels also have filters by properties.
         families = {"patternProperties": _PROPS} if "attribution" in self.fields else {}
         return {
             "name": self.name,
@@ -255,7 +258,7 @@ def _described(parameter: Json) -> Json:
     return schema
 
 
-# What is for generators of clients only.
+# Keys that are for client generators only.
 _LEFT_OUT = ("x-enum-varnames", "examples")
 
 
@@ -280,10 +283,10 @@ def _inlined(node: Any) -> Any:
 _PREVIEW = Tool(
     "preview_goal",
     "Preview a goal",
-    "What a goal would count, and which names it would match, before it is created,"
-    " why a rule matches nothing, and which other goals count the same names;"
-    " with `goal`, the id or name of one, what an edit of it would win and lose."
-    " Nothing is stored.",
+    "What a goal would count and which names it would match before it is created,"
+    " why a rule matches nothing, and which other goals count the same names."
+    " With `goal`, the id or name of an existing goal: what an edit would add and"
+    " remove. Nothing is stored.",
     "goals_preview",
     PreviewViewSet,
     "preview",
@@ -320,8 +323,8 @@ TOOLS = {
         Tool(
             "all_goals_stats",
             "Count conversions of all goals",
-            "How many conversions each goal of a site had in a period, in one call;"
-            " with `compare` also in an earlier one, and whether that is more.",
+            "How many conversions each goal of a site had in a period, in one call."
+            " `compare` adds an earlier period and whether the difference is real.",
             "goals_stats_all",
             AllGoalsViewSet,
             "stats",
@@ -331,8 +334,8 @@ TOOLS = {
             "Count conversions",
             "How many conversions a goal had in a period, by how many visitors, and"
             " their revenue in the goal's currency. A visitor counts once a day."
-            " `compare` adds an earlier period, `detail=money` what revenue is made"
-            " of.",
+            " `compare` adds an earlier period, `detail=money` how the revenue is"
+            " computed.",
             "goals_stats",
             GoalViewSet,
             "stats",
@@ -340,8 +343,8 @@ TOOLS = {
         Tool(
             "goal_timeseries",
             "Conversions over time",
-            "A goal's conversions, visitors and revenue by hour, day, week or month;"
-            " with `compare` each row has that of an earlier period beside it.",
+            "A goal's conversions, visitors and revenue by hour, day, week or month."
+            " With `compare` each row also has the numbers of an earlier period.",
             "goals_timeseries",
             GoalReportViewSet,
             "timeseries",
@@ -351,9 +354,9 @@ TOOLS = {
             "Conversions by a dimension",
             "A goal's conversions by page, country, device, browser, system,"
             " referrer, channel, campaign, or a property (props.<key>). Rows of labels"
-            " have conversion rates, with `include=visitors` those of pages, names"
-            " and properties too; with `compare` each has its earlier numbers, and"
-            " whether there were `more`, `fewer`, or it `cannot_tell`.",
+            " have conversion rates; with `include=visitors` also rows of pages, names"
+            " and properties. With `compare` each row has its earlier numbers and the"
+            " verdict `more`, `fewer` or `cannot_tell`.",
             "goals_breakdown",
             GoalReportViewSet,
             "breakdown",
@@ -361,9 +364,9 @@ TOOLS = {
         Tool(
             "goal_rate",
             "Conversion rate",
-            "Which part of a site's visitors converted, with a confidence interval;"
-            " with `of`, the id or name of another goal, which part of its visitors;"
-            " with `compare` also the earlier rate, and whether they differ.",
+            "The share of a site's visitors who converted, with a confidence interval;"
+            " with `of`, the id or name of another goal, the share of its visitors;"
+            " with `compare` also the earlier rate, and whether the two differ.",
             "goals_rate",
             GoalReportViewSet,
             "rate",
@@ -372,7 +375,7 @@ TOOLS = {
             "goal_journeys",
             "Journeys to a conversion",
             "How long visitors take from arrival to their first conversion of a day"
-            " (median, quantiles, in seconds), on which pages their visits began, and"
+            " (median and quantiles, in seconds), the entry pages of their visits, and"
             " the last three pages before it.",
             "goals_journeys",
             GoalReportViewSet,
@@ -393,8 +396,8 @@ TOOLS = {
             "Funnel",
             "How many visitors went through 2 to 8 steps in order, within a day, and"
             " the median time from step to step. A step is a goal (`goal`: id or name)"
-            " or a rule (`type`, `match_type`, `match_value`). Filters are of the"
-            " visitor's first step, and so are the values of a `dimension`.",
+            " or a rule (`type`, `match_type`, `match_value`). Filters and `dimension`"
+            " apply to the first step of each visitor.",
             "funnels_query",
             FunnelViewSet,
             "query",
@@ -402,8 +405,8 @@ TOOLS = {
         Tool(
             "explain_event",
             "Explain an event",
-            "Which goals of a site such an event satisfies, and of each why or why"
-            " not. Nothing is stored.",
+            "Which goals of a site would count an event, and the reason for each"
+            " goal. Nothing is stored.",
             "goals_explain",
             ExplainViewSet,
             "explain",
@@ -411,9 +414,9 @@ TOOLS = {
         Tool(
             "site_stats",
             "Site statistics",
-            "A site's page views, visitors and visits, in sum and by day; with"
+            "A site's page views, visitors and visits, in total and by day; with"
             " `dimensions` also by path, name, referrer, country, device and others,"
-            " or a property (props.<key>), and with `compare` beside an earlier"
+            " or by a property (props.<key>); with `compare` also those of an earlier"
             " period.",
             "sites_stats",
             SiteStatsViewSet,
@@ -421,7 +424,7 @@ TOOLS = {
         ),
         Tool(
             "site_realtime",
-            "Who is there now",
+            "Current visitors",
             "A site's visitors and page views of the last 5 minutes.",
             "sites_realtime",
             SiteStatsViewSet,
@@ -430,17 +433,17 @@ TOOLS = {
         Tool(
             "site_drops",
             "Dropped events",
-            "Why events that pages sent are not counted: how many each rule dropped.",
+            "How many received events were dropped and not counted, by rule.",
             "sites_drops",
             SiteStatsViewSet,
             "drops",
         ),
         Tool(
             "list_names",
-            "What the site sent",
-            "The paths, events and goals that a site sent, how often, when, and which"
-            " goals count each; with `unmatched` true those that no goal counts. Pass"
-            " `next_cursor` as `cursor`.",
+            "Names that the site sent",
+            "The paths, events and goals that a site sent, how often and when, and"
+            " which goals count each; with `unmatched` true only those that no goal"
+            " counts. For the next page pass `next_cursor` as `cursor`.",
             "names_list",
             NameViewSet,
             "list",
@@ -449,7 +452,7 @@ TOOLS = {
             "name_stats",
             "One name that the site sent",
             "How often one path, event or goal name was sent and by how many visitors,"
-            " day by day, which goals count it, and the properties that it had.",
+            " by day, which goals count it, and its properties.",
             "names_stats",
             NameViewSet,
             "stats",
@@ -477,8 +480,8 @@ TOOLS = {
         Tool(
             "update_goal",
             "Change a goal",
-            "Change the fields that are given; the past is counted by the new rule."
-            " With `dry_run`: what the edit would win and lose.",
+            "Change the given fields. Past events are counted by the new rule."
+            " With `dry_run`: what the edit would add and remove.",
             "goals_update",
             GoalViewSet,
             "partial_update",

@@ -17,7 +17,7 @@ from analytics.traffic.sent_props import PropAnswer, sent_props
 from goals.counting.matched_names import Names, matching_names_of_each
 from goals.matching import Rule
 
-# Of the properties of one name.
+# Limits of the properties of one name.
 _KEYS = 20
 _NO_COUNTS = events.Counts(0, 0)
 
@@ -125,7 +125,7 @@ def shown(site: Site, names: Sequence[events.SentName]) -> list[NameAnswer]:
             goals=counting.goals(name.pk),
         )
         for name in names
-        # One whose events were erased meanwhile.
+        # The events of this name were erased meanwhile.
         if name.pk in seen
     ]
 
@@ -160,7 +160,7 @@ def name_stats(site: Site, id: UUID, days: Days) -> NameStats | None:
         [NameDayAnswer(day, *by_day.get(day, _NO_COUNTS)) for day in each_day(days)],
         NameProps(
             props.looked_at,
-            # Of sealed days no properties are kept.
+            # No properties are stored for sealed days.
             props.is_complete and days.first >= (site.sealed_before or days.first),
             props.props,
             props.total_keys,

@@ -30,6 +30,6 @@ class NamesQuestionSerializer(PeriodQuerySerializer):
     )
     unmatched = ChoiceField(("true", "false"), default="false")
     sort = ChoiceField(events.NAME_ORDERS, default="-events")
-    # A page says of each name when it was first seen, which is not kept.
+    # The list shows when each name was first seen, which is not stored.
     limit = serializers.IntegerField(min_value=1, max_value=100, default=100)
     cursor = PlaceField(required=False)

@@ -12,7 +12,7 @@ from krafter.openapi.operations import Schema
 # Without these, Go and C# read whole numbers into 32 bits, and Go reads amounts into
 # a float of 24 bits, which has no cents above 100,000.
 _INT32_MAX = 2**31 - 1
-# Names of constants, where the value in capitals is none.
+# Names of enum constants whose value in capitals is not a valid identifier.
 _NAMES = {
     "*": "EVERYTHING",
     "7d": "LAST_7_DAYS",
@@ -30,7 +30,7 @@ def complete(result: Schema, **_: object) -> Schema:
     for path, methods in result["paths"].items():
         for operation in methods.values():
             _order_parameters(path, operation)
-            # Nothing is needed, said rather than left out.
+            # An explicit empty requirement, so that generators see a public operation.
             operation.setdefault("security", [])
     return result
 

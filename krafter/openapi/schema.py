@@ -40,7 +40,7 @@ _PATH_PARAMETERS: dict[str, Schema] = {
     },
 }
 _ACTIONS = {"partial_update": "update", "destroy": "delete"}
-# Of the actions whose body and answer are the view's serializer.
+# Actions whose request and response are the view's serializer.
 _SUMMARIES = {
     "list": "List {many}",
     "create": "Create {one}",
@@ -167,11 +167,11 @@ class EnvelopeSchema(AutoSchema):
     def _get_request_body(self, direction: Direction = "request") -> Schema | None:
         body: Schema | None = super()._get_request_body(direction)
         if body and self._row.sent:
-            # Beside the schema: generators cannot read one beside a body.
+            # Written beside the schema: generators cannot read one beside a body.
             name = body["content"]["application/json"]["schema"]["$ref"]
             component = self.registry[name.rpartition("/")[2], "schemas"]
             component.schema["examples"] = [self._row.sent]
-        # A PATCH may change nothing, but it must say so: `{}`.
+        # A PATCH without changes still needs a body: `{}`.
         return body and {**body, "required": True}
 
     def _get_response_bodies(self, direction: Direction = "response") -> Schema:
@@ -188,7 +188,7 @@ class EnvelopeSchema(AutoSchema):
         """The errors that this operation can answer with."""
         if not self._scope:
             return set(self._row.errors)
-        # 400: any query may be too long.
+        # 400 is possible everywhere: any query may be too long.
         statuses = {400, 401, 403, 406, 429, 500, 503, *self._row.errors}
         if "{" in self.path:
             statuses |= {404}
@@ -258,7 +258,7 @@ class EnvelopeSchema(AutoSchema):
         return response
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        # Said in full, an answer is no item of a list.
+        # A response that is described in full is not a list item.
         return self._row.answer is None and super()._is_list_view(serializer)
 
     def _own_headers(self, answer: object) -> list[str]:
@@ -286,7 +286,7 @@ class EnvelopeSchema(AutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: Direction) -> Schema:
         schema: Schema = super()._map_basic_serializer(serializer, direction)
         if type(serializer).__doc__ is None:
-            # Inherited: said of the base.
+            # Inherited fields are described in the base component.
             schema.pop("description", None)
         if direction == "request":
             schema["additionalProperties"] = False
@@ -300,13 +300,13 @@ class EnvelopeSchema(AutoSchema):
             schema["required"] = [
                 name
                 for name, field in serializer.fields.items()
-                # What is optional to send of a model is there in each answer.
+                # Optional in requests, but present in every response.
                 if isinstance(serializer, serializers.ModelSerializer)
                 or field.required
                 or field.read_only
             ]
             for content in schema["properties"].values():
-                # The request has a schema of its own.
+                # The request has its own schema.
                 content.pop("readOnly", None)
         return schema
 
@@ -322,7 +322,7 @@ class EnvelopeSchema(AutoSchema):
             field, direction, bypass_extensions
         )
         if direction == "request" and isinstance(field, serializers.CharField):
-            # Theirs does so for fields of serializers, not for items of lists.
+            # drf-spectacular does this for serializer fields, not for list items.
             self._insert_field_validators(field, schema)
             may_be_blank = field.allow_blank or not field.trim_whitespace
             usual = _TEXT if may_be_blank else _NOT_BLANK

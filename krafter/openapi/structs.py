@@ -14,7 +14,7 @@ import msgspec
 from krafter.openapi.operations import PREFIX, Schema
 
 _NULL: Schema = {"type": "null"}
-# Of a number: how it is written, see `krafter.rendering`.
+# How a number is written in JSON, see `krafter.rendering`.
 _DECIMAL = {"type": "string", "format": "decimal"}
 
 
@@ -75,7 +75,7 @@ def _translated(schema: Schema) -> Schema:
     if "propertyNames" in schema:
         schema["propertyNames"] = {"type": "string", **schema["propertyNames"]}
     if "enum" in schema:
-        # The only choices there are.
+        # A type with one or several literal values.
         schema["type"] = "string"
     for inner in ("items", "additionalProperties"):
         if isinstance(schema.get(inner), dict):
@@ -92,7 +92,7 @@ def _translated(schema: Schema) -> Schema:
         if not schema.get("required"):
             schema.pop("required", None)
     if "anyOf" in schema or "$ref" in schema:
-        # Said of a field, in place of what its Python type is.
+        # A schema given on the field replaces that of its Python type.
         schema.pop("type", None)
     if "anyOf" in schema:
         return _any_of(schema.pop("anyOf"), schema)
@@ -103,7 +103,7 @@ def _translated(schema: Schema) -> Schema:
 
 def _reference(schema: Schema) -> Schema:
     place = f"{PREFIX}{_name(schema['$ref'].removeprefix(PREFIX))}"
-    # What else stands beside a reference is the description, if anything.
+    # Beside a reference there is at most a description.
     if "description" in schema:
         return {"allOf": [{"$ref": place}], "description": schema["description"]}
     return {"$ref": place}
@@ -119,7 +119,7 @@ def _any_of(choices: list[Schema], beside: Schema) -> Schema:
         if "$ref" in value:
             return {"oneOf": [value, _NULL], **beside}
         return {**value, **beside, "type": [value["type"], "null"]}
-    # Numbers of both kinds: JSON knows one.
+    # JSON has one kind of numbers.
     choices = [choice for choice in choices if choice != {"type": "integer"}]
     for choice in choices:
         if choice == {"type": "number", "format": "double"}:
