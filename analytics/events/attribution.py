@@ -275,31 +275,6 @@ class Attributed:
             of_names = [EventType.PAGEVIEW.value]
         moment = second("event.at")
         whose = "visitor" if is_each else "day, visitor"
-        found = [
-            f"COALESCE({pick}(arrival) OVER path & {MASK}, {DIRECT}) AS {name}"
-            for name, pick in (("last", "MAX"), ("first", "MIN"))
-            if name in needed
-        ] + [
-            f"""COALESCE(
-                MAX(CASE WHEN has_{label} THEN (n << {BITS}) | context_id END)
-                OVER path & {MASK}, context_id) AS {label}"""
-            for label in own
-        ]
-        if ENTRY_PATH in needed:
-            found.append(
-                f"""COALESCE(
-                    MIN((n << {BITS}) | view)
-                    OVER (PARTITION BY {whose}, visit) & {MASK}, 0
-                ) AS {ENTRY_PATH}"""
-            )
-        if "visit_number" in needed:
-            found.append(
-                f"DENSE_RANK() OVER (PARTITION BY {whose} ORDER BY visit)"
-                " AS visit_number"
-            )
-        if "visit_began" in needed:
-            began = f"MIN({second('at')}) OVER (PARTITION BY {whose}, visit)"
-            found.append(f"{began} AS visit_began")
         path = f"path AS (PARTITION BY {whose} ORDER BY at, id)"
         binary = "C" if connection.vendor == "postgresql" else "BINARY"
         # The windows of all steps have one order, so PostgreSQL sorts once. The latest
@@ -339,7 +314,8 @@ class Attributed:
                 ) THEN (n << {BITS}) | context_id END AS arrival
                 FROM steps
             )
-            SELECT {", ".join(["arrivals.*", *found])} FROM arrivals WINDOW {path}
+            SELECT {", ".join(["arrivals.*", *_found(needed, whose)])}
+            FROM arrivals WINDOW {path}
         """  # noqa: S608 - constants
         return sql, [hosts, *of_names, self.site_id, *scope[1]]
 
@@ -390,6 +366,31 @@ def of_gone(column: str, alias: str) -> str:
         return f"{alias}.context_id"
     attribution = "first" if column == "first" else "last"
     return f"COALESCE({alias}.{attribution}_context_id, {alias}.context_id)"
+
+
+def _found(needed: Collection[str], whose: str) -> list[str]:
+    """The columns that are needed, over the events of `arrivals` and their `path`.
+
+    `whose` are the columns of one visitor and day.
+    """
+    found = [
+        f"COALESCE({pick}(arrival) OVER path & {MASK}, {DIRECT}) AS {name}"
+        for name, pick in (("last", "MAX"), ("first", "MIN"))
+        if name in needed
+    ] + [
+        f"""COALESCE(
+            MAX(CASE WHEN has_{label} THEN (n << {BITS}) | context_id END)
+            OVER path & {MASK}, context_id) AS {label}"""
+        for label in OWN
+        if label in needed
+    ]
+    of_visit = f"OVER (PARTITION BY {whose}, visit)"
+    of_visits = {
+        ENTRY_PATH: f"COALESCE(MIN((n << {BITS}) | view) {of_visit} & {MASK}, 0)",
+        "visit_number": f"DENSE_RANK() OVER (PARTITION BY {whose} ORDER BY visit)",
+        "visit_began": f"MIN({second('at')}) {of_visit}",
+    }
+    return [*found, *(f"{of_visits[c]} AS {c}" for c in of_visits if c in needed)]
 
 
 # Columns that each step has anyway.

@@ -287,61 +287,15 @@ class Restored(NamedTuple):
 
 
 def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
-    keys = [(row["type"], row["name"]) for row in rows]
-    keys += [
-        ("pageview", path)
-        for row in rows
-        for path in (row["page"], row.get("entry_path"))
-        if path is not None
-    ]
-    names = dict(zip(keys, copies.ids_of_names(site_id, keys), strict=True))
-    pages = {path: pk for (type, path), pk in names.items() if type == "pageview"}
-    contexts = copies.ids_of_contexts(site_id, [_labels(row) for row in rows])
-    arrivals = [_labels(row[s]) for row in rows for s in _SOURCES if row.get(s)]
-    arrived = dict(
-        zip(arrivals, copies.ids_of_contexts(site_id, arrivals), strict=True)
-    )
-
-    def arrival(row: dict[str, Any], source: str) -> int | None:
-        return arrived[_labels(row[source])] if row.get(source) else None
-
+    """Add the rows that are not there. Returns how many were added; raises Wrong."""
+    facts_of = _facts_of(site_id, rows)
     added = 0
     with transaction.atomic():
         lock_sites([site_id])
         for kind, facts in _KINDS.items():
-            own = [
-                (row, context)
-                for row, context in zip(rows, contexts, strict=True)
-                if row["kind"] == kind
-            ]
-            there = copies.ids_there(
-                facts, site_id, [(row["day"], row["id"]) for row, _ in own]
-            )
-            missing = [
-                (
-                    row["id"],
-                    Row(
-                        day=row["day"],
-                        at=row["at"],
-                        name_id=names[row["type"], row["name"]],
-                        visitor=row["visitor"],
-                        context_id=context,
-                        page_id=pages.get(row["page"]),
-                        amount=row["amount"],
-                        currency=row["currency"],
-                        props=None
-                        if row["props"] is None
-                        else msgspec.json.decode(row["props"]),
-                        event_id=row["event_id"],
-                        refund_of=row["refund_of"],
-                        last_context_id=arrival(row, "last_arrival"),
-                        first_context_id=arrival(row, "first_arrival"),
-                        entry_id=pages.get(row.get("entry_path")),
-                    ),
-                )
-                for row, context in own
-                if row["id"] not in there
-            ]
+            own = facts_of[kind]
+            there = copies.ids_there(facts, site_id, [(row.day, pk) for pk, row in own])
+            missing = [(pk, row) for pk, row in own if pk not in there]
             try:
                 copies.store_with_ids(facts, site_id, missing)
             except IntegrityError:
@@ -351,6 +305,49 @@ def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
                 ) from None
             added += len(missing)
     return added
+
+
+def _facts_of(
+    site_id: int, rows: list[dict[str, Any]]
+) -> dict[str, list[tuple[int, Row]]]:
+    """The archived rows by kind, with their ids and with those of names and labels."""
+    keys = [(row["type"], row["name"]) for row in rows]
+    keys += [
+        ("pageview", path)
+        for row in rows
+        for path in (row["page"], row.get("entry_path"))
+        if path is not None
+    ]
+    names = dict(zip(keys, copies.ids_of_names(site_id, keys), strict=True))
+    pages = {path: pk for (type, path), pk in names.items() if type == "pageview"}
+    labels = [_labels(row) for row in rows]
+    labels += [_labels(row[s]) for row in rows for s in _SOURCES if row.get(s)]
+    contexts = dict(zip(labels, copies.ids_of_contexts(site_id, labels), strict=True))
+
+    def arrival(row: dict[str, Any], source: str) -> int | None:
+        return contexts[_labels(row[source])] if row.get(source) else None
+
+    facts_of: dict[str, list[tuple[int, Row]]] = {kind: [] for kind in _KINDS}
+    for row in rows:
+        props = row["props"]
+        fact = Row(
+            day=row["day"],
+            at=row["at"],
+            name_id=names[row["type"], row["name"]],
+            visitor=row["visitor"],
+            context_id=contexts[_labels(row)],
+            page_id=pages.get(row["page"]),
+            amount=row["amount"],
+            currency=row["currency"],
+            props=None if props is None else msgspec.json.decode(props),
+            event_id=row["event_id"],
+            refund_of=row["refund_of"],
+            last_context_id=arrival(row, "last_arrival"),
+            first_context_id=arrival(row, "first_arrival"),
+            entry_id=pages.get(row.get("entry_path")),
+        )
+        facts_of[row["kind"]].append((row["id"], fact))
+    return facts_of
 
 
 def _labels(row: dict[str, Any]) -> Labels:
