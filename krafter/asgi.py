@@ -38,7 +38,7 @@ from goals.demo import live  # noqa: E402
 from krafter import health, metrics, request_ids  # noqa: E402
 from krafter.caching import accepts_gzip  # noqa: E402
 from krafter.front.admission import Admission  # noqa: E402
-from krafter.front.application import Front, Route  # noqa: E402
+from krafter.front.application import Front, Handler, Route  # noqa: E402
 from krafter.front.bodies import Bodies  # noqa: E402
 from krafter.front.http import (  # noqa: E402
     Client,
@@ -110,8 +110,6 @@ def _is_plain(scope: Scope) -> bool:
 async def _script(scope: Scope, body: bytes, client: Client) -> Response:
     if _is_plain(scope):
         return await _threads.answer(scope, body, client)
-    if scope["method"] not in ("GET", "HEAD"):
-        return _json(405, {"error": "Method not allowed"}, Allow="GET, HEAD")
     packed = accepts_gzip((header(scope, b"accept-encoding") or b"").decode("latin-1"))
     headers, content = scripts.script(scope["path"], accepts_gzip=packed)
     return Response(200, [*headers.items()], content)
@@ -294,22 +292,29 @@ def _stop() -> None:
     watch.stop()
 
 
+def _read_only(answer: Handler) -> Route:
+    """A route of GET and HEAD requests without a body."""
+
+    async def checked(scope: Scope, body: bytes, client: Client) -> Response:
+        if scope["method"] not in ("GET", "HEAD"):
+            return _json(405, {"error": "Method not allowed"}, Allow="GET, HEAD")
+        return await answer(scope, body, client)
+
+    return Route(checked, _refuse, lambda _: 0)
+
+
 application = Front(
     routes={
         **dict.fromkeys(
             collect.PATHS,
             Route(_collect, _refuse_collect, lambda _: collect.MAX_BYTES),
         ),
-        **dict.fromkeys(scripts.PATHS, Route(_script, _refuse, lambda _: 0)),
-        "/healthz": Route(_healthz, _refuse, lambda _: 0),
-        "/readyz": Route(_Readiness().answer, _refuse, lambda _: 0),
-        "/metrics": Route(_Metrics().answer, _refuse, lambda _: 0),
+        **dict.fromkeys(scripts.PATHS, _read_only(_script)),
+        "/healthz": _read_only(_healthz),
+        "/readyz": _read_only(_Readiness().answer),
+        "/metrics": _read_only(_Metrics().answer),
     },
-    otherwise=Route(
-        _answer,
-        _refuse,
-        _max_bytes,
-    ),
+    otherwise=Route(_answer, _refuse, _max_bytes),
     bodies=Bodies(
         seconds=settings.BODY_SECONDS,
         per_client=settings.UNFINISHED_BODIES,

@@ -71,9 +71,10 @@ class Service:
         """What a command of manage.py prints on the service's database."""
         return _manage({**self._environment, **environment}, *arguments)
 
-    def open(self, path: str, **headers: str) -> Answer:
+    def open(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
         """Without the key, from the root of the service."""
-        return _ask(urllib.request.Request(self.server.url + path, headers=headers))
+        url = self.server.url + path
+        return _ask(urllib.request.Request(url, headers=headers, method=method))
 
     def send(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]

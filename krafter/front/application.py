@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from krafter.front.bodies import Bodies
 from krafter.front.http import (
@@ -22,10 +22,13 @@ from krafter.front.http import (
 logger = logging.getLogger(__name__)
 
 
+Handler: TypeAlias = Callable[[Scope, bytes, Client], Awaitable[Response]]
+
+
 class Route(NamedTuple):
     """The handler of a path, its handler of refusals, and its largest body in bytes."""
 
-    answer: Callable[[Scope, bytes, Client], Awaitable[Response]]
+    answer: Handler
     refuse: Callable[[Scope, Refusal], Response]
     max_bytes: Callable[[Scope], int]
 

@@ -278,6 +278,15 @@ def test_health_is_told_whatever_the_host(service, host):
     assert (ready.status, ready.json()) == (200, {"status": "ready"})
 
 
+@pytest.mark.parametrize("path", ["/a.js", "/healthz", "/readyz", "/metrics"])
+def test_routes_of_the_front_are_read_only(service, path):
+    for method in ("DELETE", "OPTIONS", "PATCH"):
+        answer = service.open(path, method=method)
+        assert (answer.status, answer.json()) == (405, {"error": "Method not allowed"})
+        assert answer.headers["allow"] == "GET, HEAD"
+    assert service.open(path, method="HEAD").status != 405
+
+
 def test_script_is_the_same_as_django_answers(service, anyone):
     by_front, by_django = service.open("/a.js"), anyone.get("/a.js")
     assert by_front.body == by_django.content
