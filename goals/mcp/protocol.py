@@ -204,9 +204,9 @@ def _result(message: Json, server: Server, *, is_stateless: bool) -> Json:
 
 
 def _call(params: Json, server: Server) -> Json:
-    name, arguments = params.get("name"), params.get("arguments") or {}
+    name, arguments = params.get("name"), params.get("arguments")
     if not isinstance(name, str):
         raise ProtocolError(INVALID_PARAMS, "name must be the name of a tool")
-    if not isinstance(arguments, dict):
+    if not isinstance(arguments, dict | None):
         raise ProtocolError(INVALID_PARAMS, "arguments must be an object")
-    return server.call(name, arguments)
+    return server.call(name, arguments or {})

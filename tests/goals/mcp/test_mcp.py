@@ -150,7 +150,14 @@ def test_each_era_has_its_own_way_to_begin():
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"name": ["echo"]}, {"name": "echo", "arguments": [1]}],
+    [
+        {},
+        {"name": ["echo"]},
+        {"name": "echo", "arguments": [1]},
+        {"name": "echo", "arguments": []},
+        {"name": "echo", "arguments": ""},
+        {"name": "echo", "arguments": False},
+    ],
 )
 def test_wrong_call_is_an_error(params):
     assert code(ask("tools/call", params)) == protocol.INVALID_PARAMS
