@@ -1,4 +1,4 @@
-"""Decoding events as they are sent, and what may be wrong with them."""
+"""Decoding and validating received events."""
 
 import hashlib
 import io
@@ -125,7 +125,7 @@ def is_refund(raw: bytes) -> bool:
     return decode(raw, _MaybeRefund).refund_of is not None
 
 
-# What may be wrong with an event
+# Validation
 
 
 _Shape = TypeVar("_Shape")
@@ -162,7 +162,7 @@ def decode(raw: bytes, shape: type[_Shape]) -> _Shape:
 def decode_body(
     body: bytes, shape: type[_Shape], *, instead_of_array: str = NO_ARRAY
 ) -> _Shape:
-    """As `decode`, but a body that is no object is Malformed, not Rejected."""
+    """Like `decode`, but a body that is not an object is Malformed, not Rejected."""
     if not (first := body.lstrip(b" \t\r\n")).startswith(b"{"):
         if first.startswith(b"["):
             _check_syntax(body)
@@ -198,7 +198,7 @@ def is_plain_amount(text: str) -> bool:
 
 
 def _has_doubtful_amount(raw: bytes) -> bool:
-    # Most amounts are numbers: only a text is decoded twice.
+    # Most amounts are numbers; only strings are decoded twice.
     if not _TEXT_AS_REVENUE.search(raw):
         return False
     revenue = msgspec.json.decode(raw).get("revenue")
@@ -209,7 +209,7 @@ _DOUBTFUL_AMOUNT = "A text must be digits with at most a point, such as 49.99."
 
 
 def wrong(sent: Sent, raw: bytes, day: date) -> Details:
-    """What is wrong with an event, except for values that are too long.
+    """Return the errors of an event, except for values that are too long.
 
     `raw` is the JSON text of the event, `day` the day on which it happened.
     """
@@ -261,7 +261,7 @@ _texts = attrgetter(*_LIMITS)
 
 
 def over_long(sent: Sent, *, size: int | None = None) -> Details:
-    """Values that are too long. `size`: the length of the JSON text, if known."""
+    """Return values that are too long. `size`: the length of the JSON, if known."""
     # Most events are shorter than the shortest limit, and need no further check.
     if size is not None and size <= _SHORT and len(sent.id or "") <= MAX_EVENT_ID:
         return {}
@@ -278,9 +278,9 @@ def over_long(sent: Sent, *, size: int | None = None) -> Details:
 
 
 def cut(sent: Sent) -> None:
-    """Cut texts that a page sent too long; URLs are cut when they are parsed.
+    """Cut long texts of a page; URLs are cut when they are parsed.
 
-    An id is replaced by a digest: a part of it could be that of another event.
+    An id is replaced by a digest: a part of it could equal another event's id.
     """
     if sent.name:
         sent.name = sent.name[:MAX_NAME]
@@ -316,7 +316,7 @@ def wrong_refund(sent: Refund, raw: bytes) -> Details:
 def when(
     sent: ServerEvent | Refund, raw: bytes, now: datetime
 ) -> tuple[datetime, Details]:
-    """When it happened, in UTC, and messages; `now` without a valid time."""
+    """Return the event's time in UTC, and messages; `now` without a valid time."""
     told = sent.timestamp
     if told is None:
         return now, {}
@@ -351,7 +351,7 @@ _label_texts = attrgetter(*_LABEL_LENGTHS)
 
 
 def wrong_labels(sent: ServerEvent) -> Details:
-    # Most servers send none.
+    # Most servers send none of them.
     if sent.country is None and sent.device is None and not any(_label_texts(sent)):
         return {}
     details: Details = {}
@@ -370,7 +370,7 @@ def wrong_labels(sent: ServerEvent) -> Details:
 
 
 def wrong_origin(sent: ServerEvent) -> Details:
-    """What is wrong with the labels and the visitor of a server's event."""
+    """Return the errors in the labels and the visitor of a server's event."""
     details = wrong_labels(sent)
     if sent.visitor_id is None and not (sent.ip and sent.user_agent):
         details["visitor_id"] = ["Give visitor_id, or ip and user_agent."]

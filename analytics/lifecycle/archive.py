@@ -34,7 +34,7 @@ from analytics.questions.labels import Labels
 FORMAT = "krafter-archive"
 VERSION = 1
 _MANIFEST = "manifest.json"
-_ROWS = 20_000  # of a row group, and of one look at the database
+_ROWS = 20_000  # of a row group, and of one read from the database
 _BATCH = 2_000
 
 _text = pa.dictionary(pa.int32(), pa.string())
@@ -170,7 +170,7 @@ class Archive:
         return restored
 
     def _ids(self, site: Site, month: date) -> dict[str, "_Ids"]:
-        """Return the ids of events and refunds that the files of a month have."""
+        """Return the ids of events and refunds in the files of a month."""
         found = {kind: array("q") for kind in _KINDS}
         for file in self.of(site):
             if file.month == f"{month:%Y-%m}":
@@ -287,7 +287,7 @@ class Restored(NamedTuple):
 
 
 def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
-    """Add the rows that are not there. Returns how many were added; raises Wrong."""
+    """Add missing rows; return how many were added. Raises Wrong."""
     facts_of = _facts_of(site_id, rows)
     added = 0
     with transaction.atomic():
@@ -310,7 +310,7 @@ def _restore_rows(site_id: int, rows: list[dict[str, Any]]) -> int:
 def _facts_of(
     site_id: int, rows: list[dict[str, Any]]
 ) -> dict[str, list[tuple[int, Row]]]:
-    """The archived rows by kind, with their ids and with those of names and labels."""
+    """Return the archived rows by kind, with ids of names and labels."""
     keys = [(row["type"], row["name"]) for row in rows]
     keys += [
         ("pageview", path)

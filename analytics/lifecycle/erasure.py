@@ -40,7 +40,7 @@ class Erased(msgspec.Struct):
 
 
 def erase(site: Site, which: dict[str, Any]) -> Erased:
-    """Erase what a validated `ErasureSerializer` names. Returns the numbers of rows."""
+    """Erase the events of a validated `ErasureSerializer`; return their numbers."""
     if "events" in which:
         return events_with_ids(site, which["events"])
     days = Days(which["from"], which["to"])
@@ -168,7 +168,7 @@ def is_taken(found: Site) -> bool:
 def team(team: Team, *, progress: Progress = lambda rows: None) -> int:
     """Erase a team with its sites and keys; return the number of events and refunds."""
     if team.erasure_asked_at is None:
-        # So that no new site is made, and the service continues after a crash.
+        # So that no site is created meanwhile, and the service continues after a crash.
         ask_for_team(team)
     team.tokens.all().delete()
     rows = sum(site(each, progress=progress) for each in team.sites.all())

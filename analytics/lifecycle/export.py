@@ -2,9 +2,8 @@
 
 Each line is a JSON object with one key, the kind of the line. Every few megabytes a
 line has the current position. From there the stream can be resumed, in another process
-or another answer: what was exported of a site before is still correct, since events
-never change. If some events were deleted meanwhile, the stream cannot be resumed and
-raises Changed.
+or response: the exported part is still correct, since events never change. If some
+events were deleted meanwhile, the stream cannot be resumed and raises Changed.
 """
 
 import hashlib
@@ -44,7 +43,7 @@ class Changed(Exception):
 
 
 class Place(msgspec.Struct):
-    """The position where a page begins: what was exported before, and the last line.
+    """The position where a page begins: the state of the export before it.
 
     `sites` is a digest of the keys of the sites in the stream, `done` how many of them
     are complete. `told` counts the events and refunds exported of the current site.

@@ -34,7 +34,7 @@ from krafter import names
 from krafter.errors import Unavailable
 
 _KEY = re.compile(r"sk_[a-z0-9]{12}")
-# The fields that are taken from the other installation; others are set here.
+# Fields from the other installation; the others are set here.
 _SETTINGS = {
     *("uuid", "site_key", "domain", "name", "public_stats", "created_at"),
     *SiteSettingsSerializer.Meta.fields,

@@ -59,8 +59,8 @@ class CommonPart(NamedTuple):
 class Keeper(NamedTuple):
     """Counts of closed days.
 
-    `keep` stores missing ones, `lacks` tells if any are missing, and `seal` stores what
-    is final only at the moment of sealing, within the locks.
+    `keep` stores missing counts, `lacks` tells whether any are missing, and `seal`
+    stores counts that are final only at the moment of sealing, within the locks.
     """
 
     keep: Callable[[Site, Days, Callable[[int], object]], None]
@@ -71,7 +71,7 @@ class Keeper(NamedTuple):
 of_sites: list[SitePart] = []
 keepers: list[Keeper] = []
 common: list[CommonPart] = []
-# Tables that are not exported as they are: they are made anew on import, or
+# Tables that are not exported as they are: they are rebuilt on import, or
 # exported with positions in the stream instead of ids.
 local: set[type[OfOneSite]] = {NameDay, ReservedName}
 

@@ -1,6 +1,6 @@
 """Retention: store the counts of old days, then delete their events.
 
-1. Count and store what is missing of all days up to the new border.
+1. Compute and store missing counts of all days up to the new border.
 
 2. Within the locks that exclude writers and processes that store counts, check that
 nothing is missing, and move the border. From then on only the stored counts are used.
@@ -40,7 +40,7 @@ class Busy(Exception):
 
 
 class Plan(NamedTuple):
-    """What pruning a site would do.
+    """The effect of pruning a site.
 
     `before`: the new border, None for none; `events`: the number to delete.
     """
@@ -76,7 +76,7 @@ def _months_before(day: date, number: int) -> date:
 
 
 def plan(site: Site) -> Plan:
-    """Return what `prune` would do now."""
+    """Return the current effect of `prune`."""
     before = border_of(site)
     if before is None:
         return Plan(None, 0)

@@ -77,7 +77,7 @@ class ConfirmForm(_PasswordAndCode):
     code = CodeField(help_text=ANY_CODE)
 
     def clean(self) -> None:
-        # Only then: a code that is looked at is used up.
+        # Only then, because checking a code uses it up.
         if not self.errors and not factors.accepts(
             self.user, self.cleaned_data["code"]
         ):

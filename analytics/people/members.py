@@ -21,7 +21,7 @@ from analytics.people import second_factor
 from krafter import names
 
 INVITATION_DAYS = 7
-# More open ones would only be guessed at by nobody and forgotten by everybody.
+# More open invitations would only be forgotten.
 MAX_INVITATIONS = 100
 NEEDS_OWNER = gettext_lazy("A team needs an owner. Make another member an owner first.")
 
@@ -76,7 +76,7 @@ def join(invitation: Invitation, user: User) -> None:
     """
     with transaction.atomic():
         team = _locked(invitation.team)
-        # Whoever deletes the row has it: the invitation holds once.
+        # The request that deletes the row joins: an invitation works only once.
         if not Invitation.objects.filter(pk=invitation.pk).delete()[0]:
             raise ValidationError(_("This invitation has been used."))
         role = Role(invitation.role)

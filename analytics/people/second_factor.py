@@ -82,13 +82,13 @@ def remove(user: User) -> bool:
     return removed
 
 
-# Asking for it
+# Checking codes
 
 
 def accepts(user: User, code: str) -> bool:
     """Return whether this is a valid code of the user. A code is accepted once."""
     with transaction.atomic():
-        # The lock lets the same code pass once, and guesses come one by one.
+        # The lock makes a code valid only once, and serialises guesses.
         locked = SecondFactor.objects.select_for_update()
         factor = locked.filter(user=user).first()
         if factor is None:
@@ -136,7 +136,7 @@ def _new_codes(factor: SecondFactor) -> list[str]:
 
 
 def _is_recovery(factor: SecondFactor, code: str) -> bool:
-    # Whoever deletes the row has used the code.
+    # The request that deletes the row uses the code.
     found = factor.recovery_codes.filter(digest=_digest(_plain(code)))
     if not found.delete()[0]:
         return False

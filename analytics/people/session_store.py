@@ -8,7 +8,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
 from analytics.models import BrowserSession
 
-# Where in a session's data it is kept who and when: see `sessions`.
+# The keys of a session's data for its user and times: see `sessions`.
 ABOUT = "about"
 
 

@@ -28,7 +28,7 @@ class SessionEndsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        # The API knows no sessions, and a look-up would cost each request.
+        # The API has no sessions, and a lookup would cost time in each request.
         if request.path_info.startswith(API_PREFIX):
             return self.get_response(request)
         if auth.SESSION_KEY in request.session:
@@ -66,7 +66,7 @@ def _begin(request: HttpRequest) -> None:
 def _go_on(request: HttpRequest) -> None:
     about = request.session.get(ABOUT)
     if about is None:
-        # Somebody who has just signed in by a test's or a proxy's hand.
+        # A user who was just signed in by a test or a proxy.
         return
     now = int(timezone.now().timestamp())
     left = about["begun"] + _longest() - now

@@ -1,13 +1,12 @@
-"""Signing in, as often as a person would try.
+"""Signing in, with limits on attempts.
 
-An attempt is counted before the password is looked at, against the address and
-against the account, so that guessing with many requests at once, from many
-addresses or through many accounts gains nothing, and what is over a limit costs no
-hashing. A browser that has signed in to an account before is counted by itself: who
-guesses at an account cannot keep its owner out.
+An attempt is counted before the password is checked, by address and by account. So
+guessing with concurrent requests, from many addresses or for many accounts has no
+advantage, and attempts over a limit cost no hashing. A browser that has signed in to
+the account before has its own count, so that an attacker cannot lock out the owner.
 
-Who has a second factor is asked for a code after the password, on a page of its own.
-Until then nobody is signed in: the session holds whose password was right.
+Users with a second factor enter a code on a separate page after the password. Until
+then they are not signed in: the session only stores whose password was correct.
 """
 
 import hashlib
@@ -38,7 +37,7 @@ from krafter import clock
 
 _KNOWN = "known_browser"
 _KNOWN_SECONDS = 180 * 24 * 60 * 60
-# Where in a session it is kept whose password was right.
+# The session key for the user whose password was correct.
 _PASSWORD_GIVEN = "password_given"  # noqa: S105 - a name
 _SECONDS_FOR_THE_CODE = 10 * 60
 
@@ -161,7 +160,7 @@ def _limited(view: _View, name_in: Callable[[HttpRequest], str]) -> _View:
 
 
 sign_in = _limited(PasswordStep.as_view(redirect_authenticated_user=True), _typed_name)
-# Whoever has signed in and may not use the admin is asked to be somebody else.
+# A signed-in user without access to the admin may sign in as another user.
 sign_in_to_admin = _limited(PasswordStep.as_view(next_page="admin:index"), _typed_name)
 give_code = _limited(CodeStep.as_view(), _name_from_before)
 
@@ -178,7 +177,7 @@ def _is_refused(request: HttpRequest, account: str) -> bool:
     if (browser := _known_browser(request, account)) is not None:
         return attempts.is_refused("sign_in_known", browser, limit, minute)
     address = attempts.address(request.META)
-    # Not counted against the account: one address could spend what is left of it.
+    # Not counted for the account: one address could use up the account's limit.
     return attempts.is_refused(
         "sign_in_address", address, limit, minute
     ) or attempts.is_refused("sign_in_account", account, limit, minute)

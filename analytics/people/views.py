@@ -127,7 +127,7 @@ class ForgottenPassword(auth_views.PasswordResetView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        # Whoever asks learns nothing of who has an account, nor of a failure.
+        # The response does not reveal whether the account exists, or a failure.
         text = _("If an account has this address, a link was sent to it.")
         messages.success(self.request, text)
         return super().form_valid(form)
@@ -304,7 +304,7 @@ def remove_second_factor(request: HttpRequest, team: Team, member: int) -> HttpR
     return redirect("team", team=team.pk)
 
 
-# Where an invitation leads
+# The page of an invitation
 
 
 class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
@@ -332,7 +332,7 @@ class Join(FormView):  # type: ignore[type-arg]  # takes none at run time
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:
-            # No account is left of a link that somebody else was faster with.
+            # Do not keep the account if the invitation was used in the meantime.
             with transaction.atomic():
                 user = form.save()
                 audit.record("user.created", user, team=self.invitation.team)
