@@ -28,7 +28,7 @@ class ComparedCounts(Counted):
 
 
 def compared_counts(now: int, before: "Counted | GoalCounts") -> ComparedCounts:
-    """What was there before, beside so many unique conversions now."""
+    """The earlier counts, compared with the current unique conversions."""
     return ComparedCounts(
         before.conversions,
         before.unique_conversions,

@@ -108,7 +108,7 @@ def _rules(site: Site) -> dict[bytes, Rule]:
 def _asked(
     site: Site, rules: Collection[bytes], all_labels_of: Collection[Attribution]
 ) -> list[Asked]:
-    """What is kept of all events and of these rules."""
+    """The labels to count, by rule and attribution; also for all events."""
     wanted = {EVERYTHING, *rules}
     labels: defaultdict[tuple[bytes, Attribution], set[str]] = defaultdict(set)
     for rule in wanted:

@@ -41,9 +41,9 @@ _UNFINISHED = "The names of events are still being matched; retry"
 def packed(ids: bytes) -> bytes:
     """Ids of 8 bytes each, for the database.
 
-    All first bytes, then all second ones and so on: ids that a broad rule matches
-    follow each other, and take a hundredth. Never a multiple of 8 bytes, which is how
-    rows are told that were stored before ids were packed.
+    All first bytes, then all second ones and so on: the ids of a broad rule are
+    consecutive, and take a hundredth of the space. The length is never a multiple of 8
+    bytes, unlike that of rows stored before ids were packed.
     """
     planes = zlib.compress(b"".join(ids[n::8] for n in range(8)), level=1)
     return planes if len(planes) % 8 else planes + b"\0"
@@ -109,7 +109,7 @@ _names: Recent[tuple[int, Rule], Names] = Recent(_MAX_IDS, lambda key: Names())
 
 
 def remembered(site_id: int, rules: Iterable[Rule]) -> dict[Rule, Names] | None:
-    """What these rules matched when this process last compared them, by rule.
+    """Return the cached matches of these rules in this process, by rule.
 
     None if one of them was never compared by this process.
     """
@@ -204,8 +204,8 @@ def _compare(
 def _keep(site_id: int, known: Mapping[Rule, Names], end: float | None) -> None:
     """Store matches that took long to find.
 
-    A thousand broad rules have more than can be stored in time: after `end` one
-    statement is sent, and the next question stores more.
+    A thousand broad rules have more matches than can be stored in time: after `end`
+    one more statement is sent, and the next query continues.
     """
     worth = [
         (rule.digest, names)

@@ -1,8 +1,8 @@
 """The counts of rules on days that are not closed yet.
 
-For each rule and day a process remembers the last event it has counted and the visitors
-it has seen, so that a query only reads the events that came later. What was evicted
-from memory is counted again.
+For each rule and day a process remembers the last event it has counted and the
+visitors it has seen, so that a query only reads later events. Tallies evicted from
+memory are counted again.
 """
 
 import threading
@@ -28,8 +28,7 @@ from krafter.errors import Unavailable
 _MAX_VISITORS = 4_000_000
 # Events read into memory at once.
 _CHUNK = 2_000
-# Names that the database is asked to look for, and of which it is remembered, on
-# the way, which rules they concern.
+# Maximum number of names in a query, and of names whose rules are cached meanwhile.
 _MAX_NAMES = 10_000
 # How long a query waits for another query about the same site, in seconds.
 _WAIT_SECONDS = 20.0
@@ -85,7 +84,7 @@ class Tally:
             self.sums[event.currency] += event.amount
 
     def take(self, other: "Tally", position: int) -> None:
-        """Take over what another tally has counted up to its position."""
+        """Take over the counts and the position of another tally."""
         self.conversions, self.visitors = other.conversions, other.visitors
         self.sums, self.position = other.sums, position
 

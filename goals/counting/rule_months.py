@@ -248,7 +248,7 @@ class RuleMonths:
     def by_day(self, rule: Rule) -> ByDay:
         """The counts of the rule by day; days without any are left out."""
         if any((rule, month) not in self._apart for month in self._of_period(rule)):
-            # Those of all rules with one query: the others are asked for next.
+            # Read all rules with one query: the other rules are queried next.
             self._take_apart(
                 [(each, m) for each in self._rows for m in self._of_period(each)]
             )
@@ -261,7 +261,7 @@ class RuleMonths:
         }
 
     def _of_period(self, rule: Rule) -> list[date]:
-        """The stored months of a rule that are asked for."""
+        """The requested stored months of a rule."""
         return [month for month in self._rows[rule] if month in self._needed]
 
     def _days(

@@ -135,7 +135,7 @@ def counted(
         site = next(iter(goals)).site
         selection = Selection(site_id, *days, filters, sources=rules_of(site))
         is_sealed = days.first < (site.sealed_before or days.first)
-        # Faster for one rule; and sealed days have nothing else.
+        # Faster for one rule, and the only counts of sealed days.
         if events.is_kept(filters) and (len(rules) == 1 or is_sealed):
             return _by_labels(selection, goals, daily=daily, from_border=from_border)
         return Found(_from_events(selection, goals))
@@ -186,7 +186,7 @@ def _rules(goals: Iterable[Goal]) -> list[Rule]:
 
 
 def _priced(goals: Iterable[Goal]) -> set[Rule]:
-    """The rules whose amounts are asked for."""
+    """The rules whose amounts are queried."""
     return {goal.rule for goal in goals if goal.currency}
 
 

@@ -45,7 +45,7 @@ def site_page(deed: Deed = Deed.READ) -> Callable[[_View], _View]:
         def found(request: HttpRequest, key: str, **rest: Any) -> HttpResponseBase:
             site = roles.site_for(person(request), key, deed)
             if request.method == "GET" and "" in request.GET.values():
-                # A form sent fields that were left empty: they ask nothing.
+                # Ignore empty fields of a form.
                 return redirect(request.path + with_changes(request, {}))
             take_place(request, view, request.GET, site.team_id)
             return view(request, site, **rest)

@@ -13,7 +13,7 @@ COLUMNS = {
     "referrer": _("Source or its host"),
     **{name: LABELS[name] for name in ("utm_source", "utm_medium", "utm_campaign")},
 }
-# To fill in; there are as many again once they are saved.
+# Empty rows; after saving, the form has this number of empty rows again.
 _SPARE = 2
 
 

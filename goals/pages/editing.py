@@ -38,7 +38,7 @@ from goals.sent import names
 from goals.serializers import GoalSerializer
 from krafter.errors import Conflict, Invalid, Unavailable
 
-# A preview slows nothing else: it ends by itself.
+# A preview has a time limit, so that it does not slow other requests.
 _PREVIEW_SECONDS = 2.0
 _NAMES_OFFERED = 200
 _NAMES_SHOWN = 10
@@ -127,7 +127,7 @@ def edit_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     form = GoalForm(request.POST)
     try:
         with transaction.atomic():
-            # As in the API: two changes at once cannot leave a rule that neither made.
+            # As in the API: two concurrent changes cannot produce a mixed rule.
             locked = Goal.objects.undeleted().select_for_update().get(pk=goal.pk)
             checked = GoalSerializer(locked, data=form.fields_sent(), partial=True)
             checked.is_valid(raise_exception=True)
@@ -135,7 +135,7 @@ def edit_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     except Goal.DoesNotExist:
         raise Http404 from None
     except Conflict as error:
-        # Who means it uses the API: the page has no place to confirm it.
+        # The page has no field to confirm this; it is possible with the API.
         wrong = Invalid({"non_field_errors": [str(error.detail)]})
         return _refused(request, site, goal, form, wrong)
     except (serializers.ValidationError, Invalid) as error:
@@ -201,7 +201,7 @@ def preview_goal(request: HttpRequest, site: Site) -> HttpResponseBase:
     reason = ""
     try:
         fields = form.fields_sent()
-        # A goal needs no name to be looked at.
+        # A preview needs no name.
         fields["name"] = fields["name"].strip() or "Preview"
         after = edit(before, fields) if before else draft(site, fields)
         month = days(site, {"period": "30d"})
@@ -235,7 +235,7 @@ def _offered(site: Site, fields: Mapping[str, Any]) -> list[str]:
         with in_time(_PREVIEW_SECONDS):
             found = names.names_sent(site, month, asked, limit=_NAMES_SHOWN)
     except (Invalid, Unavailable):
-        # Days that are sealed, or too many names: the rest of the preview stands.
+        # Sealed days, or too many names: show the rest of the preview.
         return []
     return [each.name for each in found]
 

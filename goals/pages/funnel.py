@@ -39,7 +39,7 @@ _DIMENSIONS = (
     *("referrer", "channel", "utm_source", "utm_campaign", "entry_path", "country"),
     *("device", "browser", "os", "path", "name"),
 )
-# What the form of the steps has fields for.
+# The parameters in the form of the steps.
 _OF_FORM = ("step", "window_minutes", "as")
 
 
@@ -110,7 +110,7 @@ def _checked(request: HttpRequest, site: Site, steps: list[str]) -> dict[str, An
     if "steps" in asked:
         raise Invalid({"steps": ["Unknown parameter."]})
     if asked.get("window_minutes", "").isdecimal():
-        # The API takes a number; an address has texts alone.
+        # The API requires a number; an address contains only strings.
         asked["window_minutes"] = int(asked["window_minutes"][:6])
     question = {**asked, "steps": [_step(text) for text in steps]}
     checked = _PageQuestionSerializer(data=question, context={"site": site})

@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-# Fewer days with a match have no rhythm.
+# Fewer days with a match are not enough to derive a usual pause.
 FEWEST_DAYS = 4
 # How many of its usual pauses a goal may be quiet before it is called silent.
 _PAUSES = 4

@@ -132,7 +132,7 @@ def _dropped(site: Site) -> Drops:
             for each in found.drops
             if each.count
         ],
-        # One that was allowed meanwhile is no question any more.
+        # Leave out hosts that were allowed in the meantime.
         [each for each in found.foreign_hosts if not rules.owns(each.host)],
     )
 

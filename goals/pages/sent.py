@@ -21,7 +21,7 @@ from goals.sent import names
 from goals.sent.names import NameAnswer
 from goals.sent.questions import NamesQuestionSerializer
 
-# As an event names them, and as a goal does.
+# The type of a goal for each type of event.
 GOAL_TYPES = {"pageview": "pageview", "event": "event", "goal": "custom"}
 _IN_A_FILE = 1_000
 

@@ -75,7 +75,7 @@ def _overview(site: Site, period: Days) -> Overview:
     try:
         found = goals_of(site, shown, period, _before(site, period))
     except Unavailable:
-        # The past is counted for the first time. What was counted is kept.
+        # The past is being counted for the first time; counted days are stored.
         return Overview(site, newest.at)
     return Overview(site, newest.at, found, len(goals) - len(shown))
 

@@ -30,7 +30,7 @@ LABELS = {
     "browser": _("Browser"),
     "os": _("System"),
 }
-# What a dimension has where it has no value.
+# The value of a dimension for missing values.
 UNKNOWN = {
     "": _("not known"),
     "referrer": _("direct, no source"),
@@ -64,11 +64,11 @@ class Toolbar(NamedTuple):
     period: Days
     before: Days | None
     filters: list[Filter]
-    # By properties, which no form has fields for.
+    # Filters by properties, for which forms have no fields.
     properties: list[Filter]
     comparisons: list[tuple[str, Any]]
     attributions: list[tuple[str, Any]]
-    # Parameters that the forms of the toolbar carry along.
+    # Parameters that the forms of the toolbar preserve.
     kept: list[tuple[str, str]]
 
 
