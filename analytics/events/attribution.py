@@ -1,17 +1,16 @@
-"""Where events come from: the arrival of its visitor that brought each of them.
+"""Attribution: the source of each event, derived from its visitor's arrivals.
 
 An arrival is an event with a source: a campaign label, or a referrer from outside
-the site that does not only repeat the one before it in the same visit. What an
-event comes from is derived from the events of its visitor and day, whenever it is
-asked, so that late events and changed settings are right at once.
+the site that differs from the previous one in the same visit. The source of an event
+is derived from the events of its visitor and day in each query, so that late events
+and changed settings apply at once.
 
-The columns of a fact that are made here are contexts, by their numbers: `last` and
-`first`, of the latest and of the first arrival up to and with the event, DIRECT
-without one; and one for each label of a visitor's own, which is that of the event
-or, where the event lacks the label, the latest that has it. `entry_path` is the number
-of a name, that of the first page view of the event's visit, 0 without one. The visit
-is told by `visit_number`, 1 for the first of the visitor's day, and by `visit_began`,
-the second of its first event.
+The derived columns of a fact are ids of contexts: `last` and `first`, of the latest
+and of the first arrival up to and including the event, DIRECT without one; and one
+for each label of the visitor (OWN): the context of the event or, if it lacks the
+label, the latest one that has it. `entry_path` is the id of the name of the first page
+view of the event's visit, 0 without one. `visit_number` is the number of the visit on
+the visitor's day, from 1, and `visit_began` the second of its first event.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,11 +32,11 @@ from analytics.questions.periods import Days
 _EVENTS, _ADJUSTMENTS, _CONTEXTS, _NAMES = (
     model._meta.db_table for model in (Event, Adjustment, Context, EventName)
 )
-# A position among the events of a visitor, and a number, in one whole number: the
-# latest of many is the largest. 2**27 events a visitor and day, 2**36 contexts.
+# Packs the position of a visitor's event and an id into one integer, so that MAX finds
+# the latest. 2**27 events a visitor and day, 2**36 contexts.
 BITS = 36
 MASK = (1 << BITS) - 1
-# Added to a position it makes a text of ten digits, which sorts as the number does.
+# Added to a position, it makes a text of ten digits that sorts like the number.
 _TEN_DIGITS = 10**9
 _HAS_CAMPAIGN = " OR ".join(
     f"{label} <> ''"
@@ -47,7 +46,7 @@ _HAS_CAMPAIGN = " OR ".join(
 
 
 class Attributed:
-    """The facts of a site with what they come from, as SQL."""
+    """The facts of a site with their sources, as SQL."""
 
     def __init__(self, site_id: int, filters: Filters, contexts: Contexts) -> None:
         self.site_id = site_id
@@ -55,7 +54,7 @@ class Attributed:
         self.contexts = contexts
 
     def column(self, label: str) -> str:
-        """The column that has the context, or the name, with a fact's label."""
+        """The column with the context, or the name, of a fact's label."""
         attribution = self.filters.attribution
         if label == ENTRY_PATH:
             return label
@@ -66,7 +65,7 @@ class Attributed:
         return label if self.contexts.lacks(label) else "context_id"
 
     def values(self, label: str, numbers: Iterable[int]) -> dict[int, str]:
-        """What a label is for each number of its column, `""` where there is none."""
+        """The value of a label for each id of its column, `""` for none."""
         numbers = set(numbers)
         if label != ENTRY_PATH:
             return {pk: self.contexts.value(label, pk) for pk in numbers}
@@ -82,10 +81,10 @@ class Attributed:
         carried: Sequence[str],
         name_ids: Collection[int] | None,
     ) -> Compiled:
-        """The chosen columns of facts of these names that pass the filters.
+        """The selected columns of facts of these names that pass the filters.
 
-        `columns` are of `column`, `carried` the fact's own; `name_ids` None: of all
-        names. A refund comes from what the event that it refunds comes from.
+        `columns` are results of `column`, `carried` the fact's own columns; `name_ids`
+        None: all names. A refund has the source of the refunded event.
         """
         condition, params = self._condition()
         columns = list(dict.fromkeys(columns))
@@ -130,10 +129,10 @@ class Attributed:
     ) -> Compiled:
         """All events of the visitors who have one of these names, in whole days.
 
-        With the chosen columns, and with `passes`, 1 where an event has one of the
-        names and passes the filters. Among those that may be carried, `n` numbers the
-        events of a visitor and day, `visit` is the same in one visit, and `arrival` is
-        not NULL of an arrival.
+        With the selected columns, and with `passes`: 1 if an event has one of the names
+        and passes the filters. `carried` may contain `n`, the number of the event on
+        the visitor's day, `visit`, which is the same in one visit, and `arrival`, which
+        is not NULL for an arrival.
         """
         condition, params = self._condition()
         named, ids = one_of("made.name_id", name_ids)
@@ -231,7 +230,7 @@ class Attributed:
         chosen: Iterable[str],
         condition: Compiled,
     ) -> Compiled:
-        """Refunds of events that are gone: what they come from was kept."""
+        """Refunds of deleted events, whose sources are stored with the refund."""
         columns = "".join(f", {of_gone(name, 'fact')} AS {name}" for name in needed)
         return (
             f"""
@@ -254,11 +253,10 @@ class Attributed:
         *,
         is_each: bool = False,
     ) -> Compiled:
-        """All events of some visitors and days, with the columns that are needed.
+        """All events of some visitors and days, with the needed columns.
 
-        A condition of an earlier step would lose events that a later one looks
-        back at: the scope must take whole days of visitors. `is_each`: it takes one
-        day, which PostgreSQL then need not sort by.
+        The scope must contain whole days of visitors, since later steps use previous
+        events. `is_each`: the scope is one day, so PostgreSQL need not sort by day.
         """
         inside, hosts = one_of_texts("referrer", self.contexts.inside())
         own = [label for label in OWN if label in needed]
@@ -278,8 +276,8 @@ class Attributed:
         path = f"path AS (PARTITION BY {whose} ORDER BY at, id)"
         binary = "C" if connection.vendor == "postgresql" else "BINARY"
         # The windows of all steps have one order, so PostgreSQL sorts once. The latest
-        # referrer is carried as a text, after the position of its event: a join would
-        # lose the order.
+        # referrer is stored as text after the position of its event, because a join
+        # would lose the order.
         sql = f"""
             WITH moves AS (
                 SELECT event.id, event.day, event.visitor, event.at, event.context_id,
@@ -356,7 +354,7 @@ class Attributed:
 
 
 def of_gone(column: str, alias: str) -> str:
-    """A column of a refund whose event is gone, see `events.refund_origins`.
+    """A column of a refund whose event was deleted, see `events.refund_origins`.
 
     As SQL over refunds by their alias.
     """
@@ -369,9 +367,9 @@ def of_gone(column: str, alias: str) -> str:
 
 
 def _found(needed: Collection[str], whose: str) -> list[str]:
-    """The columns that are needed, over the events of `arrivals` and their `path`.
+    """The needed columns, as SQL over `arrivals` and its window `path`.
 
-    `whose` are the columns of one visitor and day.
+    `whose` are the columns that identify a visitor and day.
     """
     found = [
         f"COALESCE({pick}(arrival) OVER path & {MASK}, {DIRECT}) AS {name}"
@@ -393,7 +391,7 @@ def _found(needed: Collection[str], whose: str) -> list[str]:
     return [*found, *(f"{of_visits[c]} AS {c}" for c in of_visits if c in needed)]
 
 
-# Columns that each step has anyway.
+# Columns that each step contains.
 _STEP = ("id", "day", "visitor", "at", "context_id", "n", "visit", "arrival")
 
 
@@ -415,7 +413,7 @@ def _visitors_of(
     """Whole days of visitors who have an event of these names: over `event`."""
     days, params = span.of("event")
     if name_ids is None or span.is_of_some_visitors:
-        # Others of these few have none: cheaper than to look through the whole day.
+        # For a few visitors, a search for the names in the whole day would cost more.
         return days, params
     own, own_params = _of("fact", site_id, span, name_ids)
     visitors = f"SELECT fact.day, fact.visitor FROM {_EVENTS} AS fact WHERE {own}"  # noqa: S608 - constants

@@ -1,4 +1,4 @@
-"""What the events of a question have in common: the values of one dimension."""
+"""The counts of events by the values of one dimension."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ PROPS = "props."
 
 
 class BreakdownRow(NamedTuple):
-    """The events with one value, None where it is not known."""
+    """The events with one value, None if it is unknown."""
 
     value: str | int | float | bool | None
     counts: Counts
@@ -47,11 +47,11 @@ def breakdown_rows(
     *,
     with_amounts: bool,
 ) -> Iterator[Iterator[BreakdownRow]]:
-    """Every value of a dimension of events, in an order that means nothing.
+    """Every value of a dimension of events, in any order.
 
-    `dimension`: `path`, `name`, or `props.` and a key, any text at all. A value may
-    come from refunds alone, with amounts but without counts. The values, as many as
-    events perhaps, are read from the database while the context is open.
+    `dimension`: `path`, `name`, or `props.` and any key. A value may have only refunds:
+    amounts without counts. There may be as many values as events; they are read from
+    the database while the context is open.
     """
     name_ids = list(name_ids)
     selection = selection.about(name_ids)
@@ -73,8 +73,8 @@ def breakdown_rows(
             for facts in (Event, Adjustment)
             for part in selection.parts()
         ]
-    # One statement, so that counts and amounts are of one moment; sorted, so
-    # that the values can pass one by one.
+    # One statement, so that counts and amounts are consistent; sorted, so that
+    # the values can be read one by one.
     sql, params = union(*statements)
     with chunked_cursor() as cursor:
         cursor.execute(f"{sql} ORDER BY 1", params)
@@ -89,8 +89,7 @@ def visitors_by_own_value(
 ) -> Iterator[tuple[str | int | float | bool | None, int]]:
     """The unique visitors who have an event with each value, one by one.
 
-    `dimension` as for `breakdown_rows`. A value comes again for a last day that ends
-    early.
+    `dimension` as for `breakdown_rows`. A last day that ends early repeats values.
     """
     value = _expression(dimension)
 
@@ -109,7 +108,7 @@ def visitors_by_own_value(
 
 
 def label_rows(days: ByDay) -> list[BreakdownRow]:
-    """Every value of a label; from refunds alone as well, with amounts only."""
+    """Every value of a label; a value with only refunds has only amounts."""
     return [
         BreakdownRow(value or None, part.counts, part.sums)
         for value, part in parts(days).items()
@@ -117,7 +116,7 @@ def label_rows(days: ByDay) -> list[BreakdownRow]:
 
 
 def visitors_by_value(days: ByDay) -> dict[str | None, int]:
-    """The unique visitors of each value of a label, None: not known."""
+    """The unique visitors of each value of a label, None if unknown."""
     return {value or None: part.counts.uniques for value, part in parts(days).items()}
 
 
@@ -133,7 +132,7 @@ def _expression(dimension: str) -> Combinable:
 def _counts(
     selection: Selection, valued: Callable[[QuerySet[Any]], QuerySet[Any]]
 ) -> Compiled:
-    """In the columns of `by_halves`; the day that is missing tells them apart."""
+    """In the columns of `by_halves`, with NULL for the day, as a marker of counts."""
     sql, params = day_by_day(
         selection,
         lambda found: (

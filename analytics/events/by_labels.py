@@ -95,7 +95,7 @@ class ByLabels:
             open=current,
             kept=past.statement() if past and not is_remembered else None,
         )
-        # Held from here on: another thread may set sums of another state.
+        # Kept here, because another thread may set sums of another state.
         self._closed = closed_sums.valid(sums, State.of(found))
         if past and is_remembered and not self._closed:
             # A day has changed since.
@@ -180,9 +180,9 @@ class ByLabels:
     def by_day(self, label: str = "") -> ByDay:
         """The counts of each day by the values of a label. Call it after `count`.
 
-        If no label was given, the label is `""`, with the one value `""` for all that
-        passes. Without `daily` closed days may stand under the first of them, see
-        `flattened`.
+        If no label was given, the label is `""`, with one value `""` for all events
+        that pass. Without `daily`, all counts of closed days may be under the first of
+        them, see `flattened`.
         """
         found = dict(self.closed(label).days)
         for day, parts in self.unclosed(label).items():
@@ -190,7 +190,7 @@ class ByLabels:
         return found
 
     def closed(self, label: str = "") -> ClosedDays:
-        """What `by_day` has of closed days, without what is not stored of them."""
+        """The part of `by_day` for closed days, without their unstored counts."""
         if label not in self._closed and self._past:
             days = self._shown(label, self._past.by_day(self._kept_as[label]))
             key = self._keys.get(label)
@@ -201,7 +201,7 @@ class ByLabels:
         return self._closed.get(label, ClosedDays({}))
 
     def unclosed(self, label: str = "") -> ByDay:
-        """What `by_day` has beside that."""
+        """The rest of `by_day`."""
         kept = self._kept_as[label]
         found = self._open.by_day(kept)
         for more in self._more:
@@ -210,7 +210,7 @@ class ByLabels:
         return self._shown(label, found)
 
     def _shown(self, label: str, days: ByDay) -> ByDay:
-        """The counts of what passes the filters, by the values of the label."""
+        """The counts that pass the filters, by the values of the label."""
         if not self._where:
             return days
         kept = self._kept_as[label]
@@ -219,7 +219,7 @@ class ByLabels:
         return {day: narrowed(parts, passes, shown) for day, parts in days.items()}
 
     def totals(self) -> dict[date, tuple[Group, int]]:
-        """By day as `by_day`: the counts of all that passes, and its visitors."""
+        """The counts and visitors of everything that passes, by day like `by_day`."""
         return {
             day: (parts.groups.get("", Group()), sum(parts.visitors.values()))
             for day, parts in self.by_day().items()

@@ -36,7 +36,7 @@ def daily_each(selection: Selection, wanted: Wanted) -> dict[int, dict[date, Cou
 def _daily_each(selection: Selection, wanted: Wanted) -> Compiled:
     """The columns question, day, times, uniques."""
     if len(wanted) == 1:
-        # A single question needs no column to tell it from others.
+        # A single question needs no column for its number.
         ((number, name_ids),) = wanted.items()
         return day_by_day(
             selection.about(name_ids),

@@ -1,9 +1,9 @@
 """Closed days: which days are over, and in which order missing ones are counted.
 
 Visitor ids change daily, so the unique visitors of a period are exactly the sum of
-its days. A day is counted once and kept; if it changes later (see
-`analytics.events.day_versions`) it is recounted when it is next needed. What is
-counted, and where it is kept, is up to the caller.
+its days. The counts of a day are stored; if the day changes later (see
+`analytics.events.day_versions`), it is recounted when it is next needed. The caller
+decides what to count and where to store it.
 """
 
 import math
@@ -46,7 +46,7 @@ def parted(days: Days) -> Parted:
     now = clock.now()
     last = last_closed(now)
     if not clock.is_steady():
-        # A count kept of a day that is not over would stay wrong.
+        # A stored count of a day that is not over would stay wrong.
         last -= _DAY * _DOUBTFUL_DAYS
     return Parted(
         _days(days.first, min(days.last, last)),

@@ -1,7 +1,7 @@
 """Sums over closed days, in the memory of a process.
 
-A sum is valid while no day of its period has changed. While it is, what is stored of
-the days need not be read and added up again.
+A sum is valid while no day of its period has changed. Until then the stored counts
+of its days need not be read and added up again.
 """
 
 from collections.abc import Hashable, Mapping
@@ -20,7 +20,7 @@ MAX_VALUES = 100_000
 
 
 class State(NamedTuple):
-    """What the counts of closed days depend on."""
+    """The state on which the counts of closed days depend."""
 
     first: date | None
     sealed_before: date
@@ -59,7 +59,7 @@ class ClosedSum:
         return self._held is not None
 
     def at(self, state: State) -> ClosedDays | None:
-        """The sum, if it is of this state."""
+        """The sum, if it is valid for this state."""
         held = self._held
         return held[1] if held and held[0] == state else None
 
@@ -77,7 +77,7 @@ def recall(keys: Mapping[str, Hashable]) -> dict[str, ClosedSum]:
 
 
 def valid(sums: Mapping[str, ClosedSum], state: State) -> dict[str, ClosedDays]:
-    """The days of these sums, if all are of this state; else of none."""
+    """The days of these sums, if all are valid for this state; otherwise none."""
     found = {name: each.at(state) for name, each in sums.items()}
     known = {name: days for name, days in found.items() if days is not None}
     return known if len(known) == len(sums) else {}

@@ -1,7 +1,7 @@
-"""The contexts of a site: what each of their labels is called, and which pass filters.
+"""The contexts of a site: values of their labels, and those that pass filters.
 
-Labels are looked at in the few distinct contexts, never in events. Contexts are only
-ever added, with ascending ids, so that a process remembers those it has read.
+Labels are compared in the few distinct contexts, never in events. Contexts are only
+added, with ascending ids, so a process can cache those it has read.
 """
 
 import threading
@@ -15,14 +15,14 @@ from analytics.recent import Recent
 from analytics.sources import DIRECT as NO_SOURCE
 from analytics.sources import Rules
 
-# The number of no context: who came without an arrival is direct.
+# Not the id of a context: the source of a visitor without an arrival.
 DIRECT = 0
 # Contexts remembered for all sites together, about 500 bytes each.
 _MAX_CONTEXTS = 100_000
 
 
 class Named(NamedTuple):
-    """What the labels of a context are called, `""` where there is none."""
+    """The displayed values of the labels of a context, `""` for none."""
 
     referrer: str
     channel: str
@@ -43,9 +43,9 @@ _DIRECT = Named(*NO_SOURCE, *[""] * len(OWN))
 
 
 class _Read:
-    """The contexts of a site by their ids, ascending, as far as they were read.
+    """The cached contexts of a site by their ids, ascending.
 
-    `named` is made by the rules of the site that were asked with last.
+    `named` follows the site's source settings of the latest query.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class _Read:
         return len(self.labels)
 
     def add(self, rows: Iterable[tuple[Any, ...]], rules: Rules) -> None:
-        """Rows in the order of their ids, all that come after those that are known."""
+        """Add all rows with higher ids, in the order of their ids."""
         with self.lock:
             for pk, *texts in rows:
                 # Another thread may have read it meanwhile.
@@ -102,11 +102,11 @@ class Contexts:
         _read.settle([site_id])
 
     def named(self, pk: int) -> Named:
-        """What the labels of a context are called for its site."""
+        """The displayed values of the labels of a context, for its site."""
         if pk == DIRECT:
             return _DIRECT
         if pk not in self._named:
-            # It came with an event that was stored since the contexts were read.
+            # It was added with an event after the contexts were read.
             later = Contexts(self.site_id, self.rules)
             self._labels, self._named = later._labels, later._named
         return self._named[pk]
@@ -120,7 +120,7 @@ class Contexts:
         return "" if pk == DIRECT else self._labels[pk].click_id
 
     def lacks(self, label: str) -> bool:
-        """Whether some context of the site does not have it."""
+        """Whether some context of the site lacks the label."""
         return label in self._lacking
 
     def passing(self, where: Collection[Where]) -> list[int]:
@@ -145,7 +145,7 @@ class Contexts:
         return lambda value: wanted.passes(fold(value))
 
     def inside(self) -> list[str]:
-        """The referrers of the site's contexts that bring nobody from elsewhere."""
+        """The site's own and excluded referrers among its contexts."""
         referrers = {labels.referrer for labels in list(self._labels.values())}
         return sorted(host for host in referrers if not self.rules.outside(host))
 
@@ -155,5 +155,5 @@ def _folded(label: str) -> Callable[[str], str]:
 
 
 def forget() -> None:
-    """Drop what this process remembers."""
+    """Clear the cache of this process."""
     _read.forget()

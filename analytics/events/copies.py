@@ -1,7 +1,7 @@
-"""Facts as they are stored, for copies of a site: read by the day, written with ids.
+"""Facts as they are stored, for copies of a site: read by day, written with ids.
 
-`events.append` is for what happens; here is what happened, and nothing is bounded,
-compared or noted as late.
+`events.append` stores new events. Here existing events are copied, without limits,
+checks for repeated ids, or notes of late events.
 """
 
 from array import array
@@ -24,7 +24,7 @@ _CHUNK = 2_000
 class Row(NamedTuple):
     """A fact with ids of its site's dictionaries.
 
-    From `refund_of` on: of a refund alone (see `Adjustment`).
+    The fields from `refund_of` on are only those of refunds (see `Adjustment`).
     """
 
     day: date
@@ -56,7 +56,7 @@ class Ends(NamedTuple):
 
 
 def ends(site_id: int) -> Ends:
-    """Call it within the site's lock: then all up to these are there."""
+    """Call it within the site's lock: then all lower ids are committed."""
     return Ends(
         *(_last(table, site_id) for table in (Event, Adjustment, EventName, Context))
     )
@@ -68,7 +68,7 @@ def _last(table: type[models.Model], site_id: int) -> int:
 
 
 def days(facts: type[Fact], site_id: int, *, first: date = date.min) -> Iterator[date]:
-    """The days on which there are any, ascending: one look in an index for each."""
+    """The days with facts, ascending, with one index lookup for each."""
     found = facts._default_manager.filter(site_id=site_id, day__gte=first).order_by()
     day = found.aggregate(day=Min("day"))["day"]
     while day is not None:
@@ -79,7 +79,7 @@ def days(facts: type[Fact], site_id: int, *, first: date = date.min) -> Iterator
 def rows(
     facts: type[Fact], site_id: int, day: date, *, after: int = 0, last: int
 ) -> Iterator[tuple[int, Row]]:
-    """The facts of a day with ids after one up to another, ascending, by their ids."""
+    """The facts of a day with ids above `after` and up to `last`, in their order."""
     fields = Row._fields if facts is Adjustment else _OF_EVENTS
     found = facts._default_manager.filter(
         site_id=site_id, day=day, pk__gt=after, pk__lte=last
@@ -91,7 +91,7 @@ def rows(
 
 
 class Places:
-    """Where ids stand in the order of a dictionary of a site."""
+    """The positions of ids in a dictionary of a site."""
 
     def __init__(self, table: type[models.Model], site_id: int, *, last: int) -> None:
         found = table._default_manager.filter(site_id=site_id, pk__lte=last)
@@ -111,7 +111,7 @@ class Places:
 def names(
     site_id: int, *, after: int = 0, last: int
 ) -> Iterator[tuple[int, tuple[str, str]]]:
-    """The (type, name) of a site by their ids, of those after one up to another."""
+    """Each (type, name) of a site by its id, for ids above `after` and up to `last`."""
     found = EventName.objects.filter(site_id=site_id, pk__gt=after, pk__lte=last)
     rows = found.order_by("pk").values_list(*_NAME)
     for pk, type, name in rows.iterator(chunk_size=_CHUNK):
@@ -121,7 +121,7 @@ def names(
 def contexts(
     site_id: int, *, after: int = 0, last: int
 ) -> Iterator[tuple[int, Labels]]:
-    """The same of labels."""
+    """The same for labels."""
     found = Context.objects.filter(site_id=site_id, pk__gt=after, pk__lte=last)
     rows = found.order_by("pk").values_list("pk", *Labels._fields)
     for pk, *values in rows.iterator(chunk_size=_CHUNK):
@@ -129,7 +129,7 @@ def contexts(
 
 
 def ids_of_names(site_id: int, wanted: Sequence[tuple[str, str]]) -> list[int]:
-    """The id of each name, which is made where there is none, in their order."""
+    """The ids of these names, in their order; missing names are inserted."""
     return _ids(NAMES, [(site_id, values) for values in wanted])
 
 
@@ -142,7 +142,7 @@ def _ids(dimension: Dimension, keys: Sequence[Key]) -> list[int]:
     with transaction.atomic():
         lock_sites(sorted({site_id for site_id, _ in keys}))
         found = dimension.known(set(keys))
-        # Not a set: ids ascend as the keys do.
+        # Not a set, so that ids ascend in the order of the keys.
         found |= dimension.made([key for key in keys if key not in found])
     return [found[key] for key in keys]
 
@@ -167,7 +167,7 @@ def labels_of(site_id: int, ids: Collection[int]) -> dict[int, Labels]:
 def ids_there(
     facts: type[Fact], site_id: int, keys: Iterable[tuple[date, int]]
 ) -> set[int]:
-    """Those of the (day, id) that the site has."""
+    """Which of these (day, id) exist on the site."""
     by_day: dict[date, list[int]] = {}
     for day, pk in keys:
         by_day.setdefault(day, []).append(pk)
@@ -196,7 +196,7 @@ def store_refunds(site_id: int, batch: Iterable[Row]) -> None:
 def store_with_ids(
     facts: type[Fact], site_id: int, batch: Sequence[tuple[int, Row]]
 ) -> None:
-    """The same for either, with the ids that they had. Raises IntegrityError."""
+    """The same for either, with their former ids. Raises IntegrityError."""
     if facts is Adjustment:
         Adjustment.objects.bulk_create(
             Adjustment(pk=pk, site_id=site_id, **row._asdict()) for pk, row in batch
@@ -225,7 +225,7 @@ def _encoded(site_id: int, batch: Iterable[Row]) -> Iterator[Any]:
 
 
 def skip_ids(site_id: int) -> None:
-    """Have later facts get ids above those that came back, on PostgreSQL."""
+    """On PostgreSQL, give later facts ids above the restored ones."""
     if connection.vendor != "postgresql":
         return
     for facts in (Event, Adjustment):

@@ -32,8 +32,8 @@ def top_names(
 ) -> list[tuple[str, int]]:
     """The most frequent of these names, with the number of their events.
 
-    Among equals the name that was sent first comes first; names without events
-    come last.
+    Names with equal counts are in the order in which they were first sent; names
+    without events come last.
     """
     ids = sorted(name_ids)
     counted = day_by_day(

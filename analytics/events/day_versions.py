@@ -1,11 +1,11 @@
-"""Versions of days that changed after they had ended, which make kept counts stale.
+"""Versions of days that changed after they had ended, which invalidate stored counts.
 
 A day has ended when it has ended in every time zone, so that changing a site's zone
 never reopens a counted day. Writers raise the version of an ended day in the
-transaction that changes it. A reader that counts a closed day keeps the version that
-it read before counting, and uses the count only while the version is the same. No
-lock is needed: a change that a count may have missed raises the version that was read
-before.
+transaction that changes it. A reader that counts a closed day stores the version that
+it read before counting, and uses the count only while the version is unchanged. No
+lock is needed: a change that a count may have missed raises the version that was
+read before.
 """
 
 from collections.abc import Iterable

@@ -18,10 +18,10 @@ Key = tuple[int, tuple[str, ...]]
 class Dimension:
     """A table of each site's distinct values, with a cache of their ids."""
 
-    # Names of strangers may be long, so that their number would be no bound. Emptied
-    # when full, which costs one read each.
+    # Bounded by size, because names of anonymous senders may be long. Emptied when
+    # full, which costs one read for each name.
     _MAX_BYTES = 20_000_000
-    # Of an entry beside its texts.
+    # Size of an entry without its texts.
     _ENTRY_BYTES = 150
 
     def __init__(self, rows: models.Manager[Any], fields: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Dimension:
     def made(self, keys: Collection[Key]) -> dict[Key, int]:
         """Insert the (site, values) that `known` did not find, and return their ids.
 
-        Of a site in the order given: the spelling that came first is shown.
+        Ids of a site are in the given order, because the first spelling is shown.
 
         Call it within the sites' lock.
         """
@@ -109,7 +109,7 @@ _FIRST_LABELS = 8
 
 
 def digest_of(values: tuple[str, ...]) -> bytes:
-    """Of a (type, name), or of labels: by which they are found."""
+    """The digest of a (type, name) or of labels, by which they are looked up."""
     # Labels added later are part of the digest only if they have a value, so that
     # contexts without them keep their digests and rows.
     while len(values) > _FIRST_LABELS and not values[-1]:
@@ -167,7 +167,7 @@ def named(
 ) -> list[tuple[int, str, str]]:
     """The (id, type, name) of those of the wanted (type, name) that were sent.
 
-    By the index of their digests.
+    Uses the index of their digests.
     """
     digests = [digest_of(key) for key in wanted]
     rows = EventName.objects.filter(site_id=site_id, digest__in=digests)

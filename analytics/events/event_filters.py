@@ -1,6 +1,6 @@
-"""Filters by what an event has itself: its path, its name, its properties.
+"""Filters by the event's own path, name and properties.
 
-As conditions of SQL over facts that are called `made`.
+As SQL conditions over facts with the alias `made`.
 """
 
 import re
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def columns(wheres: Iterable[Where]) -> set[str]:
-    """The columns of a fact that the conditions look at."""
+    """The columns of a fact that the conditions use."""
     looked_at = {"path": {"name_id", "page_id"}, "name": {"name_id"}}
     found: set[str] = set()
     for where in wheres:
@@ -29,7 +29,7 @@ def columns(wheres: Iterable[Where]) -> set[str]:
 
 
 def condition(site_id: int, where: Where) -> Compiled:
-    """Whether a fact passes the filter, by a name or by what the event has itself."""
+    """Whether a fact passes a filter by its name, path, entry path or property."""
     if where.label == "name":
         sql, params = _is_named("made.name_id", site_id, where)
     elif where.label == ENTRY_PATH:
@@ -38,13 +38,13 @@ def condition(site_id: int, where: Where) -> Compiled:
         sql, params = _has_path(site_id, where)
     else:
         sql, params = _has_prop(where)
-    # A comparison with NULL is not known, and its negation is not either.
+    # A comparison with NULL is NULL, and so is its negation.
     wanted = 0 if where.negated else 1
     return f"CASE WHEN {sql} THEN 1 ELSE 0 END = {wanted}", params
 
 
 def _is_named(column: str, site_id: int, where: Where, **of: str) -> Compiled:
-    """A column has one of the names: of all types, or of those that `of` says."""
+    """A column has one of the names, of all types or of the types `of`."""
     names = EventName.objects.filter(site_id=site_id, **of).order_by()
     wanted = Q(name__in=[value for value in where.values if value])
     for number, prefix in enumerate(where.prefixes):
@@ -67,7 +67,7 @@ def _has_entry(site_id: int, where: Where) -> Compiled:
 
 
 def _has_path(site_id: int, where: Where) -> Compiled:
-    """Of a page view its name, of others the page, which is a name as well."""
+    """Compares the name of a page view, or the page (also a name) of other events."""
     view = {"type": EventType.PAGEVIEW.value}
     parts, params = ["1 = 0"], list[Any]()
     if any(where.values) or where.prefixes:
@@ -84,7 +84,7 @@ def _has_path(site_id: int, where: Where) -> Compiled:
 
 
 def _has_prop(where: Where) -> Compiled:
-    """A property is one of the texts, or of the numbers or booleans that they write."""
+    """A property equals one of the texts, or a number or boolean in that notation."""
     key = where.label.removeprefix(PROPS)
     is_postgresql = connection.vendor == "postgresql"
     text, number = ("text", "number") if is_postgresql else ("value", "value")

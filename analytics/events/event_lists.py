@@ -13,9 +13,9 @@ from analytics.questions.labels import Labels
 from analytics.questions.periods import Days
 from analytics.sources import rules_of
 
-# Rows that are held at a time.
+# Rows held in memory at once.
 CHUNK = 500
-# As many names of a type as are looked up one by one.
+# The maximum number of names that are looked up one by one.
 _MANY = 1_000
 
 
@@ -66,7 +66,7 @@ def listing(
         if len(ids) < _MANY:
             found = _of_names(found, site_id, ids)
         else:
-            # So many names are frequent: scanning by time soon finds the newest.
+            # With so many names, scanning by time soon finds the newest events.
             found = found.filter(name__site=site_id, name__type=type)
     if start is not None:
         found = found.filter(at__gte=start)
@@ -89,7 +89,7 @@ def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[
     found = found.filter(name__one_of=ids)
     if connection.vendor != "postgresql":
         return found
-    # Each name is looked up on each day there is, see `selection.Within`.
+    # Each name is looked up on each existing day, see `lookups.Within`.
     days = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
     first, last = days["day__min"], days["day__max"]
     return found.filter(day__within=Days(first, last)) if first else found.none()
@@ -104,7 +104,7 @@ def read(found: QuerySet[Event], limit: int | None) -> Iterator[Entry]:
 
 
 def entry_of(row: Sequence[Any], labels: Labels) -> Entry:
-    """The entry with these COLUMNS. A page view happened on the page that it names."""
+    """The entry with these COLUMNS. The page of a page view is its name."""
     entry = Entry._make((*row, labels))
     is_page_view = entry.type == EventType.PAGEVIEW
     return entry._replace(page=entry.name) if is_page_view else entry

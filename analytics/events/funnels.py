@@ -1,9 +1,9 @@
-"""Which visitors did some things in order within a day, and how long it took.
+"""Funnels: visitors who completed steps in order within a day, and their times.
 
-An attempt begins with an event that is the first step, and reaches each further step
-with the earliest event that is this step and comes after that of the step before.
-A visitor's attempt of a day is the one that gets furthest within the window, of equal
-ones the earliest: its first event is what filters and values are of.
+An attempt begins with an event of the first step, and reaches each further step with
+the earliest event of this step after the event of the previous step. A visitor's
+attempt of a day is the one that gets furthest within the window, among equal ones the
+earliest. Filters and values apply to its first event.
 """
 
 from collections import defaultdict
@@ -30,18 +30,18 @@ _EVENTS = Event._meta.db_table
 # No day is longer, even one with a change of the site's zone in it.
 _WHOLE_DAY = timedelta(days=3)
 _MICROSECOND = timedelta(microseconds=1)
-# What a row of the answer tells: the median of a step, or visitors with a value.
+# The kind of a row: the median of a step, or visitors with a value.
 _MEDIAN, _VISITORS = range(2)
-# What the events of steps are looked at by.
+# The columns of an event that steps use.
 _OWN = ("day", "visitor", "at", "id", "name_id")
 
-# The ids of the names that are a step.
+# The ids of the names of a step.
 Step = Collection[int]
 Value = str | int | float | bool | None
 
 
 class _Key(NamedTuple):
-    """What the database tells values apart by: SQL over columns of an event.
+    """SQL over columns of an event that distinguishes the values.
 
     `columns` are those of `Attributed.column`, `carried` the event's own.
     """
@@ -61,10 +61,10 @@ class FunnelRow(NamedTuple):
 
 
 class Funnel(NamedTuple):
-    """`medians`: of the whole seconds since the step before, by nearest rank.
+    """`medians`: the nearest-rank medians of whole seconds since the previous step.
 
-    None for the first step and where nobody came. `rows`: every value once, in an
-    order that means nothing; without a dimension the single value None, or nothing.
+    None for the first step and for steps that no visitor reached. `rows`: every value
+    once, in any order; without a dimension the single value None, or no row.
     """
 
     medians: list[int | None]
@@ -81,12 +81,12 @@ def funnel(
 ) -> Iterator[Funnel]:
     """The visitors of each step, summed over the days.
 
-    A step is an event with one of some names. Those of a visitor are in order
-    of their times, at the same moment in the order they were stored, no event
-    is two of them, and the last is at most `window` after the first, None for the day.
+    A step is an event with one of some names. The steps of a visitor are ordered by
+    time, then by storage. No event is two steps, and the last one is at most `window`
+    after the first, None for the whole day.
 
     `dimension`: `path`, `name`, a label, or `props.` and a key. One statement, whose
-    rows, as many as visitors perhaps, are read while the context is open.
+    rows (up to one for each visitor) are read while the context is open.
     """
     attributed = None
     if selection.filters.where or dimension in LABELS:
@@ -112,7 +112,7 @@ def funnel(
 
 
 def _at_each(length: int, rows: Iterable[tuple[Any, int, int]]) -> list[int]:
-    """How many reached each step, out of how many got how far and no further."""
+    """The visitors who reached each step, from the visitors by their last step."""
     ended_at = {furthest: visitors for _, furthest, visitors in rows}
     last_first = (ended_at.get(step, 0) for step in reversed(range(length)))
     return list(accumulate(last_first))[::-1]
@@ -124,9 +124,9 @@ def _named(
     attributed: Attributed | None,
     by_key: Iterable[tuple[Any, list[int]]],
 ) -> Iterator[FunnelRow]:
-    """Rows by values in place of the keys that the database has for them."""
+    """The rows with values in place of the database's keys."""
     if dimension is None or dimension.startswith(PROPS):
-        # They pass one by one: each visitor may have a value of his own.
+        # Read one by one, because each visitor may have a different value.
         for key, visitors in by_key:
             yield FunnelRow(decode(key), visitors)
         return
@@ -137,7 +137,7 @@ def _named(
     else:
         names = EventName.objects.filter(site_id=site_id, pk__one_of=found)
         if dimension == "path":
-            # Any other is the name of an event without a page.
+            # Any other key is the name of an event without a page: no path.
             names = names.filter(type=EventType.PAGEVIEW)
         texts = dict(names.values_list("pk", "name"))
     # Several contexts have the same value.
@@ -168,7 +168,7 @@ def _events(
     attributed: Attributed | None,
     key: _Key,
 ) -> Compiled:
-    """The events that can be steps; `passes` is 0 of a first one outside filters."""
+    """The events that can be steps; `passes`: 0 for a first step outside filters."""
     carried = [*_OWN, *key.carried]
     named, ids = one_of("name_id", {name for names in steps for name in names})
     if attributed is None:
@@ -228,11 +228,11 @@ def _statement(
 
 
 def _ways(length: int) -> str:
-    """SQL for attempts: `at_N` is when the one that an event begins reaches step N.
+    """SQL for attempts: `at_N` is the time at which an event's attempt reaches step N.
 
-    From the last step to the first. An event leads to what the next event of the
-    following step leads to, which reaches every step earliest of those that come
-    later. So each step looks once at all events, always in the same order.
+    Computed from the last step to the first. The attempt of an event continues with
+    that of the next event of the following step, which reaches all later steps
+    earliest. So each step takes one pass over the events, always in the same order.
     """
     before = "day, visitor, id, moment, key, passes"
     ways = []
@@ -257,7 +257,7 @@ def _ways(length: int) -> str:
     return ", ".join(ways)
 
 
-# Of the seconds by their steps, with what is passed of all up to each number.
+# The seconds by step, with the running count up to each number.
 _MEDIANS = """
     seconds AS ({seconds}), spread AS (
         SELECT step, seconds,
