@@ -1,10 +1,9 @@
 """Serializers of sites and their settings."""
 
 import ipaddress
-from collections.abc import Callable
-from typing import ClassVar
+import re
+from typing import Any, ClassVar
 
-from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from analytics import time_zones
@@ -25,21 +24,39 @@ _MAX_ENTRIES = 100
 
 # Letters of any script: `münchen.example` is a domain as people type it.
 # Written as what of ASCII they are not, which every engine reads alike.
-_LETTER = r"[^\x00-/:-@\[-`{-\x7F]"
-_LETTER_DOT_HYPHEN = r"[^\x00-,/:-@\[-`{-\x7F]"
-_DOMAIN = rf"{_LETTER}(?:{_LETTER_DOT_HYPHEN}*{_LETTER})?\.?"
-# Nor what a name may not have: it would be shown as another host.
-_is_domain: list[Callable[[str], None]] = [
-    RegexValidator(rf"^{_DOMAIN}\Z", "Letters, digits, dots and hyphens only."),
-    check_name,
-]
-_is_excluded: list[Callable[[str], None]] = [
-    RegexValidator(
-        rf"^!?{_DOMAIN}\Z",
-        "Letters, digits, dots and hyphens only, with an optional ! at the start.",
-    ),
-    check_name,
-]
+_LETTER = r"[^\x00-/:-@\[-`{-\x7f\s]"
+_LETTER_DOT_HYPHEN = r"[^\x00-,/:-@\[-`{-\x7f\s]"
+_HOST = rf"{_LETTER}(?:{_LETTER_DOT_HYPHEN}*{_LETTER})?\.?$"
+
+
+class HostField(TextField):
+    """A host as people type it, without what a name may not have: it would be shown
+    as another host.
+    """
+
+    # Of what is sent: older hosts are shown as they are.
+    sent_pattern = f"^{_HOST}"
+    default_error_messages: ClassVar = {
+        "host": "Letters, digits, dots and hyphens only."
+    }
+
+    def __init__(self, **options: Any) -> None:
+        validators = [self._check, check_name]
+        super().__init__(max_length=MAX_HOST, validators=validators, **options)
+
+    def _check(self, text: str) -> None:
+        if not re.fullmatch(self.sent_pattern.removesuffix("$"), text):
+            self.fail("host")
+
+
+class ExcludedHostField(HostField):
+    """The same after an optional `!`."""
+
+    sent_pattern = f"^!?{_HOST}"
+    default_error_messages: ClassVar = {
+        "host": "Letters, digits, dots and hyphens only, with an optional ! at the"
+        " start."
+    }
 
 
 def _host(text: str) -> str:
@@ -77,13 +94,13 @@ class ChannelSerializer(StrictSerializer):
 
 class SiteSerializer(StrictModelSerializer):
     id = serializers.UUIDField(source="uuid", read_only=True)
+    domain = HostField()
     name = NameField()
 
     class Meta:
         model = Site
         fields = ("id", "domain", "name", "site_key", "public_stats", "created_at")
         read_only_fields = ("site_key", "created_at")
-        extra_kwargs = {"domain": {"validators": _is_domain}}
 
     def validate_domain(self, value: str) -> str:
         domain = _host(value)
@@ -109,7 +126,7 @@ class SiteSerializer(StrictModelSerializer):
 
 class SiteSettingsSerializer(StrictModelSerializer):
     allowed_hosts = serializers.ListField(
-        child=TextField(max_length=MAX_HOST, validators=_is_domain),
+        child=HostField(),
         max_length=_MAX_ENTRIES,
     )
     excluded_ips = serializers.ListField(
@@ -121,7 +138,7 @@ class SiteSettingsSerializer(StrictModelSerializer):
     )
 
     excluded_referrers = serializers.ListField(
-        child=TextField(max_length=MAX_HOST, validators=_is_excluded),
+        child=ExcludedHostField(),
         max_length=_MAX_ENTRIES,
     )
     channels = serializers.ListField(child=ChannelSerializer(), max_length=_MAX_ENTRIES)

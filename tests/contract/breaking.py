@@ -38,7 +38,14 @@ _BOUNDS = {
 
 # Changes since a release that are meant, and in the changelog: the release, what of
 # the sentences of `breaks`, and why.
-ANNOUNCED: list[tuple[str, str, str]] = []
+ANNOUNCED: list[tuple[str, str, str]] = [
+    (
+        "0.2.0",
+        r"body\.(domain|allowed_hosts\[\]|excluded_referrers\[\]): pattern is now",
+        "As it was, but with escapes that PHP reads too, and without white space, which"
+        " no host has.",
+    ),
+]
 
 
 def since_last_release(folder: Path = DOCS) -> list[str]:

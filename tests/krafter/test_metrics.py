@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -66,6 +68,13 @@ def test_workers_are_summed(service):
     assert after["krafter_last_commit_timestamp_seconds"] > 1_700_000_000
     assert after["krafter_oldest_salt_timestamp_seconds"] >= 0
     assert after["krafter_database_up"] == 1
+
+
+def test_database_is_up_until_a_worker_finds_otherwise():
+    told = "from krafter import metrics; print(metrics.text().decode())"
+    command = [sys.executable, "-c", told]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "\nkrafter_database_up 1.0\n" in shown
 
 
 def test_questions_are_timed_by_route(service):

@@ -96,6 +96,7 @@ def test_whole_site_can_be_sent_back(owner, url):
         ("domain", "a\nb"),
         ("domain", "a\0b"),
         ("domain", "a\x85b.example"),
+        ("domain", "a\xa0b.example"),
         ("domain", "moc.elpmaxe\u202e.example"),
         ("domain", "a" * 254),
         ("name", ""),
