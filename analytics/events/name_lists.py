@@ -89,9 +89,9 @@ def names_sent(
 ) -> list[SentName]:
     """The names that had events on these days, in an order of ORDERS.
 
-    `unkept`: the days that are not in NameDay; their names are counted. `search`: a
-    part of the name, ignoring the case of ASCII letters. `without`: ids of names to
-    leave out. `after`: the `name_place` of the previous name.
+    `unkept`: those of the days that are not in NameDay; their names are counted.
+    `search`: a part of the name, ASCII letters in either case. `without`: ids of
+    names that are left out. `after`: the last one's `name_place`.
     """
     statement = around(
         name_numbers(Selection(site_id, *days), unkept),
@@ -246,8 +246,8 @@ class Seen(NamedTuple):
 def seen(site_id: int, name_ids: Collection[int]) -> dict[int, Seen]:
     """The first and the last day on which each of these names had an event.
 
-    A name without events is left out. It takes one lookup in the covering index for
-    each name and day, so a name with millions of events costs no more than a rare one.
+    A name without events is left out. One look into the covering index for each
+    name and day: a name of millions of events costs no more than a rare one.
     """
     ends = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
     first, last = ends["day__min"], ends["day__max"]
@@ -274,7 +274,7 @@ def seen(site_id: int, name_ids: Collection[int]) -> dict[int, Seen]:
         day, ids = "each.day", "(SELECT value AS id FROM JSON_EACH(%s))"
         wanted = f"[{','.join(map(str, name_ids))}]"
     with connection.cursor() as cursor:
-        # A scalar subquery: PostgreSQL would rewrite EXISTS as a join of all rows.
+        # A subquery for a value: PostgreSQL would make EXISTS a join of everything.
         cursor.execute(
             f"""
             SELECT wanted.id, MIN({day}), MAX({day})
