@@ -1,22 +1,22 @@
-# Needs Python 3.11 or newer and make; everything else comes out of the lock files.
-# ARGS reaches the tool: make test ARGS="-k goals -x", make lock ARGS=--upgrade.
+# Needs Python 3.11 or newer and make; the lock files list everything else.
+# ARGS is passed to the tool: make test ARGS="-k goals -x", make lock ARGS=--upgrade.
 PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet $(ARGS)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
-# In place of a DATABASE_URL of the shell: the first half of the tests is SQLite's.
+# Ignores DATABASE_URL of the shell: the first half of the tests uses SQLite.
 ON_SQLITE := env -u DATABASE_URL
 ON_POSTGRES := $(BIN)/python -m tests.postgres --
-# What one process has left over, the other takes.
+# An idle process takes over tests of the other.
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
-# What the pages of /docs are made of.
+# The sources of the pages of /docs.
 DOCUMENTS := $(shell find docs -type f -not -path '*/__pycache__/*') goals/static/goals/pages.css pyproject.toml
 
-# Each process that a test starts would compile all modules anew: half a second.
+# Otherwise each process that a test starts compiles all modules: half a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The two halves of the tests would fight over the processors under make -j.
+# With make -j, the two halves of the tests would compete for the processors.
 .NOTPARALLEL:
 .PHONY: help setup docs run test test-sqlite test-postgres test-partitioned coverage format lint
 .PHONY: fmt types imports django schema release contract package pythons gates check lock clean
@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
-# What running needs, the documentation, and what developing needs: a stamp each.
+# Stamps of the packages for running, for the documentation, and for development.
 .venv/.runs: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
@@ -33,24 +33,24 @@ help: ## list the targets
 .venv/.documents: .venv/.runs requirements-docs.txt
 	$(INSTALL) -r requirements-docs.txt
 	@touch $@
-setup: .venv/.installed build/.docs ## make the virtual environment, with the tools of developers
+setup: .venv/.installed build/.docs ## create the virtual environment with the development tools
 .venv/.installed: .venv/.documents requirements-dev.txt
 	$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
-docs: build/.docs ## the pages of /docs, out of the folder docs
+docs: build/.docs ## build the pages of /docs from the folder docs
 build/.docs: .venv/.documents $(DOCUMENTS)
 	$(BIN)/python -m docs.site
 	@touch $@
 
 DEMO_VISITS ?= 1
-run: .venv/.runs build/.docs ## serve on PORT (8000); DEMO_VISITS=0: no visits of the demo come
+run: .venv/.runs build/.docs ## serve on PORT (8000); DEMO_VISITS=0 turns off visits of the demo
 	@$(MANAGE) serve --check
 	$(MANAGE) migrate --verbosity 0
 	$(MANAGE) first_run
 	DEMO_VISITS=$(DEMO_VISITS) $(MANAGE) serve $(ARGS)
 
-test: test-sqlite test-postgres ## all tests, on SQLite and on a throw-away PostgreSQL
+test: test-sqlite test-postgres ## run all tests, on SQLite and on a throw-away PostgreSQL
 test-sqlite: setup
 	$(ON_SQLITE) $(PYTEST) $(ARGS)
 test-postgres: setup
@@ -58,7 +58,7 @@ test-postgres: setup
 test-partitioned: setup ## check that each statement needs one site's partition
 	$(ON_POSTGRES) $(PYTEST) --partitioned $(ARGS)
 
-coverage: setup ## branches covered by both halves together; the floor is in pyproject.toml
+coverage: setup ## branch coverage of both halves; the minimum is in pyproject.toml
 	$(ON_SQLITE) $(PYTEST) --cov --cov-report= --cov-fail-under=0 $(ARGS)
 	$(ON_POSTGRES) $(PYTEST) --cov --cov-append $(ARGS)
 
@@ -66,12 +66,12 @@ format: setup
 	$(BIN)/ruff format --check
 lint: setup ## ruff, without changing anything
 	$(BIN)/ruff check
-fmt: setup ## ruff, mending what it can
+fmt: setup ## ruff, fixing what it can
 	$(BIN)/ruff check --fix --exit-zero
 	$(BIN)/ruff format
-imports: setup ## the direction of imports
+imports: setup ## check the direction of imports
 	$(BIN)/lint-imports --no-logo
-django: setup ## Django's checks, and a migration for every model
+django: setup ## Django's checks, and a check for missing migrations
 	$(MANAGE) check --fail-level WARNING
 	$(MANAGE) makemigrations --check --dry-run
 types: setup ## mypy, strict
@@ -80,27 +80,27 @@ types: setup ## mypy, strict
 schema: setup ## write docs/openapi.yaml; a test compares it with the code
 	$(MANAGE) spectacular --file docs/openapi.yaml --validate --fail-on-warn
 
-release: schema ## keep the contract of this version, for `make contract` to compare with
+release: schema ## store the OpenAPI document of this version, for `make contract`
 	cp docs/openapi.yaml docs/contract-$$($(MANAGE) --version | cut -d' ' -f2).yaml
 
-contract: setup ## the API against its OpenAPI document: fuzzing, generated clients
+contract: setup ## test the API against its OpenAPI document: fuzzing, generated clients
 	$(BIN)/python -m tests.contract $(ARGS)
 
 OTHER_PYTHONS ?= 3.12 3.13
-package: setup ## build the wheel; install and use it on each Python there is
+package: setup ## build the wheel; install and use it on each installed Python
 	$(BIN)/python -m tests.package
-pythons: setup ## the tests on SQLite with OTHER_PYTHONS (3.12 3.13)
+pythons: setup ## run the tests on SQLite with OTHER_PYTHONS (3.12 3.13)
 	$(BIN)/python -m tests.pythons $(OTHER_PYTHONS) -- $(ARGS)
 
-gates: format lint imports django types ## everything but the tests, fastest first
-check: gates test ## everything
+gates: format lint imports django types ## all checks except the tests, fastest first
+check: gates test ## all checks and tests
 
-lock: setup ## pin what pyproject.toml and requirements-dev.in ask for
+lock: setup ## pin the requirements of pyproject.toml and requirements-dev.in
 	$(COMPILE) pyproject.toml --all-extras -o requirements.txt
 	$(COMPILE) --group docs -c requirements.txt -o requirements-docs.txt
 	$(COMPILE) pyproject.toml --all-extras requirements-dev.in \
 		-c requirements.txt -c requirements-docs.txt -o requirements-dev.txt
 
-clean: ## remove what can be made again; data/ stays
+clean: ## remove generated files, but not data/
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

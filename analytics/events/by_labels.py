@@ -80,7 +80,7 @@ class ByLabels:
         self._past = (
             LabelMonths(kept, names, closed, daily=daily, home=home) if closed else None
         )
-        # Where single days are asked for, no sums are remembered.
+        # No sums are cached for requests of single days.
         self._keys = {
             label: (kept, label, self._where, closed, home and frozenset(home))
             for label in self._kept_as

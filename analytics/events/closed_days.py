@@ -70,9 +70,9 @@ def stretches(
     a small site takes a few statements, and a large site keeps its progress.
     `progress` is called with the number of days of each stretch.
 
-    Raises Unavailable when this takes longer than the budget in seconds; days kept
-    by then are not counted again. Count within `in_budget`, which cancels a single
-    statement that takes too long.
+    Raises Unavailable when this takes longer than the budget in seconds; days
+    stored by then are not counted again. Count within `in_budget`, which cancels a
+    single statement that takes too long.
     """
     left = sorted(missing)
     began = time.monotonic()

@@ -30,8 +30,8 @@ NAMES = "names"
 LABELS = "labels"
 KINDS = (PATHS, NAMES, LABELS)
 
-# Of a few hundred values all in all. Texts come from URLs, and browser and system from
-# a user agent, which may say anything. There are a few dozen click ids.
+# `_BOUNDED` labels have a few hundred values in total. The other labels come from URLs
+# or user agents, which may contain anything. There are a few dozen click ids.
 _BOUNDED = ("country", "device")
 _NO_TEXTS = ("browser", "os", "click_id")
 
@@ -45,7 +45,7 @@ class Key(NamedTuple):
 
 
 class Budget:
-    """What a batch may still add; `save()` stores how much it added."""
+    """The remaining limits of a batch; `save()` stores the number of its additions."""
 
     def __init__(self) -> None:
         self._made: dict[Key, int] = {}

@@ -11,7 +11,7 @@ from analytics.questions.labels import Where
 
 # Labels counted together at most: more would have nearly as many values as events.
 _MOST = 2
-# No text in a database contains it.
+# No text in the database contains it.
 _BETWEEN = "\0"
 
 

@@ -13,10 +13,10 @@ from analytics.events.visit_ends import second
 from analytics.models import EventName, EventType
 
 _NAMES = EventName._meta.db_table
-# How many pages before a conversion are told of.
+# The number of pages before a conversion in the answer.
 PAGES = 3
-# What a row of the answer counts: seconds, entry pages, ways, or from here on the
-# pages by how many lie between them and the conversion.
+# The kind of a row: seconds, entry pages, ways, or pages; to the last kind the number
+# of pages between them and the conversion is added.
 _SECONDS, _ENTRY, _WAY, _BEFORE = range(4)
 _PICKS = {"last": "MAX", "first": "MIN"}
 
@@ -24,12 +24,12 @@ Pages = Counter[str | None]
 
 
 class Ways(NamedTuple):
-    """The ways of visitors, each once a day, by what they have in common.
+    """The numbers of visitors' ways, one way for each visitor and day.
 
-    `seconds`: how long they took, from the arrival of the conversion, or without one
-    from the first event of its visit. `entries`: on which page the visit began.
-    `before`: the last pages before the conversion, the one right before it first;
-    None where there was none. `ways`: the most frequent of these pages in order.
+    `seconds`: their duration, from the arrival of the conversion, or without one from
+    the first event of its visit. `entries`: the page on which the visit began.
+    `before`: the last pages before the conversion, the latest first; None for a missing
+    one. `ways`: the most frequent sequences of these pages.
     """
 
     seconds: Counter[int]
@@ -39,7 +39,7 @@ class Ways(NamedTuple):
 
 
 def ways(selection: Selection, name_ids: Iterable[int], *, limit: int) -> Ways:
-    """In one statement, and so of one moment. `limit`: of `ways`."""
+    """Read all numbers in one statement, so they are consistent. `limit`: of `ways`."""
     with connection.cursor() as cursor:
         cursor.execute(*_statement(selection, list(name_ids), limit))
         rows = [(kind, own, times) for kind, *own, times in cursor.fetchall()]
@@ -81,7 +81,7 @@ def _statement(
     )
     pages = ", ".join(f"view_{place}.view AS page_{place}" for place in places)
     way = ", ".join(f"page_{place}" for place in places)
-    # Databases disagree on where NULL is sorted.
+    # Databases sort NULL differently.
     order = ", ".join(f"COALESCE(page_{place}, 0)" for place in places)
     nothing = ", NULL" * (PAGES - 1)
     single = {

@@ -1,4 +1,4 @@
-"""Conversions and refunds one by one, newest first, with what they come from."""
+"""Conversions and refunds one by one, newest first, with their sources."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,7 +30,7 @@ class LedgerEntry(NamedTuple):
     """An event or, with `refund_of`, a refund: its negative amount, its own time.
 
     `refund_of` is the event's `event_id`. The labels of `entry` are those of the
-    source. `place` orders what has the same time.
+    source. `place` orders entries with the same time.
     """
 
     place: int
@@ -44,14 +44,14 @@ class LedgerEntry(NamedTuple):
 
     @property
     def pk(self) -> int:
-        """What a cursor names."""
+        """The id in a cursor."""
         return self.place
 
 
 class _Row(NamedTuple):
     """An entry whose source is not known yet.
 
-    `gone`: of a refund what it comes from if its event is gone, see `of_gone`.
+    `gone`: the stored source of a refund whose event was deleted, see `of_gone`.
     """
 
     place: int
@@ -70,8 +70,8 @@ def ledger(
 ) -> Iterator[LedgerEntry]:
     """Events of these names newest first, read from the database in parts.
 
-    With what they come from by the selection's attribution. `with_refunds`: and the
-    refunds that were made on these days, which come from what they refund.
+    With their sources by the selection's attribution. `with_refunds`: with the refunds
+    made on these days, which have the sources of the refunded events.
 
     `before`: (at, place) of the last one already seen.
     """
@@ -94,8 +94,8 @@ def _newest(row: _Row) -> tuple[datetime, int]:
     return row.entry.at, row.place
 
 
-# Events and refunds have ids of their own: the places of events are even, and those
-# of refunds odd, so that a cursor stands at one place in both.
+# Events and refunds have separate ids. The places of events are even, those of refunds
+# odd, so that one cursor works for both.
 _EVENT, _REFUND = 0, 1
 
 
@@ -143,14 +143,14 @@ def _sourced(attributed: Attributed, rows: Collection[_Row]) -> Iterator[LedgerE
             source = sources.get(origins[row.place][0])
         else:
             source = of_gone_events[row.place]
-        # Else it was erased since it was read.
+        # Otherwise it was erased after it was read.
         if source is not None:
             entry = row.entry._replace(labels=source.labels)
             yield LedgerEntry(row.place, entry, source, row.refund_of)
 
 
 def _origins(site_id: int, rows: Collection[_Row]) -> dict[int, tuple[int, date]]:
-    """Id and day of the event that each comes from, by place.
+    """The id and day of the event whose source each has, by place.
 
     A refund whose event was deleted has none.
     """

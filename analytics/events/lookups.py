@@ -37,16 +37,16 @@ class OneOf(Lookup):
 
 
 def one_of(column: str, ids: Collection[int]) -> tuple[str, str]:
-    """`column` is one of the ids, as SQL; and its one parameter.
+    """SQL for: `column` is one of the ids; and its one parameter.
 
-    As a text: psycopg takes a microsecond for each number of a list.
+    A text, because psycopg takes a microsecond for each number of a list.
     """
     text = ",".join(map(str, ids))
     if connection.vendor == "sqlite":
         sql = f"{column} IN (SELECT value FROM JSON_EACH(%s))"  # noqa: S608 - a column
         return sql, f"[{text}]"
-    # Of the column's own type: PostgreSQL hashes no other. It would compare
-    # each event with up to all of them.
+    # PostgreSQL hashes the list only if it has the column's type. Otherwise it compares
+    # each event with up to all ids.
     sql = f"{column} = ANY(%s::bigint[])"
     if len(ids) > _FEW:
         # Looked up in a hash, without PostgreSQL estimating each of them first,
@@ -56,9 +56,9 @@ def one_of(column: str, ids: Collection[int]) -> tuple[str, str]:
 
 
 def found_by(column: str, select: str) -> str:
-    """`column` is one of some few that `select` finds, as SQL: it is run once.
+    """SQL for: `column` is one of the few results of `select`, which runs once.
 
-    PostgreSQL, while it knows nothing of a table, would run it for each row.
+    Without statistics on a table, PostgreSQL would run it for each row.
     """
     if connection.vendor == "sqlite":
         return f"{column} IN ({select})"
@@ -66,7 +66,7 @@ def found_by(column: str, select: str) -> str:
 
 
 def one_of_texts(column: str, texts: Collection[str]) -> tuple[str, Any]:
-    """`column` is one of some few texts, as SQL; and its one parameter."""
+    """SQL for: `column` is one of a few texts; and its one parameter."""
     if connection.vendor == "sqlite":
         sql = f"{column} IN (SELECT value FROM JSON_EACH(%s))"  # noqa: S608 - a column
         return sql, msgspec.json.encode(list(texts)).decode()
@@ -74,11 +74,11 @@ def one_of_texts(column: str, texts: Collection[str]) -> tuple[str, Any]:
 
 
 def within(column: str, days: Days) -> tuple[str, list[Any]]:
-    """`column` is one of the days, the first and the last included, as SQL.
+    """SQL for: `column` is one of the days, including the first and the last.
 
-    For PostgreSQL as a list, so that it looks up the names of each day in the
-    covering index. Before version 18 it cannot skip there: for a range it would
-    read all names of all the days, or the table from end to end.
+    A list for PostgreSQL, so that it looks up the names of each day in the covering
+    index. Before version 18 it cannot skip in an index: for a range it would read all
+    names of all days, or the whole table.
     """
     if connection.vendor == "postgresql":
         return f"{column} = ANY(%s)", [list(each_day(days))]

@@ -1,9 +1,9 @@
 """Counts of days by many labels, attributions and sets of names, in one pass.
 
-Where an event comes from is derived from all events of its visitor's day, which takes
-far longer than counting it. So the events are read once, each with all contexts that
-its labels may come from, and are counted for every set of names that they belong to.
-The counts by each label follow from the combinations of contexts that occurred.
+The source of an event is derived from all events of its visitor's day, which takes far
+longer than counting it. So the events are read once, each with all contexts that its
+labels may come from, and are counted for every set of names that contains them. The
+counts by each label follow from the combinations of contexts that occurred.
 """
 
 from collections import Counter, defaultdict
@@ -33,7 +33,7 @@ from analytics.questions.labels import ATTRIBUTIONS, Attribution, Filters
 from analytics.questions.periods import Days
 
 _NAMES = EventName._meta.db_table
-# How many columns of a row are not of its cell.
+# The number of columns before those of the cell.
 _OWN = 6
 
 Wanted = tuple[Attribution, str]
@@ -54,7 +54,7 @@ class _Source(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """The same as DayParts, by anything that stands for a value."""
+    """Like DayParts, by any keys in place of values."""
 
     groups: dict[Any, Group]
     visitors: dict[frozenset[Any], int]
@@ -86,7 +86,7 @@ class _Tally:
 
 
 class _Members(dict[int, list[int]]):
-    """By name: the questions that it belongs to. Each name is looked up once."""
+    """The questions of each name. Each name is looked up once."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self._questions = questions
@@ -105,7 +105,7 @@ def daily_of_each(
 ) -> list[dict[Wanted, ByDay]]:
     """Count each day for every question, by each label under its attribution.
 
-    As `cells.daily` does it of events for one set of names and one attribution.
+    `cells.daily` does the same for one set of names and one attribution.
     """
     attributed = {
         each: Attributed(contexts.site_id, Filters(attribution=each), contexts)
@@ -149,10 +149,10 @@ def _by_source(
     short: Mapping[tuple[str, ...], Sequence[Cell]],
     values: Mapping[_Source, Mapping[Cell, str]],
 ) -> dict[_Source, ByDay]:
-    """The counts by each label of counts by cells. `sources` are sorted."""
+    """The counts by each label, from counts by cell. `sources` are sorted."""
     found: dict[_Source, ByDay] = {of: {} for of in sources}
     for day, parts in days.items():
-        # By few columns first: their combinations are fewer than cells.
+        # By a few columns first, which have fewer combinations than cells.
         for columns, same in groupby(sources, itemgetter(0)):
             by_columns = _regrouped(parts, short[columns])
             for of in same:
@@ -166,7 +166,7 @@ def _statement(
     columns: Sequence[str],
     questions: Sequence[Question],
 ) -> Compiled:
-    """The events with their cells, those of a visitor and day one after the other."""
+    """The events with their cells, sorted by day and visitor."""
     sets = [names for names, _ in questions if names is not None]
     is_of_all = len(sets) < len(questions)
     selected, params = attributed.select(
@@ -217,7 +217,7 @@ def _read(
 def _values(
     attributed: Attributed, source: _Source, cells: Iterable[Cell]
 ) -> dict[Cell, str]:
-    """What the label is called for each of these cells."""
+    """The value of the label for each of these cells."""
     distinct = set(cells)
     parts = [
         attributed.values(part, (cell[place] for cell in distinct))
@@ -230,7 +230,7 @@ def _values(
 
 
 def _regrouped(parts: _Parts, shown: Sequence[Any] | Mapping[Any, Any]) -> _Parts:
-    """The counts by what is shown for each value."""
+    """The counts regrouped by the shown value of each value."""
     groups: dict[Any, Group] = {}
     for value, group in parts.groups.items():
         short = shown[value]

@@ -1,8 +1,8 @@
-"""Counting what is missing of closed days by labels, for many rules together.
+"""Compute missing counts of closed days by label, for many rules together.
 
-Each pass over the events counts all that some days lack. What was counted is stored
-every few seconds, so that little is lost with the process, and a month is not written
-anew for each of its days.
+Each pass over the events computes all missing counts of some days. Counts are stored
+every few seconds, so that a crash loses little, and a month is not rewritten for each
+of its days.
 """
 
 import time
@@ -22,7 +22,7 @@ from analytics.questions.periods import Days
 from analytics.sources import rules_of
 from krafter import faults, metrics
 
-# Seconds of counting that are stored at once.
+# Counts are stored after this many seconds.
 _STORED_SECONDS = 5.0
 
 
@@ -39,7 +39,7 @@ NamesOf = Callable[[Collection[bytes]], Mapping[bytes, Collection[int] | None]]
 
 
 def stored(site: Site, days: Days, asked: Asked) -> LabelMonths | None:
-    """What is stored of closed days, those after the last sealed one that lacks it.
+    """The stored counts of closed days after the last sealed day without them.
 
     None if no day is left.
     """
@@ -64,7 +64,7 @@ def count(
     names_of: NamesOf,
     progress: Callable[[int], object] = lambda counted: None,
 ) -> None:
-    """Compute and store what these closed days lack, the newest first."""
+    """Compute and store the missing counts of these closed days, newest first."""
     missing = _missing(site, days, asked)
     part = None
     for stretch in closed_days.stretches(
@@ -96,7 +96,7 @@ def _missing(site: Site, days: Days, asked: Iterable[Asked]) -> dict[Asked, list
 
 
 class _Part:
-    """Whole months that lack counts, as far as they are asked for."""
+    """The requested days of whole months that lack counts."""
 
     def __init__(
         self, site: Site, days: Days, asked: Iterable[Asked], names_of: NamesOf
@@ -106,8 +106,8 @@ class _Part:
         self._stored = {
             each: found for each in asked if (found := stored(site, days, each))
         }
-        # After the versions: a name that is not seen here came with an event that has
-        # raised the version of its day.
+        # Read after the versions: an event with a name that is missing here has raised
+        # the version of its day.
         self._names = names_of({each.rule for each in self._stored})
         self._contexts = Contexts(site.pk, rules_of(site))
         self._since = time.monotonic()

@@ -1,6 +1,6 @@
 """The format in which a month's closed days share one row. Pure.
 
-A day without events takes one bit of `counted`. Of other days the row has the numbers
+A day without events takes one bit of `counted`. For other days the row has the numbers
 and the version, which shows later changes (see `analytics.events.day_versions`).
 """
 
@@ -81,7 +81,7 @@ def masks(days: Days) -> Iterator[tuple[date, int]]:
 
 
 def numbers(mask: int) -> Iterator[int]:
-    """The days of the month that have a bit."""
+    """The days of the month whose bit is set."""
     for number in range(1, mask.bit_length() + 1):
         if mask >> (number - 1) & 1:
             yield number
@@ -112,9 +112,9 @@ def added(
     counted: Mapping[date, _Counted],
     numbers_of: Callable[[_Counted | None], list[Any]],
 ) -> Month:
-    """A month with more of its days counted; None is for one without events.
+    """A month with more counted days; None stands for a day without events.
 
-    Of a day without events only a version is kept, and only if it ever changed.
+    A day without events has only a version, and only if it ever changed.
     """
     days = dict(kept.days)
     for number in numbers(mask):
@@ -126,7 +126,7 @@ def added(
 
 
 def all_days(days: bytes) -> DaysOfMonth:
-    """The days of a row, valid or not. Raises MsgspecError for what is none."""
+    """The days of a row, valid or not. Raises MsgspecError for a malformed row."""
     return _decode(days)
 
 

@@ -1,4 +1,4 @@
-"""The names that a site sent: how often, by how many visitors, and when."""
+"""The names that a site has sent, with their events, visitors and days."""
 
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ from analytics.events.statements import Compiled, around, as_day, day_by_day, un
 from analytics.models import Event, EventName, EventType, NameDay
 from analytics.questions.periods import Days, each_day
 
-# By what a list is sorted. Equal ones are in the order in which they were first sent.
+# The orders of a list. Equal names are in the order in which they were first sent.
 ORDERS = ("-events", "-visitors", "name")
 
 _NAMES, _KEPT, _EVENTS = (model._meta.db_table for model in (EventName, NameDay, Event))
@@ -35,7 +35,7 @@ class SentName(NamedTuple):
 
 
 def keep_name_days(site_id: int, days: Days) -> None:
-    """Count the names of these days into NameDay, in place of what is there.
+    """Count the names of these days, and replace their rows of NameDay.
 
     Call it in the transaction that notes the days as counted.
     """
@@ -53,7 +53,7 @@ def keep_name_days(site_id: int, days: Days) -> None:
 
 
 def wrong_name_days(site_id: int, days: Days) -> dict[date, int]:
-    """Of each day how many of its names, as they are kept, are not what is counted."""
+    """The number of names by day whose stored counts differ from a recount."""
     counted, params = _counted(Selection(site_id, *days), "day, name")
     kept = (
         f"SELECT day, name_id, events, visitors FROM {_KEPT}"  # noqa: S608 - a constant
@@ -109,14 +109,14 @@ def names_sent(
 def name_numbers(selection: Selection, unkept: Iterable[Days]) -> Compiled:
     """The columns name, events, visitors: rows that are still to be summed by name.
 
-    Of a selection with filters all days must be unkept, and a last day that ends
-    early always.
+    `unkept` must contain all days of a selection with filters, and a last day that ends
+    early.
     """
     kept = "site_id = %s AND day BETWEEN %s AND %s"
     kept_values: list[Any] = [selection.site_id, *_texts(selection.days)]
     counted = []
     for stretch in unkept:
-        # What may be there of these days is not valid any more.
+        # Stored rows of these days are no longer valid.
         kept += " AND NOT day BETWEEN %s AND %s"
         kept_values += _texts(stretch)
         sql, params = _counted(selection.within(stretch), "name")
@@ -131,7 +131,7 @@ def name_numbers(selection: Selection, unkept: Iterable[Days]) -> Compiled:
 
 
 def name_place(name: SentName, order: str) -> tuple[int, int]:
-    """Where a name stands in a list: the number by which it is sorted, and its id."""
+    """The position of a name in a list: the number that sorts it, and its id."""
     number = {"-events": name.events, "-visitors": name.visitors}.get(order, 0)
     return number, name.pk
 
@@ -146,7 +146,7 @@ def _listed(
     limit: int,
 ) -> Compiled:
     is_postgresql = connection.vendor == "postgresql"
-    # Both databases by code point, and both know ASCII letters only.
+    # Both databases sort by code point, and fold the case of ASCII letters only.
     collation = '"C"' if is_postgresql else "BINARY"
     conditions = ["names.site_id = %s"]
     values: list[Any] = [site_id]
@@ -177,7 +177,7 @@ def _listed(
         of_numbers.append(ids)
     first = ""
     if len(conditions) == 1 and order != "name":
-        # Only of the first so many the names are looked up.
+        # Only the names of these first rows are looked up.
         first = f"ORDER BY {ordered} LIMIT {int(limit)}"
     return (
         f"""
@@ -203,7 +203,7 @@ def _counted(selection: Selection, by: str) -> Compiled:
     """The columns `by`, events, visitors; `by` is the name, or the day and the name."""
     of_visitors = day_by_day(
         selection,
-        # In the order of the covering index, which answers it by itself.
+        # In the order of the covering index, which contains all columns.
         lambda events: (
             events.values("day", "name", "visitor")
             .annotate(times=Count("*"))
@@ -219,14 +219,14 @@ def _counted(selection: Selection, by: str) -> Compiled:
 
 
 def name_daily(site_id: int, name_id: int, days: Days) -> dict[date, Counts]:
-    """What a name had on each day that had any; of sealed ones what is kept."""
+    """The counts of a name by day; for sealed days the stored ones."""
     found: dict[date, Counts] = {}
     border = seals.border(site_id)
     first = days.first if border is None else max(days.first, border.before)
     if first > days.first:
         sealed = Days(days.first, min(days.last, first - timedelta(days=1)))
         rows = NameDay.objects.filter(
-            # Each by the index, which has the day before the name.
+            # A list of days, because the index has the day before the name.
             site_id=site_id,
             day__in=list(each_day(sealed)),
             name_id=name_id,
@@ -291,7 +291,7 @@ def seen(site_id: int, name_ids: Collection[int]) -> dict[int, Seen]:
 
 
 def name_of_digest(site_id: int, digest: bytes) -> tuple[int, str, str] | None:
-    """The (id, type, name) that a digest is of."""
+    """The (id, type, name) with this digest."""
     names = EventName.objects.filter(site_id=site_id, digest=digest)
     return names.values_list("pk", "type", "name").first()
 
@@ -309,5 +309,5 @@ def _lower(text: str) -> str:
 
 
 def _texts(days: Days) -> list[str]:
-    """As SQLite keeps days, and as PostgreSQL reads them."""
+    """Days as text: SQLite stores them so, and PostgreSQL can read them."""
     return [day.isoformat() for day in days]

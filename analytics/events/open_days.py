@@ -48,8 +48,8 @@ def came(
     """
     table = Event._meta.db_table
     if connection.vendor == "sqlite":
-        # Makes SQLite use its primary key, the id. By itself it would scan all
-        # events of the days in another index.
+        # Makes SQLite use its primary key, the id. It would otherwise scan all events
+        # of the days in another index.
         table += " NOT INDEXED"
         if not after:
             found = Event.objects.filter(site_id=site_id, day__in=days)
@@ -73,7 +73,7 @@ def came(
 
 
 class Converted(NamedTuple):
-    """The counts of a question: of a visitor, or the amounts in a currency.
+    """The counts of a question for a visitor, or its amounts in a currency.
 
     `visitor` None: `amount` is the sum in ten-thousandths of `times` amounts.
     """
@@ -88,10 +88,10 @@ class Converted(NamedTuple):
 def converted(
     site_id: int, day: date, wanted: Wanted, *, up_to: int
 ) -> Iterator[Converted]:
-    """What each question counts of a day up to the event with the id `up_to`.
+    """The counts of each question on a day, up to the event with the id `up_to`.
 
-    Aggregated by the database, for a reader that has seen nothing of the day:
-    there are fewer visitors than events.
+    Aggregated by the database, for a reader without earlier counts of the day: there
+    are fewer visitors than events.
     """
     names = {name for ids in wanted.values() for name in ids}
     condition, ids = "", list[str]()

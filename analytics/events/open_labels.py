@@ -66,7 +66,7 @@ class OpenLabels:
         }
 
     def behind(self) -> list[tuple[list[str], Changed, Changed | None]]:
-        """What to count, by labels: visitors to add, and first to subtract."""
+        """The visitors to add, and before that to subtract, by labels."""
         found: dict[tuple[date, int], list[str]] = {}
         for (label, day), (position, _) in self._seen.items():
             if position < self._ends[day]:

@@ -1,4 +1,4 @@
-"""What single facts come from: their source, and the visit that they belong to."""
+"""The sources and visits of single facts."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -12,7 +12,7 @@ _VISIT = ("visit_number", "visit_began")
 
 
 class Visit(NamedTuple):
-    """`number`: 1 for the first that the visitor made on the day.
+    """`number`: 1 for the visitor's first visit of the day.
 
     `at`: the time of its first event, in whole seconds.
     """
@@ -22,9 +22,9 @@ class Visit(NamedTuple):
 
 
 class Source(NamedTuple):
-    """`entry_path`: of the first page view of the visit, None without one.
+    """`entry_path`: the path of the first page view of the visit, None without one.
 
-    `visit`: None of a refund whose event was deleted.
+    `visit`: None for a refund whose event was deleted.
     """
 
     labels: Labels
@@ -34,7 +34,7 @@ class Source(NamedTuple):
 
 
 def columns_of(attributed: Attributed) -> list[str]:
-    """The columns that sources are made of."""
+    """The columns from which sources are made."""
     columns = [attributed.column(label) for label in (*Named._fields, ENTRY_PATH)]
     return list(dict.fromkeys(columns))
 
@@ -51,7 +51,7 @@ def sources_of(attributed: Attributed, day_of: Mapping[int, date]) -> dict[int, 
 def told(
     attributed: Attributed, numbers: Mapping[int, Mapping[str, int]]
 ) -> dict[int, Source]:
-    """Sources whose columns are known, the visit among them or not."""
+    """Sources from their columns, with or without those of the visit."""
     if not numbers:
         return {}
     entries = attributed.values(

@@ -1,8 +1,8 @@
-"""What PostgreSQL knows of the tables of events when it plans a statement.
+"""Keep PostgreSQL's statistics on the tables of events up to date.
 
-Until it has looked at a table that grew from nothing, it takes it for empty, and joins
-each event of a day with all contexts of the site: 26 s on a busy machine for a month
-of 17,000 events. Autovacuum looks within a minute or two; nobody waits for it here.
+Until PostgreSQL has analyzed a new table, it plans as if the table were empty, and
+joins each event of a day with all contexts of the site: 26 s on a busy machine for a
+month of 17,000 events. Autovacuum analyzes tables only after a minute or two.
 """
 
 import math
@@ -16,15 +16,15 @@ _TABLES = ", ".join(
     model._meta.db_table for model in (Event, Adjustment, Context, EventName)
 )
 _FIRST = 1_000
-# From here on autovacuum is soon enough: what a minute adds changes no plan.
+# From this size on autovacuum is enough: the events of a minute change no plan.
 _LARGE = 1_000_000
 
 
 def look_at_tables() -> None:
-    """Have PostgreSQL estimate the tables anew, by a sample. Elsewhere nothing.
+    """On PostgreSQL, analyze the tables.
 
-    For what has stored many events at once. To a role that does not own the tables
-    PostgreSQL says so in a warning, and does nothing.
+    Call it after storing many events at once. If the role does not own the tables,
+    PostgreSQL only logs a warning.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -32,7 +32,7 @@ def look_at_tables() -> None:
 
 
 class _Looks:
-    """When a process that stores events has PostgreSQL look: at each doubling."""
+    """Decides when a process that stores events analyzes: at each doubling."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class _Looks:
         self._next: float = _FIRST
 
     def note(self, number: int) -> bool:
-        """Count what was stored; whether it is time to look."""
+        """Count stored events; return whether it is time to analyze."""
         with self._lock:
             self._stored += number
             is_time = self._stored >= self._next
@@ -60,7 +60,7 @@ class _Looks:
             if cursor.fetchone()[0] >= _LARGE:
                 self._next = math.inf
             else:
-                # Autovacuum, and another process, may be at it: no writer waits.
+                # Skip tables that are being analyzed, so that no writer waits.
                 cursor.execute(f"ANALYZE (SKIP_LOCKED) {_TABLES}")
 
 
@@ -68,15 +68,15 @@ _looks = _Looks()
 
 
 def note_stored(number: int) -> None:
-    """Have small tables analyzed each time the events of this process have doubled.
+    """Analyze small tables each time the events stored by this process have doubled.
 
-    Call it on PostgreSQL, in the transaction that stores the events. They are analyzed
-    after its commit, in some hundredths of a second. A failure is logged.
+    Call it on PostgreSQL, in the transaction that stores the events. The analysis runs
+    after the commit and takes some hundredths of a second. A failure is logged.
     """
     if _looks.note(number):
         transaction.on_commit(_looks.look, robust=True)
 
 
 def forget() -> None:
-    """Begin anew, as a new process does."""
+    """Reset the counts of this process."""
     _looks.forget()

@@ -1,4 +1,4 @@
-"""The properties of the newest events: keys, the types and the values of each."""
+"""The properties of the newest events: keys with their types and values."""
 
 from typing import Any, NamedTuple
 
@@ -10,9 +10,9 @@ from analytics.questions.periods import Days
 
 
 class SentProp(NamedTuple):
-    """`types`: how many values are of each JSON type, those that occur.
+    """`types`: the number of values of each occurring JSON type.
 
-    `values`: the most frequent, and how many events have each.
+    `values`: the most frequent values, with their numbers of events.
     """
 
     key: str
@@ -23,7 +23,7 @@ class SentProp(NamedTuple):
 
 
 class SentProps(NamedTuple):
-    """`looked_at`: the events with properties that this is about."""
+    """`looked_at`: the number of events with properties that were read."""
 
     looked_at: int
     props: list[SentProp]
@@ -39,14 +39,14 @@ def props_sent(
     keys: int,
     values: int,
 ) -> SentProps:
-    """Of the `newest` events of these days that have properties, all or of a name.
+    """Read the `newest` events with properties of these days, of all names or of one.
 
-    The `keys` that most of them have, the most frequent `values` of each. Equal
-    ones are in the order of their characters.
+    Returns the most frequent `keys`, each with its most frequent `values`. Equal ones
+    are sorted by code point.
     """
     of_name = "" if name_id is None else "AND name_id = %s"
     is_postgresql = connection.vendor == "postgresql"
-    # Both databases by code point.
+    # Both databases sort by code point.
     collation = '"C"' if is_postgresql else "BINARY"
     raw = f"raw COLLATE {collation}" if is_postgresql else "raw"
     counts = ", ".join(

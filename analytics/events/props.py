@@ -41,8 +41,8 @@ _ON_POSTGRESQL = f"""(
 )"""  # noqa: S608 - constants
 _ON_SQLITE = f"(SELECT {_VALUE_ON_SQLITE} FROM JSON_EACH(%(expressions)s))"  # noqa: S608 - constants
 
-# A number in as few digits as tell it from all others, which PostgreSQL does by itself.
-# The signs of percent are read twice: by Django's template and by its cursor.
+# The shortest unambiguous form of a number, which PostgreSQL produces by default.
+# Percent signs are interpreted twice: by Django's template and by its cursor.
 _SPELLED_ON_POSTGRESQL = f"""(
     SELECT CASE JSONB_TYPEOF(prop)
         WHEN 'null' THEN NULL
@@ -78,7 +78,7 @@ EACH_ON_SQLITE = f"""
     SELECT key, type AS kind, {_VALUE_ON_SQLITE} AS raw
     FROM picked, JSON_EACH(picked.props)
 """  # noqa: S608 - constants
-# The words of both databases for the types of JSON.
+# The names of JSON types in both databases.
 KINDS = {
     "string": ("string", "text"),
     "number": ("number", "integer", "real"),
@@ -88,11 +88,10 @@ KINDS = {
 
 
 class Prop(Func):
-    """A property: its JSON text, or a number; NULL for null and for none.
+    """A property: its JSON text, or a number; NULL if it is null or missing.
 
-    Numbers are doubles, as in the JavaScript that sends them: 1 is 1.0. The
-    key is a parameter of the statement and no path: dots, quotes and dollars
-    in it mean themselves.
+    Numbers are doubles, as in the JavaScript that sends them: 1 is 1.0. The key is a
+    parameter of the statement and not a path: dots, quotes and dollars are literal.
     """
 
     output_field = TextField()
@@ -118,9 +117,9 @@ class Prop(Func):
 
 
 class SpelledProp(Prop):
-    """A property as a filter writes it: the number 3 and the text "3" are one.
+    """A property as a filter writes it: the number 3 and the text "3" are equal.
 
-    NULL for null and for none.
+    NULL if it is null or missing.
     """
 
     def as_postgresql(
@@ -146,7 +145,7 @@ def prop(column: str) -> str:
 
 
 def decode(raw: str | float | None) -> str | int | float | bool | None:
-    """The value in what the databases answer for a Prop."""
+    """The value of a Prop in a database's result."""
     if isinstance(raw, str) and raw[0] in '"tf':
         value: str | bool = msgspec.json.decode(raw)
         return value

@@ -1,11 +1,11 @@
-"""Values by their visitors, most first, to which those of open days are added. Pure."""
+"""Values sorted by visitors, most first, with those of open days added. Pure."""
 
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 
 class SiteBreakdownRow(NamedTuple):
-    """What of the traffic has one value, None where it is not known."""
+    """The traffic with one value, None if it is unknown."""
 
     value: str | None
     pageviews: int
@@ -13,7 +13,7 @@ class SiteBreakdownRow(NamedTuple):
 
 
 class SiteBreakdown(NamedTuple):
-    """The first rows; how many values there are, and the page views of them all."""
+    """The first rows, the number of all values, and the page views of all values."""
 
     rows: list[SiteBreakdownRow]
     values: int
@@ -25,7 +25,7 @@ Numbers = Mapping[str | None, tuple[int, int]]
 
 
 class Ranked:
-    """Values that are sorted once, however often others are added to them."""
+    """Values that are sorted only once, even if others are added repeatedly."""
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
@@ -42,13 +42,13 @@ class Ranked:
         limit: int | None,
         among: Collection[str | None] | None = None,
     ) -> SiteBreakdown:
-        """The values with the most visitors, with `more`; of all or `among` some."""
+        """The values with the most visitors, including `more`; all or only `among`."""
         if among is not None:
             known = {v for v in among if v in self._numbers or v in more}
             found = _sorted(known, self._numbers, more)
             views = sum(row.pageviews for row in found)
             return SiteBreakdown(found[:limit], len(found), views)
-        # A value without more is overtaken by at most all those that have more.
+        # A value without additions can be overtaken only by those in `more`.
         end = None if limit is None else limit + len(more)
         rows = _sorted({*self._values[:end], *more}, self._numbers, more)
         return SiteBreakdown(
@@ -65,7 +65,7 @@ def _sorted(
     for value in values:
         (views, visitors), added = numbers.get(value, _NONE), more.get(value, _NONE)
         rows.append(SiteBreakdownRow(value, views + added[0], visitors + added[1]))
-    # Equal ones in the order of their characters, the unknown one last.
+    # Equal ones by code point, the unknown one last.
     rows.sort(key=lambda row: (-row.visitors, row.value is None, row.value or ""))
     return rows
 

@@ -46,7 +46,7 @@ def keep(site_id: int, days: Days, rules: Rules) -> None:
 
 
 def forget(site_id: int) -> None:
-    """Drop the sources of refunds whose events are there again."""
+    """Delete the stored sources of refunds whose events were restored."""
     origin = Event.objects.filter(site_id=site_id, event_id=OuterRef("refund_of"))
     with transaction.atomic():
         lock_sites([site_id])

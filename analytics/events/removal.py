@@ -1,6 +1,6 @@
-"""Deleting facts: in small parts, each a transaction, so that writers come in between.
+"""Delete facts, in small transactions, so that other writers do not wait long.
 
-Nobody else deletes facts, and nothing here asks whether it may.
+Only this module deletes facts. It checks no permissions.
 """
 
 import time
@@ -21,7 +21,7 @@ FACTS: tuple[type[Fact], ...] = (Event, Adjustment)
 
 
 def days_before(site_id: int, before: date) -> Iterator[tuple[type[Fact], date]]:
-    """The days with events, and those with refunds, that are earlier."""
+    """The earlier days with events, and those with refunds."""
     for facts in FACTS:
         for day in copies.days(facts, site_id):
             if day >= before:
@@ -36,9 +36,9 @@ def delete_day(
     *,
     progress: Callable[[int], object] = lambda rows: None,
 ) -> int:
-    """Delete the facts of a day; how many there were.
+    """Delete the facts of a day; return their number.
 
-    After each part it pauses for as long as the part took: others get half of the time.
+    After each part it pauses for as long as the part took, for other writers.
     """
     table = facts._meta.db_table
     some = f"SELECT id FROM {table} WHERE site_id = %s AND day = %s LIMIT %s"  # noqa: S608 - constants
@@ -71,7 +71,7 @@ def delete(facts: type[Fact], site_id: int, day: date, ids: Collection[int]) -> 
 
 
 def delete_rows(table: type[models.Model], site_id: int) -> None:
-    """Delete what a site has in a table that is not one of facts."""
+    """Delete the rows of a site in a table other than those of facts."""
     name = table._meta.db_table
     some = f"SELECT id FROM {name} WHERE site_id = %s LIMIT %s"  # noqa: S608 - constants
     sql = f"DELETE FROM {name} WHERE site_id = %s AND {found_by('id', some)}"  # noqa: S608 - constants
@@ -90,7 +90,7 @@ class Chosen:
         self._ids: dict[type[Fact], dict[date, list[int]]] = {
             facts: defaultdict(list) for facts in FACTS
         }
-        # What the events were sent with, where they were.
+        # The ids with which the events were sent, if any.
         self.event_ids: list[str] = []
 
     def with_ids(self, event_ids: Collection[str]) -> None:
@@ -111,9 +111,9 @@ class Chosen:
                 self.event_ids.append(event_id)
 
     def erase(self) -> tuple[int, int]:
-        """Delete them and raise the versions of their days; events, refunds.
+        """Delete them and raise the versions of their days; return (events, refunds).
 
-        An export that runs is told, which would go on where there is nothing more.
+        Also raises the site's count of erasures, by which a running export notices.
         """
         days = set()
         for facts, by_day in self._ids.items():
@@ -129,7 +129,7 @@ class Chosen:
 
 
 def number_before(site_id: int, before: date) -> int:
-    """How many events and refunds are earlier."""
+    """The number of earlier events and refunds."""
     return sum(
         facts._default_manager.filter(site_id=site_id, day__lt=before).count()
         for facts in FACTS

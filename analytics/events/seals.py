@@ -40,7 +40,7 @@ def border(site_id: int) -> Border | None:
 
 
 def reason(before: date) -> str:
-    """Why an event or a refund of a sealed day is refused."""
+    """The reason for refusing an event or a refund of a sealed day."""
     return (
         f"Days before {before} are sealed: their events are gone, their counts final."
     )
@@ -49,7 +49,7 @@ def reason(before: date) -> str:
 def refuse(days: Iterable[tuple[int, date]]) -> None:
     """Raise Sealed if one of those (site, day) is.
 
-    Call it within the locks of the sites, which keeps the border where it is.
+    Call it within the locks of the sites, so that the border cannot move.
     """
     oldest: dict[int, date] = {}
     for site_id, day in days:
@@ -73,7 +73,7 @@ def keeping(site_id: int) -> Iterator[date]:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock_shared(%s, %s)", [_LOCK_CLASS, site_id]
             )
-        # A statement of its own: it must begin when the lock is held.
+        # A separate statement, because it must begin after the lock is held.
         found = Seal.objects.filter(site_id=site_id).values_list("before", flat=True)
         yield next(iter(found), date.min)
 

@@ -1,4 +1,4 @@
-"""Which events a question is about: a site, days, and where they come from."""
+"""The events of a query: a site, days, and filters by source."""
 
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
@@ -24,8 +24,8 @@ __all__ = ["Selection", "lookups"]
 class Selection(NamedTuple):
     """`first` and `last` are days in the site's time zone, both included.
 
-    `names`: the names that a question is about, None for all. Arrivals of other
-    visitors are then not needed.
+    `names`: the names of the query, None for all. With names, arrivals of other
+    visitors are not needed.
     """
 
     site_id: int
@@ -33,7 +33,7 @@ class Selection(NamedTuple):
     last: date
     filters: Filters = EVERYTHING
     names: Collection[int] | None = None
-    # What sources mean for the site; None: read when it is needed.
+    # The site's source settings; None: read them when needed.
     sources: Rules | None = None
 
     @property
@@ -46,9 +46,9 @@ class Selection(NamedTuple):
         return self.filters.until is None
 
     def parts(self) -> "list[Selection]":
-        """Days that are whole, which may be kept, and a last one that is not.
+        """Split off a last day that ends early, since only whole days may be stored.
 
-        What is counted of days adds up over them.
+        The counts of both parts add up.
         """
         if self.is_whole:
             return [self]
@@ -85,7 +85,7 @@ class Selection(NamedTuple):
         return self._replace(first=days.first, last=days.last)
 
     def rules(self) -> Rules:
-        """What sources mean for the site."""
+        """The site's source settings."""
         return self.sources or rules_of(Site.objects.get(pk=self.site_id))
 
     def attributed(self) -> Attributed:

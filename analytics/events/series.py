@@ -1,4 +1,4 @@
-"""How events are spread over the hours of the clock."""
+"""The counts of events by hour."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ def hourly(
 def hourly_amounts(
     selection: Selection, name_ids: Iterable[int], *, start: datetime, end: datetime
 ) -> dict[datetime, dict[tuple[date, str | None], Decimal]]:
-    """Exact sums by day and currency, as of `amounts`, of each of those hours."""
+    """Exact sums by day and currency, like `amounts`, of each of those hours."""
     name_ids = list(name_ids)
     sums: defaultdict[datetime, defaultdict[tuple[date, str | None], Decimal]]
     sums = defaultdict(lambda: defaultdict(Decimal))

@@ -1,4 +1,4 @@
-"""How the traffic of a site is spread over paths, names, properties and labels."""
+"""The traffic of a site by path, name, property or label."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -43,8 +43,8 @@ def site_breakdown_by_path(
 
     Only page views count here.
 
-    `unkept`: the days of which the names are counted; those of the others are kept.
-    `closed` days are all kept, and of that state: their sums are remembered.
+    `unkept`: the days whose names are not stored, and are counted. `closed` days are
+    all stored and valid for that state: their sums are cached.
     """
     known = closed and state and _closed_paths(selection.within(closed), state)
     if not known:
@@ -58,7 +58,7 @@ def site_breakdown_by_path(
 
 
 def _closed_paths(selection: Selection, state: State) -> ClosedDays | None:
-    """The paths of closed days, all kept; None if they are too many to remember."""
+    """The paths of closed days, all stored; None if there are too many to cache."""
     key = ("path", selection.site_id, selection.days)
     known = closed_sums.recall({"path": key})["path"].at(state)
     if known is None:
@@ -94,10 +94,10 @@ def site_breakdown_by_name(
     limit: int,
     among: Collection[str | None] | None = None,
 ) -> SiteBreakdown:
-    """The same of the names of all events: paths, and names of events and goals.
+    """The same for the names of all events: paths, and names of events and goals.
 
-    One name may be of several types. Its visitors are those of any of them, so that
-    they are counted from the events, by which what is kept of each does not add up.
+    A text may be a name of several types. Its visitors are counted from the events,
+    because the stored counts of the types do not add up.
     """
     shared = _of_several_types(selection.site_id)
     condition, ids = one_of("name_id", shared)
@@ -128,9 +128,9 @@ def site_breakdown_by_prop(
     limit: int,
     among: Collection[str | None] | None = None,
 ) -> SiteBreakdown:
-    """The same of the values of a property, written as in filters.
+    """The same for the values of a property, written as in filters.
 
-    `dimension`: `props.` and a key, any text at all.
+    `dimension`: `props.` and any key.
     """
     value = SpelledProp(dimension.removeprefix(PROPS))
     counted = day_by_day(
@@ -188,14 +188,14 @@ def _of_several_types(site_id: int) -> list[int]:
 def _most(
     counted: Compiled, limit: int, among: Collection[str | None] | None
 ) -> SiteBreakdown:
-    """The values with the most visitors, of all or `among` some."""
+    """The values with the most visitors, all or only `among`."""
     sql, params = counted
     some, texts = "", list[Any]()
     if among is not None:
         condition, param = one_of_texts("value", [v for v in among if v is not None])
         unknown = " OR value IS NULL" if None in among else ""
         some, texts = f"WHERE {condition}{unknown}", [param]
-    # Both databases by code point, as Python sorts.
+    # Both databases sort by code point, like Python.
     collation = '"C"' if connection.vendor == "postgresql" else "BINARY"
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,7 +1,7 @@
-"""How many rows a site has, and how many bytes the tables take.
+"""The number of rows of a site, and the size of tables in bytes.
 
-Small numbers are counted, large ones estimated from a few days: a count of all events
-of a large site reads its whole index.
+Small numbers are counted, large ones estimated from a few days, because counting all
+events of a large site reads its whole index.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from django.db.models import Max, Min
 from analytics.models import Event, Fact
 from analytics.questions.periods import Days
 
-# Up to so many rows are counted one by one: some 20 ms.
+# Up to this many rows are counted exactly, in about 20 ms.
 COUNTED = 200_000
-# Days that are counted of a site with more events, spread evenly over its time.
+# Number of days counted for larger sites, spread evenly over their time.
 _SAMPLED_DAYS = 40
-# Pages of a table or an index of SQLite that are looked at.
+# Number of sampled pages of a table or an index of SQLite.
 _SAMPLED_PAGES = 256
 
 
@@ -29,14 +29,14 @@ class Number(NamedTuple):
 
 
 class Bytes(NamedTuple):
-    """Of a table: its rows, and its indexes with their key."""
+    """The bytes of a table's rows, and of its indexes with the primary key."""
 
     rows: int
     indexes: int
 
 
 def number(rows: type[models.Model], site_id: int) -> Number:
-    """How many rows of one table a site has."""
+    """The number of rows of a site in a table."""
     found = rows._default_manager.filter(site_id=site_id).order_by()
     if not issubclass(rows, Fact):
         return Number(found.count())
@@ -62,15 +62,15 @@ def _spread(days: Days) -> list[date]:
 
 
 def number_between(site_id: int, days: Days) -> int:
-    """How many events happened on those days: counted."""
+    """The counted number of events on those days."""
     return Event.objects.filter(site_id=site_id, day__within=days).count()
 
 
 def bytes_of(tables: Sequence[str], rows: int) -> Bytes:
-    """What tables that have so many rows together take.
+    """The bytes of tables that have this number of rows together.
 
-    As the file system has it on PostgreSQL; on SQLite from a sample of the pages,
-    and 0 where it was built without `dbstat`.
+    On PostgreSQL the size of the files; on SQLite from a sample of the pages, 0 if it
+    was built without `dbstat`.
     """
     if connection.vendor == "sqlite" and not _has_dbstat():
         return Bytes(0, 0)
@@ -84,7 +84,7 @@ def bytes_of(tables: Sequence[str], rows: int) -> Bytes:
 
 
 def _on_postgresql(table: str) -> Bytes:
-    # Of a table that is partitioned its parts, which hold everything.
+    # For a partitioned table, the sum of its partitions.
     sql = (
         "SELECT SUM(pg_table_size(each))::bigint, SUM(pg_indexes_size(each))::bigint"
         " FROM (SELECT %s::regclass AS each UNION"
@@ -123,7 +123,7 @@ def _on_sqlite(table: str, rows: int) -> Bytes:
 
 
 def database_bytes() -> int:
-    """The whole database, configuration too; without what SQLite's file has free."""
+    """The whole database with the configuration, without SQLite's free pages."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT pg_database_size(current_database())")

@@ -1,4 +1,4 @@
-"""The days, and the visitors, that a statement looks at."""
+"""The days and visitors of a statement."""
 
 from datetime import date
 from typing import Any, NamedTuple
@@ -13,9 +13,9 @@ _EVENTS = Event._meta.db_table
 
 
 class Changed(NamedTuple):
-    """Visitors of a day who have events after an id, up to the id `end`.
+    """Visitors of a day with events above the id `after` and up to the id `end`.
 
-    They are looked at as far as the id `up_to`.
+    Their events are read up to the id `up_to`.
     """
 
     site_id: int
@@ -26,7 +26,7 @@ class Changed(NamedTuple):
 
     @property
     def is_of_some(self) -> bool:
-        """Whether it leaves out visitors of the day."""
+        """Whether it excludes some visitors of the day."""
         return self.after > 0
 
     def of(self, alias: str) -> Compiled:
@@ -41,7 +41,7 @@ class Changed(NamedTuple):
         )
 
     def within(self, events: QuerySet[Event]) -> QuerySet[Event]:
-        """Those of some events that `of` is true of."""
+        """The events that meet the condition `of`."""
         found = events.filter(pk__lte=self.up_to)
         if not self.is_of_some:
             return found
@@ -52,9 +52,9 @@ class Changed(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The days of a statement; `is_each`: the one that `each_day` stands at.
+    """The days of a statement; `is_each`: the current day of `of_each_day`.
 
-    `changed`: of a single day only some visitors.
+    `changed`: only some visitors of a single day.
     """
 
     days: Days

@@ -1,8 +1,8 @@
-"""The state that an answer is based on, read in one statement and so of one moment.
+"""The state for an answer, read in one statement, so that it is consistent.
 
-It tells the stored counts of closed days and which of them are valid, the day of the
-first event, the last event of each open day, and the names that were added since the
-caller last read them.
+It contains the stored counts of closed days with their validity, the day of the first
+event, the last event of each open day, and the names that were added since the caller
+last read them.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""SQL around Django's queries that Django cannot express, and reading in parts."""
+"""SQL around Django's queries that Django cannot express, and reads in chunks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -32,7 +32,7 @@ def day_by_day(
     select: Callable[[QuerySet[Any]], QuerySet[Any, Any]],
     facts: type[Fact] = Event,
 ) -> Compiled:
-    """What is selected of each day of the selection; its columns must have names.
+    """The selected columns, which must have names, of each day of the selection.
 
     It must group or number the events of a day: PostgreSQL would rewrite anything
     else as a join over all days.
@@ -95,6 +95,6 @@ def chunked_cursor() -> Iterator[CursorWrapper]:
 
 
 def chunks(cursor: CursorWrapper) -> Iterator[tuple[Any, ...]]:
-    """The rows of what the cursor has executed."""
+    """The rows of the executed statement, read in chunks."""
     while rows := cursor.fetchmany(_CHUNK):
         yield from rows

@@ -1,9 +1,9 @@
-"""When a visit ends: its visitor is silent for long."""
+"""The end of a visit: a long time without an event of the visitor."""
 
 from django.db import connection
 
-# A visit ends when its visitor is silent for longer than this. Whole seconds
-# are compared, since the API shows no finer times.
+# A visit ends after more than this time without an event. Whole seconds are
+# compared, since the API shows no finer times.
 SILENCE_SECONDS = 30 * 60
 
 

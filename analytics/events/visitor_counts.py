@@ -1,4 +1,4 @@
-"""How many visitors there were: the distinct ones of each day, summed."""
+"""Visitor counts: the distinct visitors of each day, summed."""
 
 from collections.abc import Iterable
 from datetime import date

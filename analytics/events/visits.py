@@ -70,7 +70,7 @@ def traffic_by_day(
         return {as_day(day): Traffic(*counts) for day, *counts in cursor}
 
 
-# In place of a label. Its one value is "", whose events are the visits.
+# Used in place of a label. Its one value is "", whose events are the visits.
 _VISITS = "visits"
 _SEEN = frozenset(("",))
 

@@ -83,8 +83,7 @@ def append(batch: Sequence[NewEvent], *, is_locked: bool = False) -> list[bool]:
 def _names(batch: Iterable[NewEvent]) -> dict[Key, None]:
     """The (site, (type, name)) of the events' names and pages.
 
-    As the keys of a dict, which are in the order of the events: the ids that they get
-    say what was sent first.
+    The keys of a dict, in the order of the events, so that ids ascend in that order.
     """
     names: dict[Key, None] = {}
     for event in batch:
@@ -151,7 +150,7 @@ def _bounded(
 
 
 def _rows_of_remembered(batch: Iterable[NewEvent]) -> list[Any] | None:
-    """What `insert` takes; None unless all ids are cached."""
+    """The rows for `insert`; None unless all ids are cached."""
     try:
         return _rows(batch, NAMES.remembered, CONTEXTS.remembered)
     except KeyError:
@@ -161,7 +160,7 @@ def _rows_of_remembered(batch: Iterable[NewEvent]) -> list[Any] | None:
 def _rows(
     batch: Iterable[NewEvent], names: Mapping[Key, int], contexts: Mapping[Key, int]
 ) -> list[Any]:
-    """What `insert` takes."""
+    """The rows for `insert`."""
     encode = encoder()
     return [
         encode(
@@ -177,8 +176,8 @@ def _rows(
 
 
 def encoder() -> Callable[[NewEvent, int, int, int | None], Any]:
-    """Makes of an event, with its name's, context's and page's id, an `insert` row."""
-    # Asked once for many events: `connection` finds out its thread each time.
+    """Return a function that makes a row for `insert` of an event and its ids."""
+    # Read once for many events: `connection` looks up its thread each time.
     return _for_copy if connection.vendor == "postgresql" else _for_sqlite
 
 
@@ -294,7 +293,7 @@ def insert(rows: Iterable[Any], *, ids: Sequence[int] | None = None) -> None:
         ]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # COPY's errors come as psycopg's own: make them Django's, like all others.
+            # COPY raises psycopg's errors: convert them to Django's, like all others.
             with (
                 connection.wrap_database_errors,
                 cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
@@ -310,7 +309,7 @@ def insert(rows: Iterable[Any], *, ids: Sequence[int] | None = None) -> None:
 
 
 def _for_copy(event: NewEvent, name: int, context: int, page: int | None) -> str:
-    """A line of COPY's text format: psycopg would make it while others wait."""
+    """A line of COPY's text format: psycopg would make it while the lock is held."""
     return (
         f"{event.site_id}\t{event.day.isoformat()}\t{event.at.isoformat()}"
         f"\t{name}\t{event.visitor}\t{context}"

@@ -250,7 +250,7 @@ def take(
     """Import a page if it is the next one; an earlier one adds nothing.
 
     `new_keys`, used with the first page: give new keys to sites whose key exists here.
-    `with_common`: also import what all teams of the installation share.
+    `with_common`: also import data that all teams of the installation share.
 
     Raises Refused, and OutOfOrder if pages before it are missing.
     """

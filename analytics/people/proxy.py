@@ -19,7 +19,7 @@ _BY_PROXY = "signed_in_by_proxy"
 class ProxySignInMiddleware:
     """Trusts the header only if the peer of the connection is a trusted proxy.
 
-    Users are not created: an unknown name signs nobody in. No second factor is
+    Users are not created: an unknown name is not signed in. No second factor is
     requested, because the proxy is responsible for authentication.
     """
 

@@ -25,12 +25,12 @@ from krafter.errors import Unavailable
 
 # Ids held in memory for all rules together, 8 bytes each.
 _MAX_IDS = 4_000_000
-# Names read into memory at once: a site may have millions. Many rules take fewer, so
-# that the time limit is looked at often enough: 1,000 of them 2,000, which is 0.4 s.
+# Names read into memory at once, since a site may have millions. Fewer for many rules,
+# so that the time limit is checked often enough: 2,000 for 1,000 rules, about 0.4 s.
 _CHUNK = 10_000
 _COMPARISONS = 2_000_000
-# A row is written again when this many names, and this share of those it has
-# seen, were looked at since: a large one not for each new name.
+# A row is rewritten after comparing this many new names, and a tenth of its compared
+# names, so that a large row is not rewritten for each new name.
 _WORTH_KEEPING = 1_000
 _SHARE = 10
 # A statement that stores matches has at most one row more than this.
