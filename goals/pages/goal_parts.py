@@ -19,7 +19,7 @@ from analytics.questions.filters import filters
 from analytics.questions.long_questions import long_question
 from analytics.questions.period_query import days
 from analytics.traffic.sent_props import sent_props
-from goals.drafts.preview import preview
+from goals.drafts.preview import matched
 from goals.pages.access import site_page
 from goals.pages.as_csv import CsvQuerySerializer, csv_file
 from goals.pages.asked import asked
@@ -105,12 +105,13 @@ def goal_names(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     found = goal_of(site, id)
     query = asked(_QuestionSerializer, request)
     period = days(site, query)
-    seen = preview(found, period)
+    names, total = matched(found, period)
     if query["as"] == "csv":
-        cells = ((each.name, each.conversions) for each in seen.names)
+        cells = ((each.name, each.conversions) for each in names)
         return csv_file("names", period, ("name", "conversions"), cells)
-    context = {"tab": "goals", "site": site, "goal": found, "seen": seen}
-    context["most"] = max((name.conversions for name in seen.names), default=0)
+    context = {"tab": "goals", "site": site, "goal": found, "names": names}
+    context["total"] = total
+    context["most"] = max((name.conversions for name in names), default=0)
     return part(request, "pages/names.html", context)
 
 
