@@ -29,7 +29,7 @@ def create(site: Site, checked: Any) -> Goal:
 def change(checked: Any, *, is_confirmed: bool = False) -> Goal:
     """Store the changes of a valid serializer of a locked goal.
 
-    Raises Conflict if the goal would lose sealed days and this was not confirmed.
+    Raises LosesPast if the goal would lose sealed days and this was not confirmed.
     """
     sent = checked.validated_data
     before = checked.instance.rule

@@ -35,17 +35,14 @@ def of_goals(site: Site, goals: Collection[Goal]) -> dict[UUID, Current]:
     """The number of queries does not depend on the number of goals."""
     try:
         found = stats.counted(
-            site.pk, goals, days_of(site), daily=True, from_border=True
+            site.pk, goals, days_of(site), with_courses=True, from_border=True
         )
     except Unavailable:
         return {goal.pk: Current(None, None) for goal in goals}
     answers = {}
     for goal in goals:
-        matched = [
-            day for day, each in found[goal.rule].items() if each.counts.conversions
-        ]
-        conversions = stats.total(found[goal.rule]).conversions
-        answers[goal.pk] = Current(conversions, max(matched, default=None))
+        course = found.course(goal.rule)
+        answers[goal.pk] = Current(sum(course.values()), max(course, default=None))
     return answers
 
 

@@ -11,6 +11,14 @@ from krafter.errors import Conflict
 CONFIRMED = "sealed"
 
 
+class LosesPast(Conflict):
+    """409 for a change that was not confirmed. `reason`: what the goal would lose."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} Use confirm={CONFIRMED} to change it anyway.")
+        self.reason = reason
+
+
 def refusal(site: Site, before: Rule, after: Rule) -> str | None:
     """Return why a rule should not be changed, or None."""
     if before == after or site.sealed_before is None:
@@ -24,6 +32,6 @@ def refusal(site: Site, before: Rule, after: Rule) -> str | None:
 def check_kept_past(
     site: Site, before: Rule, after: Rule, *, is_confirmed: bool
 ) -> None:
-    """Raise Conflict if the goal would lose sealed days and this was not confirmed."""
+    """Raise LosesPast if the goal would lose sealed days and this was not confirmed."""
     if not is_confirmed and (reason := refusal(site, before, after)):
-        raise Conflict(f"{reason} Use confirm={CONFIRMED} to change it anyway.")
+        raise LosesPast(reason)

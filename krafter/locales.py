@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from babel import Locale, UnknownLocaleError, dates
@@ -20,6 +21,8 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 # What CLDR calls these forms: `Feb 18, 2026`, `Feb 18` and `Wed, Feb 18, 2026`.
 DayForm = Literal["yMMMd", "MMMd", "yMMMEd"]
 
+# Texts held in memory, of 300 bytes each.
+_TEXTS = 8_192
 _DEFAULT = Locale.parse(settings.LANGUAGE_CODE, sep="-")
 _locale: ContextVar[Locale] = ContextVar("locale", default=_DEFAULT)
 
@@ -36,16 +39,28 @@ def of(request: HttpRequest) -> Iterator[None]:
 
 def number(value: Decimal | float | int | str, places: int | None = None) -> str:
     """Return `1,234.5`, with this number of decimal places if it is given."""
-    locale = _locale.get()
+    return _number(Decimal(value), places, _locale.get())
+
+
+# A long table has the same small numbers and the same few days in most of its rows.
+@lru_cache(maxsize=_TEXTS)
+def _number(value: Decimal, places: int | None, locale: Locale) -> str:
     pattern = copy(locale.decimal_formats[None])
     if places is not None:
         pattern.frac_prec = (places, places)
-    return str(pattern.apply(Decimal(value), locale))
+    return str(pattern.apply(value, locale))
 
 
 def day(at: date, form: DayForm = "yMMMd") -> str:
     """Return `Feb 18, 2026`, or another format; for a time, the day in its own zone."""
-    return dates.format_skeleton(form, at, locale=_locale.get())
+    # Equal times in other zones have other days.
+    own = at.date() if isinstance(at, datetime) else at
+    return _day(own, form, _locale.get())
+
+
+@lru_cache(maxsize=_TEXTS)
+def _day(at: date, form: DayForm, locale: Locale) -> str:
+    return dates.format_skeleton(form, at, locale=locale)
 
 
 def clock(at: datetime, form: Literal["short", "medium"] = "short") -> str:

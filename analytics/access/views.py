@@ -32,7 +32,7 @@ class RevokesItself(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         own = str(request_token(request).uuid)
-        return bool(view.action == "revoke" and view.kwargs["id"] == own)
+        return bool(view.action == "revoke" and view.kwargs["id"].lower() == own)
 
 
 class TokenViewSet(ContractViewSet[ApiToken]):

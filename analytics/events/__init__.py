@@ -4,7 +4,14 @@ A different storage engine would replace this package. Sites are ids here. Which
 events are accepted, and which are conversions, is decided elsewhere.
 """
 
-from analytics.events import closed_sums, contexts, dictionaries, open_labels, planner
+from analytics.events import (
+    closed_sums,
+    contexts,
+    dictionaries,
+    name_lists,
+    open_labels,
+    planner,
+)
 from analytics.events.adjustments import NewRefund, refund
 from analytics.events.amount_units import MAX_AMOUNT, from_amount, to_amount
 from analytics.events.breakdown import (
@@ -179,4 +186,5 @@ def forget() -> None:
     contexts.forget()
     open_labels.forget()
     closed_sums.forget()
+    name_lists.forget()
     planner.forget()

@@ -1,6 +1,6 @@
 """The names that a site has sent, with their events, visitors and days."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -9,16 +9,25 @@ from django.db.models import Count, Max, Min
 
 from analytics.events import seals
 from analytics.events.by_question import daily
+from analytics.events.closed_sums import ClosedSum, State
 from analytics.events.counts import Counts
 from analytics.events.dictionaries import digest_of
 from analytics.events.lookups import one_of
+from analytics.events.name_sums import NameSums, Numbers
 from analytics.events.selection import Selection
 from analytics.events.statements import Compiled, around, as_day, day_by_day, union
 from analytics.models import Event, EventName, EventType, NameDay
 from analytics.questions.periods import Days, each_day
+from analytics.recent import Recent
 
 # The orders of a list. Equal names are in the order in which they were first sent.
 ORDERS = ("-events", "-visitors", "name")
+
+# Names held in memory for all sites and periods together: about 200 bytes each.
+MAX_NAMES = 200_000
+_sums: Recent[tuple[int, Days], ClosedSum[NameSums]] = Recent(
+    MAX_NAMES, lambda key: ClosedSum()
+)
 
 _NAMES, _KEPT, _EVENTS = (model._meta.db_table for model in (EventName, NameDay, Event))
 
@@ -79,7 +88,9 @@ def names_sent(
     site_id: int,
     days: Days,
     *,
-    unkept: Iterable[Days],
+    unkept: Sequence[Days],
+    closed: Days | None = None,
+    state: State | None = None,
     type: str | None = None,
     search: str | None = None,
     without: Collection[int] = (),
@@ -90,11 +101,20 @@ def names_sent(
     """The names that had events on these days, in an order of ORDERS.
 
     `unkept`: those of the days that are not in NameDay; their names are counted.
+    `closed` days are all kept, and of that state: their sums are remembered.
     `search`: a part of the name, ASCII letters in either case. `without`: ids of
     names that are left out. `after`: the last one's `name_place`.
     """
+    selection = Selection(site_id, *days)
+    sums = None
+    if closed and state and not type and not search and order != "name":
+        sums = _closed_names(selection.within(closed), state)
+    if sums:
+        more = _open_names(selection, unkept)
+        numbers = sums.first(more, order, without=without, after=after, limit=limit)
+        return _named(site_id, numbers)
     statement = around(
-        name_numbers(Selection(site_id, *days), unkept),
+        name_numbers(selection, unkept),
         ("name_id", "events", "visitors"),
         *_listed(site_id, type, search, without, order, after, limit),
     )
@@ -104,6 +124,64 @@ def names_sent(
             SentName(pk, bytes(digest), type, name, events, visitors)
             for pk, digest, type, name, events, visitors in cursor
         ]
+
+
+def _closed_names(selection: Selection, state: State) -> NameSums | None:
+    """The sums of closed days; None if the names are too many to remember."""
+    key = (selection.site_id, selection.days)
+    held = _sums.recall([key])[key]
+    known = held.at(state)
+    if known is None:
+        names = EventName.objects.filter(site_id=selection.site_id)
+        most = MAX_NAMES // 2
+        if names[: most + 1].count() > most:
+            return None
+        known = NameSums(_summed(name_numbers(selection, [])))
+        held.set(state, known)
+        _sums.settle([key])
+    return known
+
+
+def _open_names(selection: Selection, unkept: Iterable[Days]) -> Numbers:
+    statements = [_counted(selection.within(stretch), "name") for stretch in unkept]
+    if not statements:
+        return {}
+    parts = ((f"SELECT * FROM ({sql}) AS part", p) for sql, p in statements)  # noqa: S608 - compiled
+    return _summed(union(*parts))
+
+
+def _summed(statement: Compiled) -> dict[int, tuple[int, int]]:
+    sums = "CAST(SUM(events) AS bigint), CAST(SUM(visitors) AS bigint)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            *around(
+                statement,
+                ("name_id", "events", "visitors"),
+                f"SELECT name_id, {sums} FROM selected GROUP BY name_id",  # noqa: S608 - constants
+                [],
+            )
+        )
+        return {name_id: (events, visitors) for name_id, events, visitors in cursor}
+
+
+def _named(site_id: int, numbers: Numbers) -> list[SentName]:
+    """The names with these numbers, in their order."""
+    found = EventName.objects.filter(site_id=site_id, pk__in=list(numbers))
+    names = {
+        pk: (bytes(digest), type, name)
+        for pk, digest, type, name in found.values_list("pk", "digest", "type", "name")
+    }
+    return [
+        SentName(pk, *names[pk], *counts)
+        for pk, counts in numbers.items()
+        # One that was erased meanwhile.
+        if pk in names
+    ]
+
+
+def forget() -> None:
+    """Clear the memory of this process."""
+    _sums.forget()
 
 
 def name_numbers(selection: Selection, unkept: Iterable[Days]) -> Compiled:
@@ -247,47 +325,56 @@ def seen(site_id: int, name_ids: Collection[int]) -> dict[int, Seen]:
     """The first and the last day on which each of these names had an event.
 
     A name without events is left out. One look into the covering index for each
-    name and day: a name of millions of events costs no more than a rare one.
+    name and day, from both ends: a name of millions of events costs less than a rare
+    one.
     """
-    ends = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
-    first, last = ends["day__min"], ends["day__max"]
+    of_all = Event.objects.filter(site_id=site_id).aggregate(Min("day"), Max("day"))
+    first, last = of_all["day__min"], of_all["day__max"]
     border = seals.border(site_id)
     sealed, sealed_values = "", list[Any]()
     if border is not None:
         first, last = border.first, last or border.before
-        sealed = f", (SELECT 1 FROM {_KEPT} WHERE site_id = %s AND day = {{day}}"  # noqa: S608 - a constant
+        sealed = f", (SELECT 1 FROM {_KEPT} WHERE site_id = %s AND day = each.day"  # noqa: S608 - a constant
         sealed += " AND day < %s AND name_id = wanted.id LIMIT 1)"
         sealed_values = [site_id, border.before.isoformat()]
     if first is None:
         return {}
+    # A subquery for a value: PostgreSQL would make EXISTS a join of everything.
+    was_sent = f"""COALESCE((
+        SELECT 1 FROM {_EVENTS}
+        WHERE site_id = %s AND day = each.day AND name_id = wanted.id LIMIT 1
+    ){sealed}, 0) = 1"""  # noqa: S608 - constants
+    ends = ""
+    values: list[Any] = []
+    for start, end, step in ((first, last, 1), (last, first, -1)):
+        ends += (
+            f", (SELECT each.day FROM {_days_in_turn(step)} WHERE {was_sent} LIMIT 1)"  # noqa: S608 - constants
+        )
+        values += [*_texts(Days(start, end)), site_id, *sealed_values]
     if connection.vendor == "postgresql":
-        days = "GENERATE_SERIES(%s::date, %s::date, INTERVAL '1 day') AS each (moment)"
-        day, ids = "each.moment::date", "UNNEST(%s::bigint[])"
+        ids = "UNNEST(%s::bigint[]) AS wanted (id)"
         wanted = f"{{{','.join(map(str, name_ids))}}}"
     else:
-        days = """(
-            WITH RECURSIVE each (day, last) AS (
-                SELECT %s, %s UNION ALL
-                SELECT DATE(day, '+1 day'), last FROM each WHERE day < last
-            ) SELECT day FROM each
-        ) AS each"""
-        day, ids = "each.day", "(SELECT value AS id FROM JSON_EACH(%s))"
+        ids = "(SELECT value AS id FROM JSON_EACH(%s)) AS wanted"
         wanted = f"[{','.join(map(str, name_ids))}]"
     with connection.cursor() as cursor:
-        # A subquery for a value: PostgreSQL would make EXISTS a join of everything.
-        cursor.execute(
-            f"""
-            SELECT wanted.id, MIN({day}), MAX({day})
-            FROM {ids} AS wanted {"(id)" if "UNNEST" in ids else ""} CROSS JOIN {days}
-            WHERE COALESCE((
-                SELECT 1 FROM {_EVENTS}
-                WHERE site_id = %s AND day = {day} AND name_id = wanted.id LIMIT 1
-            ){sealed.format(day=day)}, 0) = 1
-            GROUP BY wanted.id
-            """,  # noqa: S608 - constants
-            [wanted, *_texts(Days(first, last)), site_id, *sealed_values],
-        )
-        return {pk: Seen(as_day(first), as_day(last)) for pk, first, last in cursor}
+        cursor.execute(f"SELECT wanted.id {ends} FROM {ids}", [*values, wanted])  # noqa: S608 - constants
+        return {
+            pk: Seen(as_day(first), as_day(last)) for pk, first, last in cursor if first
+        }
+
+
+def _days_in_turn(step: int) -> str:
+    """The days from one (a parameter) to another, made as they are read."""
+    if connection.vendor == "postgresql":
+        series = f"GENERATE_SERIES(%s::date, %s::date, INTERVAL '{step} day')"
+        return f"(SELECT moment::date AS day FROM {series} AS moment) AS each"  # noqa: S608 - constants
+    return f"""(
+        WITH RECURSIVE each (day, last) AS (
+            SELECT %s, %s UNION ALL
+            SELECT DATE(day, '{step} day'), last FROM each WHERE day <> last
+        ) SELECT day FROM each
+    ) AS each"""  # noqa: S608 - constants
 
 
 def name_of_digest(site_id: int, digest: bytes) -> tuple[int, str, str] | None:

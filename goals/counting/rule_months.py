@@ -16,7 +16,7 @@ from django.db import connection
 
 from analytics import events
 from analytics.events import Counts, Selection, Standing, months
-from analytics.events.months import Month, Versions
+from analytics.events.months import DaysOfMonth, Month, Versions
 from analytics.events.statements import Compiled, as_day
 from analytics.questions.periods import Days
 from goals.matching import Rule
@@ -24,6 +24,8 @@ from goals.models import GoalMonth
 
 # Up to this many rules, the days of every month are read at once.
 _FEW_RULES = 50
+# Of the numbers of a stored day: its version is before them.
+_CONVERSIONS = 1
 # Pairs of a rule and a name sent with one statement.
 _MAX_PAIRS = 200_000
 
@@ -42,6 +44,8 @@ NOTHING = DayCount(Counts(0, 0), {})
 
 # The counts of a rule by day; a day without any may be missing.
 ByDay = dict[date, DayCount]
+# The conversions of a rule on each day that had any.
+Course = dict[date, int]
 
 
 class _Row(NamedTuple):
@@ -57,8 +61,16 @@ class _Row(NamedTuple):
 class RuleMonths:
     """The stored counts of some rules for a period of closed days."""
 
-    def __init__(self, site_id: int, rules: Iterable[Rule], period: Days) -> None:
+    def __init__(
+        self,
+        site_id: int,
+        rules: Iterable[Rule],
+        period: Days,
+        *,
+        with_courses: bool = False,
+    ) -> None:
         self.site_id = site_id
+        self._with_courses = with_courses
         self._rules = {rule.digest: rule for rule in rules}
         self._asked = dict(months.masks(period))
         self._rows: dict[Rule, dict[date, _Row]] = {r: {} for r in self._rules.values()}
@@ -73,7 +85,7 @@ class RuleMonths:
     def statement(self) -> Compiled:
         """The SQL that selects the stored rows, for `events.standing`."""
         first, *_, last = [*self._asked, *self._asked]
-        if len(self._rules) <= _FEW_RULES:
+        if len(self._rules) <= _FEW_RULES or self._with_courses:
             days = "days"
         else:
             # For the months in between their sums are enough.
@@ -259,6 +271,26 @@ class RuleMonths:
             if month >= since
             for day, numbers in self._days(rule, month, mask)
         }
+
+    def courses(self) -> dict[Rule, Course]:
+        """The course of each rule, with a tenth of the work of `by_day`."""
+        found: dict[Rule, Course] = {rule: {} for rule in self._rows}
+        for month, mask in self._needed.items():
+            dates = {n: month.replace(day=n) for n in months.numbers(mask)}
+            for rule, course in found.items():
+                if month < self.since.get(rule, date.min):
+                    continue
+                for number, counts in self._counts(rule, month).items():
+                    if number in dates and counts[_CONVERSIONS]:
+                        course[dates[number]] = counts[_CONVERSIONS]
+        return found
+
+    def _counts(self, rule: Rule, month: date) -> DaysOfMonth:
+        """The days of a month: it is valid as a whole unless it was read apart."""
+        apart, row = self._apart.get((rule, month)), self._rows[rule].get(month)
+        if apart is not None:
+            return apart.days
+        return months.all_days(row.days or b"") if row else {}
 
     def _of_period(self, rule: Rule) -> list[date]:
         """The requested stored months of a rule."""

@@ -22,7 +22,7 @@ from goals.counting import matched_names, open_days, rule_months
 from goals.counting.answers import Counted, GoalCounts
 from goals.counting.matched_names import matching_names_of_each
 from goals.counting.open_days import OpenDays
-from goals.counting.rule_months import ByDay, DayCount, RuleMonths
+from goals.counting.rule_months import ByDay, Course, DayCount, RuleMonths
 from goals.matching import Rule
 from goals.models import Goal
 from goals.money import conversion
@@ -35,7 +35,8 @@ class Found(dict[Rule, ByDay]):
     """The counts of each rule by day.
 
     `since`: the first counted day of the rules that have no counts of some sealed days
-    of the period.
+    of the period. `courses`: the conversions by day, of rules whose counts are summed
+    over days.
     """
 
     def __init__(
@@ -46,6 +47,11 @@ class Found(dict[Rule, ByDay]):
     ) -> None:
         super().__init__(counts)
         self.since: dict[Rule, date] = dict(since)
+        self.courses: dict[Rule, Course] = {}
+
+    def course(self, rule: Rule) -> Course:
+        """The conversions of each day that had any, if they were asked for."""
+        return self.courses.get(rule) or _course(self[rule])
 
 
 def goal_stats(
@@ -116,12 +122,14 @@ def counted(
     filters: Filters = EVERYTHING,
     *,
     daily: bool = False,
+    with_courses: bool = False,
     from_border: bool = False,
 ) -> Found:
     """The counts of each goal's rule by day, including every acknowledged event.
 
     With `daily` by single days. Without it, the counts of closed days may be summed
-    under one of them, as may amounts that need no exchange rate.
+    under one of them, as may amounts that need no exchange rate. `Found.course` needs
+    `daily` or `with_courses`, which is faster for many rules.
 
     Raises Invalid for a rule that has no counts of some sealed days; with
     `from_border` such a rule is counted from the first day that has them
@@ -137,13 +145,22 @@ def counted(
         is_sealed = days.first < (site.sealed_before or days.first)
         # Faster for one rule, and the only counts of sealed days.
         if events.is_kept(filters) and (len(rules) == 1 or is_sealed):
+            daily = daily or with_courses
             return _by_labels(selection, goals, daily=daily, from_border=from_border)
         return Found(_from_events(selection, goals))
     if filters.until is not None:
         selection = Selection(site_id, *days, filters)
-        return _counted_until(selection, goals, daily=daily, from_border=from_border)
+        return _counted_until(
+            selection,
+            goals,
+            daily=daily,
+            with_courses=with_courses,
+            from_border=from_border,
+        )
     closed, current = closed_days.parted(days)
-    past = RuleMonths(site_id, rules, closed) if closed else None
+    past = None
+    if closed is not None:
+        past = RuleMonths(site_id, rules, closed, with_courses=with_courses)
     names = matched_names.remembered(site_id, rules)
     standing = events.standing(
         site_id,
@@ -171,8 +188,11 @@ def counted(
             today.catch_up(names or {})
     found = Found(since=past.since if past else ())
     home = _home(goals)
+    found.courses = past.courses() if past and with_courses else {}
     for rule in rules:
         found[rule] = today.by_day(rule, standing.refunds, (names or {}).get(rule, ()))
+        if rule in found.courses:
+            found.courses[rule] |= _course(found[rule])
         if past:
             found[rule] |= (
                 past.by_day(rule) if daily else past.by_part(rule, home[rule])
@@ -195,6 +215,7 @@ def _counted_until(
     goals: Collection[Goal],
     *,
     daily: bool,
+    with_courses: bool,
     from_border: bool,
 ) -> Found:
     """Whole days as usual, and the last day, which ends early, from its events."""
@@ -207,9 +228,12 @@ def _counted_until(
             part.days,
             part.filters,
             daily=daily,
+            with_courses=with_courses,
             from_border=from_border,
         )
     for rule, by_day in _from_events(last, goals).items():
+        if rule in found.courses:
+            found.courses[rule] |= _course(by_day)
         found[rule] = found.get(rule, {}) | by_day
     return found
 
@@ -319,6 +343,14 @@ def _count_missing(
 def summed(goal: Goal, found: ByDay) -> Counted:
     amounts = sums(found)
     return Counted(*total(found), pricer(amounts, goal.currency)(amounts))
+
+
+def _course(found: ByDay) -> Course:
+    return {
+        day: count.counts.conversions
+        for day, count in found.items()
+        if count.counts.conversions
+    }
 
 
 def total(found: ByDay) -> Counts:

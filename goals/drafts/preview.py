@@ -62,6 +62,16 @@ def preview(
         return _preview(goal, days, before)
 
 
+def matched(goal: Goal, days: Days) -> tuple[list[MatchedName], int]:
+    """Return the most frequent names that the goal's rule matches on these days, and
+    the number of all names that it matches. Raises Unavailable.
+    """
+    with in_time():
+        names = matching_names(goal.site_id, goal.rule)
+        selection = events.Selection(goal.site_id, *days)
+        return _most_frequent(selection, names), len(names)
+
+
 def _preview(goal: Goal, days: Days, before: Goal | None) -> Preview:
     selection = events.Selection(goal.site_id, *days)
     names = matching_names(goal.site_id, goal.rule)

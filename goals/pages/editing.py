@@ -29,6 +29,7 @@ from goals import changes
 from goals.answers import deleted_goals
 from goals.drafts.drafts import draft, edit
 from goals.drafts.preview import Preview, preview
+from goals.kept_past import CONFIRMED, LosesPast
 from goals.matching import EVENT_TYPES
 from goals.models import Goal, GoalType, MatchType, currency_choices
 from goals.pages.access import site_page
@@ -36,7 +37,7 @@ from goals.pages.asked import details_of, sentences
 from goals.pages.goal import goal_of
 from goals.sent import names
 from goals.serializers import GoalSerializer
-from krafter.errors import Conflict, Invalid, Unavailable
+from krafter.errors import Invalid, Unavailable
 
 # A preview has a time limit, so that it does not slow other requests.
 _PREVIEW_SECONDS = 2.0
@@ -131,13 +132,20 @@ def edit_goal(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
             locked = Goal.objects.undeleted().select_for_update().get(pk=goal.pk)
             checked = GoalSerializer(locked, data=form.fields_sent(), partial=True)
             checked.is_valid(raise_exception=True)
-            changes.change(checked)
+            is_confirmed = request.POST.get("confirm") == CONFIRMED
+            changes.change(checked, is_confirmed=is_confirmed)
     except Goal.DoesNotExist:
         raise Http404 from None
-    except Conflict as error:
-        # The page has no field to confirm this; it is possible with the API.
-        wrong = Invalid({"non_field_errors": [str(error.detail)]})
-        return _refused(request, site, goal, form, wrong)
+    except LosesPast as error:
+        return _form_page(
+            request,
+            site,
+            goal,
+            form,
+            status=error.status_code,
+            lost=error.reason,
+            confirmed=CONFIRMED,
+        )
     except (serializers.ValidationError, Invalid) as error:
         return _refused(request, site, goal, form, error)
     messages.success(

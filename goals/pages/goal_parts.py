@@ -11,15 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from msgspec import UNSET
+from rest_framework import serializers
 
 from analytics import events
 from analytics.models import Site
 from analytics.questions import cursors
 from analytics.questions.filters import filters
 from analytics.questions.long_questions import long_question
-from analytics.questions.period_query import days
+from analytics.questions.period_query import compared, days
 from analytics.traffic.sent_props import sent_props
-from goals.drafts.preview import preview
+from goals.drafts.preview import matched
 from goals.pages.access import site_page
 from goals.pages.as_csv import CsvQuerySerializer, csv_file
 from goals.pages.asked import asked
@@ -43,7 +44,12 @@ _KEYS = 50
 
 
 class _BreakdownSerializer(CsvQuerySerializer, BreakdownQuestionSerializer):
-    """The API's parameters, for a page or a file."""
+    """The API's parameters, with fewer rows, for a page or a file.
+
+    A file has all rows, without a comparison.
+    """
+
+    limit = serializers.IntegerField(min_value=1, max_value=1_000, default=_ROWS)
 
 
 class _QuestionSerializer(CsvQuerySerializer, QuestionSerializer):
@@ -67,13 +73,16 @@ def goal_breakdown(request: HttpRequest, site: Site, id: str) -> HttpResponseBas
     labels, dimension = filters(query, site), query["dimension"]
     period = days(site, query, is_kept=events.is_kept(labels, [dimension]))
     is_file = query["as"] == "csv"
+    before = compared(site, query, period, is_kept=events.is_kept(labels, [dimension]))
     rows = breakdown(
         found,
         period,
         dimension,
         labels,
         sort=query["sort"],
-        limit=breakdown_files.MOST_ROWS if is_file else _ROWS,
+        limit=breakdown_files.MOST_ROWS if is_file else query["limit"],
+        after=0 if is_file else cursors.read_offset(query.get("cursor")),
+        other=None if is_file else before,
         with_all_visitors=query.get("include") == "visitors",
         from_border=True,
     )
@@ -105,12 +114,13 @@ def goal_names(request: HttpRequest, site: Site, id: str) -> HttpResponseBase:
     found = goal_of(site, id)
     query = asked(_QuestionSerializer, request)
     period = days(site, query)
-    seen = preview(found, period)
+    names, total = matched(found, period)
     if query["as"] == "csv":
-        cells = ((each.name, each.conversions) for each in seen.names)
+        cells = ((each.name, each.conversions) for each in names)
         return csv_file("names", period, ("name", "conversions"), cells)
-    context = {"tab": "goals", "site": site, "goal": found, "seen": seen}
-    context["most"] = max((name.conversions for name in seen.names), default=0)
+    context = {"tab": "goals", "site": site, "goal": found, "names": names}
+    context["total"] = total
+    context["most"] = max((name.conversions for name in names), default=0)
     return part(request, "pages/names.html", context)
 
 

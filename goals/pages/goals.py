@@ -23,7 +23,7 @@ from analytics.traffic.site_stats import TrafficAnswer
 from goals.counting import stats
 from goals.counting.answers import GoalCounts
 from goals.counting.matched_names import matching_names_of_each
-from goals.counting.rule_months import ByDay
+from goals.counting.rule_months import Course
 from goals.models import Goal
 from goals.pages.access import site_page
 from goals.pages.as_csv import csv_file
@@ -92,7 +92,7 @@ def goals_of(
     for number, goal in enumerate(found):
         counts = now.counts[number]
         earlier = then.counts[number] if then else None
-        own = now.by_day[goal.rule]
+        own = now.found.course(goal.rule)
         rows.append(
             Row(
                 goal,
@@ -103,9 +103,11 @@ def goals_of(
                 if earlier and then
                 else None,
                 _curve(own, period),
-                _curve(then.by_day[goal.rule], before.days) if then and before else [],
+                _curve(then.found.course(goal.rule), before.days)
+                if then and before
+                else [],
                 health(
-                    [day for day, each in own.items() if each.counts.conversions],
+                    own,
                     last,
                     has_names=bool(names[goal.rule]),
                 ),
@@ -126,25 +128,27 @@ class _Counted(NamedTuple):
     # Those on which the site had a visitor.
     days: list[date]
     counts: Sequence[GoalCounts]
-    by_day: dict[Any, ByDay]
+    found: stats.Found
 
 
 def _counted(
     site: Site, goals: list[Goal], period: Days, labels: events.Filters
 ) -> _Counted:
     selection = events.Selection(site.pk, *period, labels)
-    by_day = stats.counted(site.pk, goals, period, labels, daily=True, from_border=True)
+    found = stats.counted(
+        site.pk, goals, period, labels, with_courses=True, from_border=True
+    )
     traffic = site_stats.site_stats(selection)
     active = [each.day for each in traffic.timeseries if each.visitors]
-    return _Counted(traffic.totals, active, stats.shown(goals, by_day), by_day)
+    return _Counted(traffic.totals, active, stats.shown(goals, found), found)
 
 
-def _curve(by_day: ByDay, period: Days) -> list[int]:
+def _curve(course: Course, period: Days) -> list[int]:
     """Return conversions per day, or per several days to limit the number of points."""
     step = -(-period.length // _CURVE_POINTS)
     points = [0] * -(-period.length // step)
-    for day, counted in by_day.items():
-        points[(day - period.first).days // step] += counted.counts.conversions
+    for day, conversions in course.items():
+        points[(day - period.first).days // step] += conversions
     return points
 
 

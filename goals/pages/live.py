@@ -32,6 +32,8 @@ from krafter.errors import Invalid
 LIVE = timedelta(minutes=30)
 _EVENTS = 50
 _OFFERED = 12
+# What the button of the first page sends: no conversion of anybody.
+_TEST_EVENT = ("event", "krafter test")
 REASONS = {
     "crawler": _("crawlers and programs"),
     "prefetch": _("prefetched pages"),
@@ -80,6 +82,7 @@ def install(request: HttpRequest, site: Site) -> HttpResponseBase:
         "seen": _seen(site, found),
         "drops": _dropped(site),
         "offered": _offered(found),
+        "test_event": _TEST_EVENT[1],
     }
     script = request.build_absolute_uri(reverse("a.js"))
     context["script"] = script
@@ -155,4 +158,10 @@ def allow_host(request: HttpRequest, site: Site) -> HttpResponseBase:
 
 def _offered(found: Iterable[events.Entry]) -> list[tuple[str, str]]:
     """Return the names of the newest events as (goal type, value)."""
-    return list(dict.fromkeys((GOAL_TYPES[entry.type], entry.name) for entry in found))
+    return list(
+        dict.fromkeys(
+            (GOAL_TYPES[entry.type], entry.name)
+            for entry in found
+            if (entry.type, entry.name) != _TEST_EVENT
+        )
+    )

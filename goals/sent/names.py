@@ -1,6 +1,6 @@
 """The names that a site has sent, and the goals that count them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -92,18 +92,18 @@ def names_sent(
     site: Site, days: Days, asked: Mapping[str, Any], *, limit: int
 ) -> list[events.SentName]:
     """Return the first names for a query, up to a limit."""
-    without: Iterable[int] = ()
+    without: Collection[int] = ()
     if asked.get("unmatched") == "true":
         without = Counting(site).all_names()
-    unkept = name_days.names_of(events.Selection(site.pk, *days)).unkept
+    kept = name_days.names_of(events.Selection(site.pk, *days))
     with in_time():
         return events.names_sent(
             site.pk,
             days,
-            unkept=unkept,
+            **kept._asdict(),
             type=asked.get("type"),
             search=asked.get("search"),
-            without=list(without),
+            without=without,
             order=asked["sort"],
             after=asked.get("cursor"),
             limit=limit,

@@ -16,10 +16,11 @@ from analytics.access import roles
 from analytics.currencies import EXPONENTS
 from analytics.events import from_amount
 from analytics.models import Site
-from analytics.questions.differences import Confidence
+from analytics.questions.differences import Confidence, Verdict
 from goals.models import Goal
 from goals.pages import drawings
 from goals.pages.asked import with_changes
+from goals.pages.health import Health
 from goals.reports.breakdown_answers import Value
 from goals.reports.rate import Rate
 from krafter import locales
@@ -28,6 +29,7 @@ from krafter.rendering import encode
 register = template.Library()
 
 _NONE = "\N{EN DASH}"
+_NO_EARLIER_DATA = _("no earlier data")
 
 
 @register.filter
@@ -156,6 +158,59 @@ def change(now: int, before: int | None) -> str:
     sign = "+" if hundredths > 0 else "\N{MINUS SIGN}" if hundredths < 0 else "±"
     number = locales.number(abs(hundredths))
     return f"{sign}{number}\N{NO-BREAK SPACE}%"
+
+
+@register.simple_tag
+def against(now: int, before: int) -> str:
+    """Return a number's change from the earlier one, which is its title."""
+    title = gettext("%(number)s in the earlier period") % {"number": count(before)}
+    return format_html(
+        '<small class="soft small" title="{}">{}</small>',
+        title,
+        change(now, before) or _NO_EARLIER_DATA,
+    )
+
+
+_VERDICTS = {
+    "more": ("more", "▲ ", _("more"), ""),
+    "fewer": ("fewer", "▼ ", _("fewer"), ""),
+    "cannot_tell": (
+        *("unsure", "≈ ", _("cannot tell")),
+        _("The difference between the rates may be due to chance."),
+    ),
+    None: ("unsure", "", _NO_EARLIER_DATA, ""),
+}
+
+
+@register.filter
+def in_a_word(verdict: Verdict | None) -> str:
+    """Return what two rates say of their difference: by a word and a mark, not by
+    colour alone.
+    """
+    style, mark, text, title = _VERDICTS[verdict]
+    return format_html(
+        '<span class="verdict {} small"{}>{}{}</span>',
+        style,
+        format_html(' title="{}"', title) if title else "",
+        format_html('<span aria-hidden="true">{}</span>', mark) if mark else "",
+        text,
+    )
+
+
+_HEALTH = {
+    "never": ("tag warning", _("never matched")),
+    "none": ("tag", _("no match in this period")),
+    "silent": ("tag warning", _("silent since %(day)s")),
+    "fine": ("soft small", _("last match %(day)s")),
+}
+
+
+@register.filter
+def in_a_tag(health: Health) -> str:
+    """Return whether a goal still matches."""
+    style, text = _HEALTH[health.state]
+    day = locales.day(health.last, "MMMd") if health.last else None
+    return format_html('<span class="{}">{}</span>', style, text % {"day": day})
 
 
 @register.simple_tag(takes_context=True)

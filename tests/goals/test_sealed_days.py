@@ -12,12 +12,13 @@ from django.db import transaction
 from analytics import events
 from analytics.events import NewRefund, removal, seals, writing
 from analytics.lifecycle import prune
-from analytics.models import Adjustment, Event, LateDay, Seal, SiteMonth
+from analytics.models import Adjustment, Event, LateDay, Role, Seal, SiteMonth
 from analytics.questions.periods import Days
 from goals.counting import ahead, rule_months
 from goals.counting.rule_months import RuleMonths
 from goals.models import Goal, GoalMonth
 from tests.factories import GoalFactory, new_event, store
+from tests.goals.pages.browsing import member, text
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 # Three months before the month of NOW.
@@ -304,6 +305,31 @@ def test_comparisons_and_drafts_are_refused_too(site, goals, ask, owner):
         {"steps": steps, "period": "12mo"},
     )
     assert answer.status_code == 422
+
+
+def test_a_page_changes_a_rule_once_it_is_confirmed(site, goals):
+    pruned(site)
+    browser = member(site.team, role=Role.EDITOR)
+    path = f"/sites/{site.site_key}/goals/{goals[0].pk}"
+    changed = {
+        "name": "Signup",
+        "type": "event",
+        "match_type": "contains",
+        "match_value": "signup",
+        "currency": "",
+    }
+    asked = browser.post(f"{path}/edit", changed)
+    assert asked.status_code == 409
+    assert "before 2026-02-01 are sealed" in text(asked)
+    box = 'type="checkbox" name="confirm" value="sealed"'
+    assert box in text(asked)
+    assert box not in text(browser.get(f"{path}/edit"))
+    goals[0].refresh_from_db()
+    assert goals[0].match_type == "exact"
+    done = browser.post(f"{path}/edit", {**changed, "confirm": "sealed"})
+    assert done.headers["Location"] == path
+    goals[0].refresh_from_db()
+    assert goals[0].match_type == "contains"
 
 
 def test_a_change_of_a_rule_needs_to_be_confirmed(site, goals, owner, ask):

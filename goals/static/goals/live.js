@@ -33,7 +33,7 @@
     try {
       const answer = await fetch("/api/v1/analytics/collect?debug=1", {
         method: "POST",
-        body: JSON.stringify({ site: button.dataset.testEvent, type: "event", name: "krafter test", url: button.dataset.url }),
+        body: JSON.stringify({ site: button.dataset.testEvent, type: "event", name: button.dataset.name, url: button.dataset.url }),
       });
       const result = await answer.json();
       told.textContent = result.dropped ? `${button.dataset.dropped} ${result.dropped}` : answer.ok ? button.dataset.kept : result.error;

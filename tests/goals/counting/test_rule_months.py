@@ -15,7 +15,7 @@ from analytics.models import Event, LabelMonth, LateDay
 from analytics.questions.filters import LABELS
 from analytics.questions.periods import Days
 from analytics.traffic import site_stats
-from goals.counting import stats
+from goals.counting import rule_months, stats
 from goals.counting.matched_names import matching_names
 from goals.counting.rule_months import NOTHING, RuleMonths
 from goals.matching import Rule
@@ -28,6 +28,7 @@ from tests.queries import assert_queries
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = NOON.date()
 SIGNUP = Rule("event", "exact", "signup")
+GERMAN = events.Labels(country="DE")
 
 
 def closed(site, rule=SIGNUP, days=None, **options):
@@ -362,6 +363,41 @@ def test_year_of_many_goals_is_one_row_a_month(site, owner):
 
 
 # Ahead of time
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        events.Filters(),
+        events.Filters(until=NOON),
+        events.Filters((events.Where("country", ("DE",)),)),
+    ],
+)
+def test_courses_are_the_conversions_by_day(site, monkeypatch, filters):
+    # Of more rules the single days are not read at first.
+    monkeypatch.setattr(rule_months, "_FEW_RULES", 1)
+    goals = [
+        GoalFactory.create(site=site, match_value=value)
+        for value in ("signup", "order", "never")
+    ]
+    days = Days(DAY - timedelta(days=70), DAY)
+    for ago in (0, 1, 30, 31, 60):
+        for name in ("signup", "order", "order"):
+            store(site, "event", name, at=NOON - timedelta(days=ago), labels=GERMAN)
+
+    def courses(**how):
+        found = stats.counted(site.pk, goals, days, filters, **how)
+        totals = [stats.total(found[goal.rule]) for goal in goals]
+        return totals, [found.course(goal.rule) for goal in goals]
+
+    assert courses(with_courses=True) == courses(daily=True)
+    # The month is not valid as a whole any more.
+    store(site, "event", "signup", at=NOON - timedelta(days=31), labels=GERMAN)
+    totals, (signups, orders, nothing) = courses(with_courses=True)
+    assert (totals, [signups, orders, nothing]) == courses(daily=True)
+    assert signups[DAY - timedelta(days=31)] == 2
+    assert len(orders) == (4 if filters.until else 5)
+    assert nothing == {}
 
 
 def test_workers_count_ahead(site, settings):

@@ -1,7 +1,9 @@
 """The page of one goal, and the parts that load after it."""
 
 import csv
+import html
 import io
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -126,6 +128,32 @@ def test_breakdown_shows_values_and_their_bars(site, browser, address):
     assert "DE" in shown
     assert "not known" in shown
     assert 'width="50.0%"' in shown
+
+
+def test_breakdown_follows_limit_and_cursor(site, browser, address):
+    for visitor, country in enumerate(("DE", "DE", "DE", "FR", "FR", "GB"), start=1):
+        buy(site, visitor, country=country)
+    first = text(browser.get(f"{address}/breakdown?dimension=country&limit=2"))
+    assert "By Country: 2 of 3 values." in first
+    assert "GB" not in first
+    cursor = re.findall(r"(\?[^\"]*cursor=[^\"]+)\">Next values", first)[0]
+    second = text(browser.get(f"{address}/breakdown{html.unescape(cursor)}"))
+    assert "By Country: 1 of 3 values." in second
+    assert "GB" in second
+    assert "DE" not in second
+    assert "Next values" not in second
+
+
+def test_breakdown_is_compared(site, browser, address):
+    buy(site, 1, country="DE")
+    buy(site, 2, country="DE")
+    buy(site, 3, country="DE", ago=40)
+    asked = f"{address}/breakdown?dimension=country&compare=previous"
+    shown = text(browser.get(asked))
+    assert "+100\N{NO-BREAK SPACE}%" in shown
+    assert "cannot tell" in shown
+    # A file is of this period.
+    assert browser.get(f"{asked}&as=csv").status_code == 200
 
 
 def test_breakdown_has_the_rates_of_the_api(site, browser, reader, address):

@@ -1,5 +1,6 @@
 """The last 30 minutes of a site, and the wait for the first event."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,6 +101,18 @@ def test_compressed_part_is_not_sent_again_either(site, browser, live):
     assert first.headers["Content-Encoding"] == "gzip"
     again = {**packed, "If-None-Match": first.headers["ETag"]}
     assert browser.get(live, headers=again).status_code == 304
+
+
+def test_test_event_is_not_offered_as_a_goal(site, browser, install):
+    name = re.findall('data-name="([^"]+)"', text(browser.get(install)))[0]
+    store(site, "event", name)
+    shown = text(browser.get(install, headers=PART))
+    assert "Only the test event has arrived." in shown
+    assert "Create a goal" not in shown
+    store(site, "event", "signup")
+    shown = text(browser.get(install, headers=PART))
+    assert "match_value=signup" in shown
+    assert f"match_value={name.partition(' ')[0]}" not in shown
 
 
 def test_first_events_are_offered_as_goals(site, browser, install):

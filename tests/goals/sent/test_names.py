@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.db import OperationalError
 
+from analytics.events import name_lists
 from analytics.models import Event, EventName, NameDay, NameMonth
 from analytics.questions.periods import Days
 from goals.counting.ahead import count_ahead
@@ -121,8 +122,10 @@ def test_list_is_narrowed_and_sorted(ask, site, asked, names):
     assert [name for _, name in shown(ask(**asked))] == names
 
 
+@pytest.mark.parametrize("remembered", [0, 200_000])
 @pytest.mark.parametrize("sort", ["-events", "-visitors", "name"])
-def test_pages_hold_every_name_once(ask, site, sort):
+def test_pages_hold_every_name_once(ask, site, sort, remembered, monkeypatch):
+    monkeypatch.setattr(name_lists, "MAX_NAMES", remembered)
     for number in range(11):
         for visitor in range(number % 4 + 1):
             when = at(f"2026-03-{number % 3 + 8:02d}T10:00")
