@@ -17,14 +17,20 @@ _EMPTY = 64
 
 
 class Recent(Generic[_Key, _Value]):
-    """The values asked for last, as many as their lengths together allow.
+    """The values asked for last, as many as their sizes together allow.
 
     Values grow after they were handed out: `settle` tells that they did, and
     drops those asked for longest ago.
     """
 
-    def __init__(self, max_length: int, make: Callable[[_Key], _Value]) -> None:
+    def __init__(
+        self,
+        max_length: int,
+        make: Callable[[_Key], _Value],
+        size: Callable[[_Value], int] = len,
+    ) -> None:
         self.max_length = max_length
+        self._size = size
         self.length = 0
         self._make = make
         self._values: OrderedDict[_Key, tuple[_Value, int]] = OrderedDict()
@@ -48,9 +54,10 @@ class Recent(Generic[_Key, _Value]):
         with self._lock:
             for key in keys:
                 if key in self._values:
-                    value, length = self._values[key]
-                    self._values[key] = (value, _EMPTY + len(value))
-                    self.length += _EMPTY + len(value) - length
+                    value, before = self._values[key]
+                    size = _EMPTY + self._size(value)
+                    self._values[key] = (value, size)
+                    self.length += size - before
             while self.length > self.max_length:
                 self.length -= self._values.popitem(last=False)[1][1]
 

@@ -1,7 +1,8 @@
 """How answers grow along each axis: names, rules, goals, today, sites.
 
     python -m benchmarks.growth [axis ...] [--names 100 10000 200000] [--events 1000000]
-        [--goals 1 100 1000] [--today 0 100000 1000000] [--sites 1 200]
+        [--goals 1 100 1000] [--broad-names 20000] [--today 0 100000 1000000]
+        [--sites 1 200]
         [--requests 60] [--workers 1]
 
 Each axis has a database of its own on a throw-away PostgreSQL. Every latency is
@@ -17,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +136,21 @@ class Run:
         """The first answer to a question beside one statement for the same count."""
         taken, tries = first_answer(self.api, path)
         figures = {f"{name}_first_ms": taken, f"{name}_first_tries": tries}
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            sql = DIRECT.format(condition=condition)
-            direct, found = best(
-                lambda: connection.execute(sql, {"first": first}).fetchone(), times=2
-            )
+        direct, found = self.direct(condition, first)
         # It took longer, perhaps, than the server keeps an idle connection.
         self.reconnect()
         answer = self.api("GET", path)
         if found != (answer["conversions"], answer["unique_conversions"]):
             raise RuntimeError(f"{name}: SQL {found}, ours {answer}")
         return {**figures, f"{name}_first_to_sql": taken / direct}
+
+    def direct(self, condition: str, first: str) -> tuple[float, Any]:
+        """Milliseconds of one statement for the names' events, and its counts."""
+        sql = DIRECT.format(condition=condition)
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return best(
+                lambda: connection.execute(sql, {"first": first}).fetchone(), times=2
+            )
 
     def reconnect(self) -> None:
         self.api.reconnect()
@@ -256,6 +262,37 @@ def goals(options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
             yield f"{size} goals", figures | it.warm("all", path, options.requests)
 
 
+def broad(options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+    """All goals of a site at once that match most of many names, each others."""
+    path, month = f"{SITE}/goals/stats?period=30d", time.time() - 30 * 86_400
+    first = time.strftime("%Y-%m-%d", time.gmtime(month))
+    names, many = options.broad_names, 20 * options.broad_names
+    for size in options.goals:
+        with run(options, names=names, past=many, today=many // 20) as it:
+            rules = list(islice(_broad_rules(), size))
+            for number, rule in enumerate(rules):
+                it.goal(number, "regex", rule)
+            before = it.resident
+            taken, tries = first_answer(it.api, path)
+            figures: Figures = {"first_ms": taken, "first_tries": tries}
+            figures |= {"resident_before_mb": before, "peak_mb": it.peak}
+            direct, _ = it.direct(f"~ '{rules[0]}'", first)
+            figures |= {"first_to_sql_of_each": taken / direct / size}
+            page = {"site": "sk_abc123def456", "type": "pageview"}
+            it.api("POST", COLLECT, {**page, "url": "https://example.com/shop/"})
+            yield (
+                f"{size} broad goals",
+                figures | it.warm("all", path, options.requests),
+            )
+
+
+def _broad_rules() -> Iterator[str]:
+    """Each matches 15 of 16 names: one digit of their digests is not a certain one."""
+    for length in count(1):
+        for place, digit in product(range(33 - length), "0123456789abcdef"):
+            yield f"/[0-9a-f]{{{place}}}[^{digit}]{'.' * (length - 1)}"
+
+
 def today(options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     """A broad, a narrow and an exact rule on a day with more and more events."""
     first = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 7 * 86_400))
@@ -308,7 +345,14 @@ def site(options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
         yield f"{options.events} events", figures
 
 
-AXES = {"names": names, "goals": goals, "today": today, "sites": sites, "site": site}
+AXES = {
+    "names": names,
+    "goals": goals,
+    "broad": broad,
+    "today": today,
+    "sites": sites,
+    "site": site,
+}
 
 
 def main() -> None:
@@ -316,6 +360,7 @@ def main() -> None:
     parser.add_argument("axes", nargs="*", choices=[*AXES, []])
     parser.add_argument("--names", type=int, nargs="+", default=[100, 10_000, 200_000])
     parser.add_argument("--goals", type=int, nargs="+", default=[1, 100, 1_000])
+    parser.add_argument("--broad-names", type=int, default=20_000)
     parser.add_argument("--today", type=int, nargs="+", default=[0, 100_000, 1_000_000])
     parser.add_argument("--sites", type=int, nargs="+", default=[1, 200])
     parser.add_argument("--events", type=int, default=1_000_000)

@@ -8,6 +8,7 @@ patterns such as `(a+)+$`.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
 import re2
@@ -117,35 +118,40 @@ class RuleSet:
     """Rules of one event type, all matched against a name in one pass."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._matchers = [rule.matcher() for rule in rules]
-        self._sets = [
-            _compiled_set(rules[start : start + _SET_RULES])
+        self._parts = [
+            _RulesOfOneSet(rules[start : start + _SET_RULES])
             for start in range(0, len(rules), _SET_RULES)
         ]
 
-    def matching(self, name: str) -> list[int]:
-        """Return the positions of the rules that match the name."""
-        found: list[int] = []
-        for number, rules in enumerate(self._sets):
-            start = number * _SET_RULES
-            positions = rules.Match(name) if rules is not None else []
-            if positions:
-                # The first of a set matches everything, see `_compiled_set`.
-                found += [start + position - 1 for position in positions if position]
-            else:
-                some = range(start, min(start + _SET_RULES, len(self._matchers)))
-                found += [
-                    position for position in some if self._matchers[position](name)
-                ]
-        return found
+    def flags(self, name: str) -> bytes:
+        """Return a byte for each rule, 0 if it does not match the name."""
+        return b"".join([part.flags(name) for part in self._parts])
+
+
+class _RulesOfOneSet:
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._matchers = [rule.matcher() for rule in rules]
+        self._set = _compiled_set(rules)
+        # The first of a set matches everything, see `_compiled_set`.
+        self._all = bytes(range(1, len(rules) + 1))
+
+    def flags(self, name: str) -> bytes:
+        positions = self._set.Match(name) if self._set is not None else []
+        if not positions:
+            return bytes(matches(name) for matches in self._matchers)
+        # A loop would take longer than the set.
+        absent = self._all.translate(None, bytes(positions))
+        return self._all.translate(bytes.maketrans(absent, bytes(len(absent))))
 
 
 def matching_rules(
-    rules: Sequence[Rule], names: Sequence[str]
+    rules: Sequence[Rule],
+    names: Sequence[str],
+    compile: Callable[[Sequence[Rule]], RuleSet] = RuleSet,
 ) -> Iterator[tuple[int, list[int]]]:
     """Return the positions of the matching names, by the position of the rule.
 
-    All rules have the same event type.
+    All rules have the same event type. `compile` may return a set that was used before.
     """
     is_plain = all(rule.match_type != "regex" for rule in rules) and len(rules) <= 8
     if is_plain or len(rules) * len(names) <= _FEW:
@@ -153,12 +159,10 @@ def matching_rules(
             matches = rule.matcher()
             yield position, [n for n, name in enumerate(names) if matches(name)]
         return
-    together = RuleSet(rules)
-    found: list[list[int]] = [[] for _ in rules]
-    for number, name in enumerate(names):
-        for position in together.matching(name):
-            found[position].append(number)
-    yield from enumerate(found)
+    together = compile(tuple(rules))
+    rows = [together.flags(name) for name in names]
+    for position, flags in enumerate(zip(*rows, strict=True)):
+        yield position, list(compress(range(len(names)), flags))
 
 
 def check_pattern(pattern: str) -> None:

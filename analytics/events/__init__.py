@@ -24,7 +24,12 @@ from analytics.events.breakdown import (
     visitors_by_value,
 )
 from analytics.events.by_labels import ByLabels, are_kept, is_kept
-from analytics.events.by_question import amounts_each, daily, daily_each
+from analytics.events.by_question import (
+    amounts_each,
+    daily,
+    daily_each,
+    daily_sets,
+)
 from analytics.events.cells import ByDay, daily_by_label
 from analytics.events.counts import (
     Amounts,
@@ -130,6 +135,7 @@ __all__ = [
     "daily",
     "daily_by_label",
     "daily_each",
+    "daily_sets",
     "folded",
     "forget",
     "from_amount",

@@ -1,9 +1,10 @@
 """Counts and amounts of several questions about the same days, in one statement."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from itertools import chain, repeat
 
 import msgspec
 from django.db import connection
@@ -11,11 +12,21 @@ from django.db.models import Count, IntegerField, Value
 
 from analytics.events.counts import Counts, halves, whole
 from analytics.events.selection import Selection
-from analytics.events.statements import Compiled, around, as_day, day_by_day, union
+from analytics.events.statements import (
+    Compiled,
+    around,
+    as_day,
+    chunked_cursor,
+    chunks,
+    day_by_day,
+    union,
+)
 from analytics.models import Adjustment, Event
 
 # Numbered questions, each about some names; a name may belong to several.
 Wanted = Mapping[int, Collection[int]]
+
+_VISITOR_COLUMNS = ("name", "day", "visitor", "times")
 
 
 def daily(selection: Selection, name_ids: Collection[int]) -> dict[date, Counts]:
@@ -51,19 +62,9 @@ def _daily_each(selection: Selection, wanted: Wanted) -> Compiled:
                 .values_list("question", "day", "times", "uniques")
             ),
         )
-    names = _names(wanted)
-    selected = day_by_day(
-        selection.about(names),
-        lambda events: (
-            events.filter(name__one_of=names)
-            .values("name", "day", "visitor")
-            .annotate(times=Count("*"))
-            .values_list("name", "day", "visitor", "times")
-        ),
-    )
     return around(
-        selected,
-        ("name", "day", "visitor", "times"),
+        _of_visitors(selection, wanted),
+        _VISITOR_COLUMNS,
         f"""
         SELECT question, day, SUM(times), COUNT(*)
         FROM (
@@ -74,6 +75,60 @@ def _daily_each(selection: Selection, wanted: Wanted) -> Compiled:
         GROUP BY question, day
         """,  # noqa: S608 - one of two constants
         pairs(wanted),
+    )
+
+
+def daily_sets(
+    selection: Selection, wanted: Wanted
+) -> Iterator[tuple[date, list[int], int, int]]:
+    """Days, questions, visitors and events, for questions that share no name.
+
+    The visitors are those who have events of each of the questions, and of no other
+    one; the events are told of each question by itself.
+    """
+    is_postgresql = connection.vendor == "postgresql"
+    joined = "STRING_AGG" if is_postgresql else "GROUP_CONCAT"
+    # In another order they would be another set.
+    order = "ORDER BY question" if is_postgresql else ""
+    statement = around(
+        _of_visitors(selection, wanted),
+        _VISITOR_COLUMNS,
+        f"""
+        , found AS (
+            SELECT question, day, visitor, SUM(times) AS times
+            FROM selected JOIN {pair_table()} ON wanted = selected.name
+            GROUP BY question, day, visitor
+        )
+        SELECT day, CAST(question AS text), 0, SUM(times) FROM found
+        GROUP BY day, question
+        UNION ALL
+        SELECT day, questions, COUNT(*), 0
+        FROM (
+            SELECT day, {joined}(CAST(question AS text), ',' {order}) AS questions
+            FROM found GROUP BY day, visitor
+        ) AS visitors
+        GROUP BY day, questions
+        """,  # noqa: S608 - constants
+        pairs(wanted),
+    )
+    with chunked_cursor() as cursor:
+        cursor.execute(*statement)
+        for day, questions, visitors, times in chunks(cursor):
+            of_each = [int(question) for question in questions.split(",")]
+            yield as_day(day), of_each, visitors, int(times)
+
+
+def _of_visitors(selection: Selection, wanted: Wanted) -> Compiled:
+    """How often each visitor had each of the names, by day."""
+    names = _names(wanted)
+    return day_by_day(
+        selection.about(names),
+        lambda events: (
+            events.filter(name__one_of=names)
+            .values("name", "day", "visitor")
+            .annotate(times=Count("*"))
+            .values_list(*_VISITOR_COLUMNS)
+        ),
     )
 
 
@@ -117,7 +172,11 @@ def pair_table() -> str:
 
 def pairs(wanted: Wanted) -> list[str]:
     """As texts: psycopg takes a microsecond for each number of a list."""
-    rows = [(number, name) for number, names in wanted.items() for name in names]
     if connection.vendor == "postgresql":
-        return [f"{{{','.join(str(row[i]) for row in rows)}}}" for i in range(2)]
+        numbers = chain.from_iterable(
+            repeat(str(number), len(names)) for number, names in wanted.items()
+        )
+        ids = map(str, chain.from_iterable(wanted.values()))
+        return [f"{{{','.join(texts)}}}" for texts in (numbers, ids)]
+    rows = [(number, name) for number, names in wanted.items() for name in names]
     return [msgspec.json.encode(rows).decode()]

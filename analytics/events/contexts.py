@@ -6,7 +6,7 @@ added, with ascending ids, so a process can cache those it has read.
 
 import threading
 from collections.abc import Callable, Collection, Iterable
-from sys import intern
+from sys import getsizeof
 from typing import Any, NamedTuple
 
 from analytics.models import Context
@@ -17,8 +17,11 @@ from analytics.sources import Rules
 
 # Not the id of a context: the source of a visitor without an arrival.
 DIRECT = 0
-# Contexts remembered for all sites together, about 500 bytes each.
-_MAX_CONTEXTS = 100_000
+# What is remembered for all sites together: each context, and each distinct text.
+_MAX_BYTES = 60_000_000
+_CONTEXT_BYTES = 600
+# Of a text, beside itself: its places in dictionaries.
+_TEXT_BYTES = 400
 
 
 class Named(NamedTuple):
@@ -42,50 +45,73 @@ _WITHOUT_CASE = tuple(n for n, field in enumerate(Named._fields) if field not in
 _DIRECT = Named(*NO_SOURCE, *[""] * len(OWN))
 
 
-class _Read:
-    """The cached contexts of a site by their ids, ascending.
+class _Known(NamedTuple):
+    """The cached contexts of a site by their ids, ascending, and their names."""
 
-    `named` follows the site's source settings of the latest query.
+    labels: dict[int, Labels]
+    named: dict[int, Named]
+    # The labels that some context does not have.
+    lacking: set[str]
+
+
+class _Read:
+    """The cached contexts of a site.
+
+    They are named by the site's source settings of the latest query. Other settings
+    create new dictionaries, so that queries that use the old ones are not affected.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.labels: dict[int, Labels] = {}
-        self.named: dict[int, Named] = {}
-        # The labels that some context does not have.
-        self.lacking: set[str] = set()
-        self.digest = b""
+        self.last = 0
+        self.size = 0
+        self._lock = threading.Lock()
+        self._known = _Known({}, {}, set())
+        self._digest = b""
+        self._texts: dict[str, str] = {}
         self._spellings: dict[tuple[int, str], str] = {}
 
     def __len__(self) -> int:
-        return len(self.labels)
+        """The bytes that it takes."""
+        return self.size
 
-    def add(self, rows: Iterable[tuple[Any, ...]], rules: Rules) -> None:
+    def add(self, rows: Iterable[tuple[Any, ...]], rules: Rules) -> _Known:
         """Add all rows with higher ids, in the order of their ids."""
-        with self.lock:
+        with self._lock:
             for pk, *texts in rows:
                 # Another thread may have read it meanwhile.
-                self.labels.setdefault(pk, Labels(*map(intern, texts)))
-            if self.digest != rules.digest:
-                self.named, self.lacking, self._spellings = {}, set(), {}
-                self.digest = rules.digest
-            for pk, labels in list(self.labels.items())[len(self.named) :]:
-                self.named[pk] = named = self._name(labels, rules)
-                self.lacking.update(
+                if pk > self.last:
+                    self._known.labels[pk] = Labels(*map(self._shared, texts))
+                    self.last = pk
+                    self.size += _CONTEXT_BYTES
+            if self._digest != rules.digest:
+                self._known = _Known(self._known.labels, {}, set())
+                self._spellings, self._digest = {}, rules.digest
+            labels, all_named, lacking = self._known
+            for pk, of_context in list(labels.items())[len(all_named) :]:
+                all_named[pk] = named = self._name(of_context, rules)
+                lacking.update(
                     label
                     for label, text in zip(Named._fields, named, strict=True)
                     if not text
                 )
+            return self._known
 
     def _name(self, labels: Labels, rules: Rules) -> Named:
         texts = [*rules.source(labels), *(getattr(labels, label) for label in OWN)]
         for place in _WITHOUT_CASE:
-            key = place, texts[place].casefold()
+            key = place, self._shared(texts[place].casefold())
             texts[place] = self._spellings.setdefault(key, texts[place])
-        return Named(*map(intern, texts))
+        return Named(*map(self._shared, texts))
+
+    def _shared(self, text: str) -> str:
+        """The same text, once for all contexts."""
+        if text not in self._texts:
+            self._texts[text] = text
+            self.size += _TEXT_BYTES + getsizeof(text)
+        return self._texts[text]
 
 
-_read: Recent[int, _Read] = Recent(_MAX_CONTEXTS, lambda site_id: _Read())
+_read: Recent[int, _Read] = Recent(_MAX_BYTES, lambda site_id: _Read())
 
 
 class Contexts:
@@ -94,11 +120,9 @@ class Contexts:
     def __init__(self, site_id: int, rules: Rules) -> None:
         self.site_id, self.rules = site_id, rules
         read = _read.recall([site_id])[site_id]
-        known = next(reversed(read.labels), 0)
-        found = Context.objects.filter(site_id=site_id, pk__gt=known).order_by("pk")
-        read.add(list(found.values_list("pk", *Labels._fields)), rules)
-        self._labels, self._named = read.labels, read.named
-        self._lacking = read.lacking
+        found = Context.objects.filter(site_id=site_id, pk__gt=read.last).order_by("pk")
+        rows = list(found.values_list("pk", *Labels._fields))
+        self._labels, self._named, self._lacking = read.add(rows, rules)
         _read.settle([site_id])
 
     def named(self, pk: int) -> Named:

@@ -10,20 +10,22 @@ import threading
 import time
 import zlib
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
 from analytics import events
 from analytics.events.closed_days import BUDGET_SECONDS
 from analytics.recent import Recent
-from goals.matching import Rule, matching_rules
+from goals.counting.id_sets import IdSet
+from goals.matching import Rule, RuleSet, matching_rules
 from goals.models import RuleNames
 from krafter import faults
 from krafter.errors import Unavailable
 
-# Ids held in memory for all rules together, 8 bytes each.
+# Ids held in memory for all rules together, 8 bytes each at most.
 _MAX_IDS = 4_000_000
 # Names read into memory at once, since a site may have millions. Fewer for many rules,
 # so that the time limit is checked often enough: 2,000 for 1,000 rules, about 0.4 s.
@@ -59,34 +61,34 @@ def unpacked(stored: bytes) -> bytes:
     return bytes(ids)
 
 
-class Names(Sequence[int]):
-    """Ids of matched names, ascending, 8 bytes each. `seen`: the last compared id."""
+class Names(Collection[int]):
+    """Ids of matched names, ascending. `seen`: the last compared id."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.seen = 0
         self.kept_names = 0
         self.looked_at = 0
-        self._ids = array("q")
+        self.ids = IdSet()
 
     def __len__(self) -> int:
-        return len(self._ids)
-
-    def __getitem__(self, position: int) -> int:  # type: ignore[override]  # no slices
-        return self._ids[position]
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._ids)
+        return iter(self.ids)
 
     def __contains__(self, name_id: Any) -> bool:
-        position = bisect_left(self._ids, name_id)
-        return position < len(self._ids) and bool(self._ids[position] == name_id)
+        return name_id in self.ids
 
-    def add(self, ids: Iterable[int], *, seen: int, names: int) -> None:
-        """Add the ids that match among `names` more names, up to the id `seen`."""
+    @property
+    def size(self) -> int:
+        return self.ids.size
+
+    def add(self, ids: Sequence[int], *, seen: int, names: int) -> None:
+        """Add the ids, ascending, that match among `names` more, up to `seen`."""
         with self.lock:
             if seen > self.seen:
-                self._ids.extend(id for id in ids if id > self.seen)
+                self.ids.extend(ids[bisect_right(ids, self.seen) :])
                 self.seen = seen
                 self.looked_at += names
 
@@ -96,16 +98,19 @@ class Names(Sequence[int]):
             loaded.byteswap()
         with self.lock:
             if seen > self.seen:
-                self._ids, self.seen = loaded, seen
+                self.ids, self.seen = IdSet(), seen
+                self.ids.extend(loaded)
 
     def dump(self) -> bytes:
-        dumped = self._ids[:]
+        dumped = array("q", self.ids)
         if sys.byteorder == "big":
             dumped.byteswap()
         return packed(dumped.tobytes())
 
 
-_names: Recent[tuple[int, Rule], Names] = Recent(_MAX_IDS, lambda key: Names())
+_names: Recent[tuple[int, Rule], Names] = Recent(
+    _MAX_IDS, lambda key: Names(), size=lambda names: names.size
+)
 
 
 def remembered(site_id: int, rules: Iterable[Rule]) -> dict[Rule, Names] | None:
@@ -161,6 +166,8 @@ def matching_names_of_each(
         rows = RuleNames.objects.filter(site_id=site_id, rule__in=list(by_digest))
         for digest, up_to, stored in rows.values_list("rule", "seen", "ids"):
             by_digest[bytes(digest)].load(up_to, bytes(stored))
+    # The automata know what they have seen: the next names take half as long.
+    compile = lru_cache(1)(RuleSet)
     for event_type in sorted({rule.event_type for rule in searched}):
         own = {rule: n for rule, n in searched.items() if rule.event_type == event_type}
         after = min(names.seen for names in own.values())
@@ -168,7 +175,7 @@ def matching_names_of_each(
         some = events.names(site_id, event_type, after=after, limit=limit)
         while some:
             after = some[-1][0]
-            _compare(own, event_type, some, seen=after)
+            _compare(own, event_type, some, seen=after, compile=compile)
             if len(some) < limit:
                 break
             if end is not None and time.monotonic() > end:
@@ -189,15 +196,18 @@ def _compare(
     some: Sequence[tuple[int, str]],
     *,
     seen: int,
+    compile: Callable[[Sequence[Rule]], RuleSet] = RuleSet,
 ) -> None:
     behind = [
         (rule, names)
         for rule, names in known.items()
         if rule.event_type == event_type and names.seen < seen
     ]
-    found = matching_rules([rule for rule, _ in behind], [name for _, name in some])
+    rules = [rule for rule, _ in behind]
+    found = matching_rules(rules, [name for _, name in some], compile)
+    all_ids = [id for id, _ in some]
     for position, numbers in found:
-        ids = [some[number][0] for number in numbers]
+        ids = list(map(all_ids.__getitem__, numbers))
         behind[position][1].add(ids, seen=seen, names=len(some))
 
 

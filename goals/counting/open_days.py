@@ -9,16 +9,18 @@ import threading
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import islice
 
 from analytics import events
-from analytics.events import Came, Counts, Refund
+from analytics.events import Came, Converted, Counts, Refund
 from analytics.events.months import Versions
 from analytics.recent import Recent
 from goals.counting import rule_months
+from goals.counting.matched_names import Names
+from goals.counting.name_classes import BitCounts, Classes, Classify
 from goals.counting.rule_months import NOTHING, ByDay, DayCount
 from goals.matching import Rule
 from krafter.errors import Unavailable
@@ -44,6 +46,10 @@ class Visitors:
     def __len__(self) -> int:
         return len(self._sorted) + len(self._last)
 
+    @property
+    def size(self) -> int:
+        return len(self)
+
     def add(self, visitor: int) -> None:
         known = self._sorted
         position = bisect_left(known, visitor)
@@ -64,17 +70,56 @@ class Visitors:
         self._sorted, self._last = merged, set()
 
 
+class ManyVisitors:
+    """The visitors that many rules counted on a day: a bit for each of the rules."""
+
+    def __init__(self, rules: int, masks: Mapping[int, int]) -> None:
+        known: dict[int, int] = {}
+        self.masks = {
+            visitor: known.setdefault(mask, mask) for visitor, mask in masks.items()
+        }
+        self._rules = rules
+
+    @property
+    def size_of_each(self) -> int:
+        """The part of one rule, in numbers of 8 bytes."""
+        return len(self.masks) * (15 + self._rules // 60) // self._rules
+
+
+class OneOfMany:
+    """The visitors that one of many rules counted."""
+
+    def __init__(self, many: ManyVisitors, place: int, number: int) -> None:
+        self._many = many
+        self._bit = 1 << place
+        self._number = number
+
+    def __len__(self) -> int:
+        return self._number
+
+    @property
+    def size(self) -> int:
+        return self._many.size_of_each
+
+    def add(self, visitor: int) -> None:
+        mask = self._many.masks.get(visitor, 0)
+        if not mask & self._bit:
+            self._many.masks[visitor] = mask | self._bit
+            self._number += 1
+
+
 class Tally:
     """The counts of a rule on a day, up to the event with the id `position`."""
 
     def __init__(self) -> None:
         self.position = 0
         self.conversions = 0
-        self.visitors = Visitors()
+        self.visitors: Visitors | OneOfMany = Visitors()
         self.sums: defaultdict[str | None, int] = defaultdict(int)
 
     def __len__(self) -> int:
-        return len(self.visitors)
+        """Its visitors, in numbers of 8 bytes."""
+        return self.visitors.size
 
     def add(self, event: Came) -> None:
         """Count an event. The caller sets `position` after the whole chunk."""
@@ -130,7 +175,7 @@ class OpenDays:
             for (_, _, day, _), tally in self._tallies.items()
         )
 
-    def catch_up(self, names: Mapping[Rule, Collection[int]]) -> None:
+    def catch_up(self, names: Mapping[Rule, Names], classify: Classify) -> None:
         """Count the new events. `names` must be read after the ends of the days."""
         lock = _locks[self.site_id % len(_locks)]
         if not lock.acquire(timeout=_WAIT_SECONDS):
@@ -150,10 +195,7 @@ class OpenDays:
                     for (_, rule, its_day, _), tally in behind.items()
                     if its_day == day and not tally.position
                 }
-                for some in rule_months.portions({r: names[r] for r in fresh}):
-                    self._begin(day, {rule: fresh[rule] for rule in some}, names)
-                for tally in fresh.values():
-                    tally.position = self._ends[day]
+                self._begin(day, fresh, names, classify)
         finally:
             lock.release()
             _tallies.settle(self._tallies)
@@ -162,37 +204,79 @@ class OpenDays:
         self,
         day: date,
         tallies: Mapping[Rule, Tally],
-        names: Mapping[Rule, Collection[int]],
+        names: Mapping[Rule, Names],
+        classify: Classify,
     ) -> None:
         """Let the database count the day for rules without any count of it."""
-        begun = [Tally() for _ in tallies]
-        for found in events.converted(
-            self.site_id,
-            day,
-            {number: names[rule] for number, rule in enumerate(tallies)},
-            up_to=self._ends[day],
-        ):
+        some = {rule: names[rule] for rule in tallies if names[rule]}
+        counted: dict[Rule, Tally] = {}
+        if rule_months.is_few(some):
+            for portion in rule_months.portions(some):
+                counted |= self._by_rule(day, portion)
+        else:
+            by_mask = classify(tuple(ids.ids for ids in some.values()))
+            counted = self._by_class(day, list(some), by_mask)
+        # Only after everything was read: an interrupted query starts again.
+        for rule, tally in tallies.items():
+            tally.take(counted.get(rule, tally), self._ends[day])
+
+    def _by_rule(
+        self, day: date, names: Mapping[Rule, Collection[int]]
+    ) -> dict[Rule, Tally]:
+        begun = [Tally() for _ in names]
+        for found in self._converted(day, names.values()):
             tally = begun[found.question]
             if found.visitor is None:
                 tally.sums[found.currency] += found.amount
             else:
                 tally.conversions += found.times
                 tally.visitors.add(found.visitor)
-        # Only after everything was read: an interrupted query starts again.
-        for tally, counted in zip(tallies.values(), begun, strict=True):
-            tally.take(counted, self._ends[day])
+        return dict(zip(names, begun, strict=True))
 
-    def _read(self, tallies: _Tallies, names: Mapping[Rule, Collection[int]]) -> None:
+    def _by_class(
+        self, day: date, rules: Sequence[Rule], by_mask: Classes
+    ) -> dict[Rule, Tally]:
+        masks = list(by_mask)
+        times, visitors = BitCounts(), dict[int, int]()
+        sums: defaultdict[str | None, BitCounts] = defaultdict(BitCounts)
+        for found in self._converted(day, by_mask.values()):
+            mask = masks[found.question]
+            if found.visitor is None:
+                sums[found.currency].add(mask, found.amount)
+            else:
+                times.add(mask, found.times)
+                visitors[found.visitor] = visitors.get(found.visitor, 0) | mask
+        many = ManyVisitors(len(rules), visitors)
+        begun = [Tally() for _ in rules]
+        uniques = BitCounts()
+        for mask in many.masks.values():
+            uniques.add(mask)
+        numbers = uniques.counts()
+        for place, tally in enumerate(begun):
+            tally.visitors = OneOfMany(many, place, numbers.get(place, 0))
+        for place, number in times.counts().items():
+            begun[place].conversions = number
+        for currency, amounts in sums.items():
+            for place, amount in amounts.counts().items():
+                begun[place].sums[currency] = amount
+        return dict(zip(rules, begun, strict=True))
+
+    def _converted(
+        self, day: date, names: Iterable[Collection[int]]
+    ) -> Iterator[Converted]:
+        end = self._ends[day]
+        return events.converted(self.site_id, day, dict(enumerate(names)), up_to=end)
+
+    def _read(self, tallies: _Tallies, names: Mapping[Rule, Names]) -> None:
         days = {day for _, _, day, _ in tallies}
         rules = {rule for _, rule, _, _ in tallies}
-        wanted = {id for rule in rules for id in islice(names[rule], _MAX_NAMES)}
-        is_some = all(len(names[rule]) < _MAX_NAMES for rule in rules)
+        is_some = sum(len(names[rule]) for rule in rules) < _MAX_NAMES
         came = events.came(
             self.site_id,
             days,
             after=min(tally.position for tally in tallies.values()),
             up_to=max(self._ends[day] for day in days),
-            name_ids=wanted if is_some else None,
+            name_ids=set().union(*(names[r] for r in rules)) if is_some else None,
         )
         concerned: dict[tuple[date, int], list[Tally]] = {}
         while chunk := list(islice(came, _CHUNK)):

@@ -6,7 +6,7 @@ rate, which may be loaded later.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -19,15 +19,25 @@ from analytics.events import Counts, Selection, Standing, months
 from analytics.events.months import DaysOfMonth, Month, Versions
 from analytics.events.statements import Compiled, as_day
 from analytics.questions.periods import Days
+from goals.counting.matched_names import Names
+from goals.counting.name_classes import (
+    BitCounts,
+    Classes,
+    Classify,
+    classes,
+    union,
+)
 from goals.matching import Rule
 from goals.models import GoalMonth
 
 # Up to this many rules, the days of every month are read at once.
 _FEW_RULES = 50
-# Of the numbers of a stored day: its version is before them.
+# The position of the conversions in the numbers of a stored day, after its version.
 _CONVERSIONS = 1
-# Pairs of a rule and a name sent with one statement.
+# Pairs of a rule and a name sent with one statement. More pairs of many rules are
+# counted by class of names.
 _MAX_PAIRS = 200_000
+_MANY_RULES = 50
 
 
 class DayCount(NamedTuple):
@@ -414,43 +424,102 @@ def _total(counts: Iterable[DayCount]) -> DayCount:
 
 def count(
     selection: Selection,
-    names: Mapping[Rule, Collection[int]],
+    names: Mapping[Rule, Names],
     *,
     with_amounts: Collection[Rule],
+    classify: Classify = classes,
 ) -> dict[Rule, ByDay]:
     """Count each rule on each day of the selection from the events."""
+    some = {rule: ids for rule, ids in names.items() if ids}
     counted: dict[Rule, ByDay] = {rule: {} for rule in names}
-    for some in portions(names):
-        counts = events.daily_each(
-            selection, {number: names[rule] for number, rule in enumerate(some)}
-        )
-        for number, by_day in counts.items():
-            for day, of_day in by_day.items():
-                counted[some[number]][day] = DayCount(of_day, {})
-        priced = {
-            number: names[rule]
-            for number, rule in enumerate(some)
-            if rule in with_amounts
-        }
-        sums = events.amounts_each(selection, priced) if priced else {}
-        for number, by_code in sums.items():
-            for (day, code), total in by_code.items():
-                before = counted[some[number]].get(day, NOTHING)
-                amounts = {**before.amounts, code: total}
-                counted[some[number]][day] = before._replace(amounts=amounts)
+    if is_few(some):
+        for portion in portions(some):
+            counted |= _by_rule(selection, portion, with_amounts)
+        return counted
+    by_mask = classify(tuple(names.ids for names in some.values()))
+    return counted | _by_class(selection, list(some), by_mask, with_amounts)
+
+
+def is_few(names: Mapping[Rule, Collection[int]]) -> bool:
+    """Whether these are counted by rule, and not by class of names.
+
+    A visitor counted by class takes the memory of ten that are counted by rule.
+    """
+    return len(names) < _MANY_RULES or sum(map(len, names.values())) <= _MAX_PAIRS
+
+
+def portions(names: Mapping[Rule, Names]) -> Iterator[dict[Rule, Names]]:
+    """The rules in groups small enough for one statement."""
+    some: dict[Rule, Names] = {}
+    pairs = 0
+    for rule, ids in names.items():
+        if some and pairs + len(ids) > _MAX_PAIRS:
+            yield some
+            some, pairs = {}, 0
+        some[rule] = ids
+        pairs += len(ids)
+    if some:
+        yield some
+
+
+def _by_rule(
+    selection: Selection,
+    names: Mapping[Rule, Collection[int]],
+    with_amounts: Collection[Rule],
+) -> dict[Rule, ByDay]:
+    rules = list(names)
+    wanted = dict(enumerate(names.values()))
+    counts = events.daily_each(selection, wanted)
+    counted: dict[Rule, ByDay] = {
+        rules[number]: {day: DayCount(of_day, {}) for day, of_day in by_day.items()}
+        for number, by_day in counts.items()
+    }
+    priced = {n: ids for n, ids in wanted.items() if rules[n] in with_amounts}
+    sums = events.amounts_each(selection, priced) if priced else {}
+    for number, by_code in sums.items():
+        _add_amounts(counted.setdefault(rules[number], {}), by_code)
     return counted
 
 
-def portions(names: Mapping[Rule, Collection[int]]) -> Iterator[list[Rule]]:
-    """The rules that match names, in groups small enough for one statement."""
-    some: list[Rule] = []
-    pairs = 0
-    for rule, ids in names.items():
-        if ids:
-            if some and pairs + len(ids) > _MAX_PAIRS:
-                yield some
-                some, pairs = [], 0
-            some.append(rule)
-            pairs += len(ids)
-    if some:
-        yield some
+def _by_class(
+    selection: Selection,
+    rules: Sequence[Rule],
+    by_mask: Classes,
+    with_amounts: Collection[Rule],
+) -> dict[Rule, ByDay]:
+    masks, wanted = list(by_mask), dict(enumerate(by_mask.values()))
+    times: defaultdict[date, BitCounts] = defaultdict(BitCounts)
+    visitors: defaultdict[date, BitCounts] = defaultdict(BitCounts)
+    for day, numbers, seen, events_seen in events.daily_sets(selection, wanted):
+        mask = union(masks[number] for number in numbers)
+        if seen:
+            visitors[day].add(mask, seen)
+        else:
+            times[day].add(mask, events_seen)
+    counted: dict[Rule, ByDay] = {rule: {} for rule in rules}
+    for day, conversions in times.items():
+        uniques = visitors[day].counts()
+        for place, number in conversions.counts().items():
+            counts = Counts(number, uniques[place])
+            counted[rules[place]][day] = DayCount(counts, {})
+    sums: defaultdict[tuple[date, str | None], BitCounts] = defaultdict(BitCounts)
+    priced = sum(1 << n for n, rule in enumerate(rules) if rule in with_amounts)
+    some = {n: ids for n, ids in wanted.items() if masks[n] & priced}
+    for number, by_code in (
+        events.amounts_each(selection, some) if some else {}
+    ).items():
+        for key, total in by_code.items():
+            sums[key].add(masks[number] & priced, events.to_amount(total))
+    for key, amounts in sums.items():
+        for place, amount in amounts.counts().items():
+            _add_amounts(counted[rules[place]], {key: Decimal(amount).scaleb(-4)})
+    return counted
+
+
+def _add_amounts(
+    counted: ByDay, sums: Mapping[tuple[date, str | None], Decimal]
+) -> None:
+    for (day, code), total in sums.items():
+        before = counted.get(day, NOTHING)
+        amounts = {**before.amounts, code: total}
+        counted[day] = before._replace(amounts=amounts)
