@@ -76,7 +76,7 @@ class GroupCommit(Generic[_Item, _Answer]):
     `apart(items)` splits items into parts that need different locks.
     `divide(error, items)` splits a failed batch into the parts to retry separately; if
     it returns none, the error is the answer to all items. `idle()` is called in the
-    writing thread when there is no work.
+    writing thread when there is no work, `end()` before the thread ends.
 
     `max_wait`: how long an item may be postponed, in seconds. `max_answer`: after this
     many seconds the waiter gets Busy in any case; if `write` has begun by then, it is
@@ -90,6 +90,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         apart: Callable[[list[_Item]], list[list[_Item]]],
         divide: Callable[[Exception, list[_Item]], list[list[_Item]]],
         idle: Callable[[], None],
+        end: Callable[[], None],
         max_pending: int,
         max_batch: int,
         max_wait: float,
@@ -99,6 +100,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         self._apart = apart
         self._divide = divide
         self._idle = idle
+        self._end = end
         self._max_pending = max_pending
         self._max_batch = max_batch
         self._max_wait = max_wait
@@ -168,7 +170,7 @@ class GroupCommit(Generic[_Item, _Answer]):
         while not (self._is_stopping and queue.empty()):
             if batch := self._take(queue):
                 self._write_and_answer(batch, wait)
-        self._idle()
+        self._end()
 
     def _take(self, queue: "_Queue[_Item, _Answer]") -> list[_Ticket[_Item, _Answer]]:
         """The pending items, at most a batch; empty when the thread must stop."""

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connections, transaction
 
 from analytics import events, write_turns
 from analytics.access import throttling
@@ -221,6 +221,7 @@ commits = GroupCommit[Submission, Stored](
     divide=_divide,
     # Gives the connection back to the pool.
     idle=lambda: close_old_connections(),
+    end=connections.close_all,
     # A few seconds of work; further requests get 503.
     max_pending=10_000,
     max_batch=1_000,

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -456,7 +457,7 @@ def triggers_of_a_new_database(folder):
         check=True,
         env={**os.environ, "DATABASE_URL": f"sqlite:///{path}"},
     )
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
         return {name for (name,) in rows}
 

@@ -18,6 +18,7 @@ class Store:
         self.locked = set()
         self.is_free = threading.Event()
         self.is_free.set()
+        self.ended: list[str] = []
         values = {
             "max_pending": 100,
             "max_batch": 10,
@@ -29,6 +30,7 @@ class Store:
             apart=lambda items: [[item] for item in items],
             divide=self.divide,
             idle=lambda: None,
+            end=lambda: self.ended.append(threading.current_thread().name),
             **values,
         )
 
@@ -42,6 +44,14 @@ class Store:
     def divide(self, error, items):
         half = len(items) // 2
         return [items[:half], items[half:]] if half else []
+
+
+def test_each_thread_ends_what_it_has_opened():
+    store = Store()
+    store.commits.start()
+    assert store.ended == []
+    store.commits.stop()
+    assert store.ended == ["writer", "patient writer"]
 
 
 @pytest.fixture

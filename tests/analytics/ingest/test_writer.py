@@ -15,7 +15,7 @@ from django.db.utils import OperationalError
 
 from analytics import events
 from analytics.events import writing
-from analytics.ingest import collect, intake, writer
+from analytics.ingest import collect, country, intake, user_agents, writer
 from analytics.ingest.group_commit import Busy
 from analytics.ingest.pipeline import Dropped
 from analytics.models import Event, RateWindow
@@ -43,6 +43,9 @@ def event(site, **values):
 def commits(transactional_db, monkeypatch):
     # Its threads have connections of their own, to be given back.
     monkeypatch.setattr(writer, "close_old_connections", close_old_connections)
+    # As the service does before it begins: the first event would wait for them.
+    country.table()
+    user_agents.parse("")
     writer.commits.start()
     writer.commits.submit(writer.Work())
     yield writer.commits
