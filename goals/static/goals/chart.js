@@ -4,7 +4,7 @@
   const place = document.querySelector("[data-chart]");
   if (!table || !place || !window.uPlot) return;
   const rows = [...table.tBodies[0].rows];
-  if (rows.length < 2) return;
+  if (rows.length < 2) return place.remove();
   const number = (text) => (text === "" || text === undefined ? null : Number(text));
   const byHour = place.dataset.interval === "hour";
   const times = rows.map((row) => {
