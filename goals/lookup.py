@@ -1,14 +1,17 @@
 """Finds the goal that a request names in its path or body."""
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from analytics.access.authentication import site_for
 from analytics.models import Site
+from analytics.rows import columns
 from goals.models import Goal
 from krafter.parsing import uuid_or_404
 
@@ -19,15 +22,25 @@ def goal_for(request: Request, key: str, id: str, *, lock: bool = False) -> Goal
     With `lock` the row is locked for update. Raises NotFound.
     """
     site = site_for(request, key)
-    # One row needs no ORDER BY, which Django takes a quarter of the time to compile.
-    goals = Goal.objects.undeleted().filter(site=site, id=uuid_or_404(id)).order_by()
-    if lock:
-        goals = goals.select_for_update()
-    goal = next(iter(goals), None)
-    if goal is None:
+    pk = Goal._meta.pk.get_db_prep_value(uuid_or_404(id), connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_sql(lock), [pk, site.pk])
+        row = cursor.fetchone()
+    if row is None:
         raise NotFound
+    goal: Goal = columns(Goal).instance(row)
     goal.site = site
     return goal
+
+
+@cache
+def _sql(lock: bool) -> str:
+    lock = lock and connection.features.has_select_for_update
+    return (
+        f"SELECT {columns(Goal).sql('goal')} FROM {Goal._meta.db_table} AS goal"  # noqa: S608 - names of columns
+        " WHERE goal.id = %s AND goal.site_id = %s AND goal.deleted_at IS NULL"
+        f" {connection.ops.for_update_sql() if lock else ''}"
+    )
 
 
 def deleted_goal_for(request: Request, key: str, id: str) -> Goal:

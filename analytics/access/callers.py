@@ -7,17 +7,14 @@ need three. The conditions are those of `ApiTokenQuerySet.usable` and
 
 from datetime import datetime
 from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
-from django.db.models import Model
-from django.db.models.expressions import Col
+from django.db import DatabaseError, connection
 
 from analytics.access.throttling import SPEND_SQL
 from analytics.models import ApiToken, Site
+from analytics.rows import columns
 from krafter import faults
-
-_Row = TypeVar("_Row", bound=Model)
 
 
 class Caller(NamedTuple):
@@ -41,7 +38,7 @@ def caller(
     statement.
     """
     counts = minute is not None and connection.vendor == "postgresql"
-    token, site = _columns(ApiToken), _columns(Site)
+    token, site = columns(ApiToken), columns(Site)
     params: list[Any] = [digest, connection.ops.adapt_datetimefield_value(now)]
     if counts:
         params.append(minute)
@@ -79,12 +76,12 @@ def _sql(counts: bool) -> str:
     narrowed = ApiToken.sites.through._meta.db_table
     return f"""
         WITH token AS (
-            SELECT {_columns(ApiToken).sql("its")} FROM {token} AS its
+            SELECT {columns(ApiToken).sql("its")} FROM {token} AS its
             WHERE digest = %s AND revoked_at IS NULL
                 AND (expires_at IS NULL OR expires_at > %s)
         )
         {f", spent AS ({SPEND_SQL.format(_OF_TEAM)})" if counts else ""}
-        SELECT token.*, {_columns(Site).sql("site")}
+        SELECT token.*, {columns(Site).sql("site")}
             {", (SELECT used FROM spent)" if counts else ""}
         FROM token LEFT JOIN {site} AS site
             ON site.site_key = %s AND site.team_id = token.team_id
@@ -98,36 +95,3 @@ def _sql(counts: bool) -> str:
 
 # The team of the key, in the columns of SPEND_SQL.
 _OF_TEAM = "SELECT 'team:' || team_id, %s, 1 FROM token"
-
-
-class _Columns(Generic[_Row]):
-    """The columns of a model, to select them and to build instances from rows."""
-
-    def __init__(self, model: type[_Row]) -> None:
-        self._model = model
-        self._fields = model._meta.concrete_fields
-        self._names = [field.attname for field in self._fields]
-        self._converters = []
-        for position, field in enumerate(self._fields):
-            column = Col(model._meta.db_table, field)
-            own = connection.ops.get_db_converters(column)
-            for convert in [*own, *column.get_db_converters(connection)]:
-                self._converters.append((position, column, convert))
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def sql(self, alias: str) -> str:
-        return ", ".join(f"{alias}.{field.column}" for field in self._fields)
-
-    def instance(self, row: tuple[Any, ...]) -> _Row:
-        values = list(row)
-        for position, column, convert in self._converters:
-            values[position] = convert(values[position], column, connection)
-        # The default alias, like all instances, whatever the thread's connection.
-        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
-
-
-@cache
-def _columns(model: type[_Row]) -> _Columns[_Row]:
-    return _Columns(model)

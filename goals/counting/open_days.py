@@ -209,29 +209,23 @@ class OpenDays:
     ) -> None:
         """Let the database count the day for rules without any count of it."""
         some = {rule: names[rule] for rule in tallies if names[rule]}
-        counted: dict[Rule, Tally] = {}
+        counted = {rule: Tally() for rule in some}
         if rule_months.is_few(some):
             for portion in rule_months.portions(some):
-                counted |= self._by_rule(day, portion)
+                rules = list(portion)
+                for found in self._converted(day, portion.values()):
+                    tally = counted[rules[found.question]]
+                    if found.visitor is None:
+                        tally.sums[found.currency] += found.amount
+                    else:
+                        tally.conversions += found.times
+                        tally.visitors.add(found.visitor)
         else:
             by_mask = classify(tuple(ids.ids for ids in some.values()))
             counted = self._by_class(day, list(some), by_mask)
         # Only after everything was read: an interrupted query starts again.
         for rule, tally in tallies.items():
             tally.take(counted.get(rule, tally), self._ends[day])
-
-    def _by_rule(
-        self, day: date, names: Mapping[Rule, Collection[int]]
-    ) -> dict[Rule, Tally]:
-        begun = [Tally() for _ in names]
-        for found in self._converted(day, names.values()):
-            tally = begun[found.question]
-            if found.visitor is None:
-                tally.sums[found.currency] += found.amount
-            else:
-                tally.conversions += found.times
-                tally.visitors.add(found.visitor)
-        return dict(zip(names, begun, strict=True))
 
     def _by_class(
         self, day: date, rules: Sequence[Rule], by_mask: Classes

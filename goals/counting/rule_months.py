@@ -432,12 +432,20 @@ def count(
     """Count each rule on each day of the selection from the events."""
     some = {rule: ids for rule, ids in names.items() if ids}
     counted: dict[Rule, ByDay] = {rule: {} for rule in names}
-    if is_few(some):
-        for portion in portions(some):
-            counted |= _by_rule(selection, portion, with_amounts)
-        return counted
-    by_mask = classify(tuple(names.ids for names in some.values()))
-    return counted | _by_class(selection, list(some), by_mask, with_amounts)
+    if not is_few(some):
+        by_mask = classify(tuple(names.ids for names in some.values()))
+        return counted | _by_class(selection, list(some), by_mask, with_amounts)
+    for portion in portions(some):
+        rules, wanted = list(portion), dict(enumerate(portion.values()))
+        for number, by_day in events.daily_each(selection, wanted).items():
+            counted[rules[number]] = {
+                day: DayCount(of_day, {}) for day, of_day in by_day.items()
+            }
+        priced = {n: ids for n, ids in wanted.items() if rules[n] in with_amounts}
+        sums = events.amounts_each(selection, priced) if priced else {}
+        for number, by_code in sums.items():
+            _add_amounts(counted[rules[number]], by_code)
+    return counted
 
 
 def is_few(names: Mapping[Rule, Collection[int]]) -> bool:
@@ -460,25 +468,6 @@ def portions(names: Mapping[Rule, Names]) -> Iterator[dict[Rule, Names]]:
         pairs += len(ids)
     if some:
         yield some
-
-
-def _by_rule(
-    selection: Selection,
-    names: Mapping[Rule, Collection[int]],
-    with_amounts: Collection[Rule],
-) -> dict[Rule, ByDay]:
-    rules = list(names)
-    wanted = dict(enumerate(names.values()))
-    counts = events.daily_each(selection, wanted)
-    counted: dict[Rule, ByDay] = {
-        rules[number]: {day: DayCount(of_day, {}) for day, of_day in by_day.items()}
-        for number, by_day in counts.items()
-    }
-    priced = {n: ids for n, ids in wanted.items() if rules[n] in with_amounts}
-    sums = events.amounts_each(selection, priced) if priced else {}
-    for number, by_code in sums.items():
-        _add_amounts(counted.setdefault(rules[number], {}), by_code)
-    return counted
 
 
 def _by_class(

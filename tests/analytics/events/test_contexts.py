@@ -1,12 +1,19 @@
 """What a process remembers of contexts has a bound, and rules do not mix."""
 
 import tracemalloc
+from pathlib import Path
 
 from analytics.events import contexts
 from analytics.models import Context
 from analytics.questions.labels import Labels
 from analytics.sources import rules_of
 from tests.factories import SiteFactory
+
+
+def test_bound_is_the_documented_one():
+    docs = Path(__file__).parents[3] / "docs" / "development.md"
+    row = docs.read_text().partition("`analytics/events/contexts.py` | ")[2]
+    assert row.startswith(f"{contexts._read.max_length:,} bytes")
 
 
 def fill(site, number):
