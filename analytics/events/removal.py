@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-from analytics.events import copies, day_versions
+from analytics.events import copies, day_versions, seals
 from analytics.events.lookups import found_by, one_of
 from analytics.models import Adjustment, Event, Fact, Site
 
@@ -113,6 +113,7 @@ class Chosen:
     def erase(self) -> tuple[int, int]:
         """Delete them and raise the versions of their days; events, refunds.
 
+        Sealed days keep their versions: what is kept of them nobody can count again.
         An export that runs is told, which would go on where there is nothing more.
         """
         days = set()
@@ -120,7 +121,9 @@ class Chosen:
             for day, ids in by_day.items():
                 delete(facts, self._site_id, day, ids)
                 days.add(day)
-        day_versions.change((self._site_id, day) for day in days)
+        border = seals.border(self._site_id)
+        before = date.min if border is None else border.before
+        day_versions.change((self._site_id, day) for day in days if day >= before)
         if days:
             own = Site.objects.filter(pk=self._site_id)
             own.update(erasures=models.F("erasures") + 1)
