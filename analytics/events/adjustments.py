@@ -61,7 +61,8 @@ def refund(site_id: int, batch: Sequence[NewRefund]) -> list[Outcome]:
                 outcomes.append(Outcome(wrong={"timestamp": [reason]}))
                 continue
             event = events.get(new.refund_of)
-            if event is None:
+            # An event of a sealed day is about to be deleted, and is no longer counted.
+            if event is None or event.day < before:
                 outcomes.append(Outcome(wrong=_unknown(before)))
                 continue
             wrong = _mismatch(new, event, left[new.refund_of])

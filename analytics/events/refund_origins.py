@@ -5,6 +5,7 @@ deleted, the source is stored with its refunds, also with refunds of later days.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
@@ -45,9 +46,14 @@ def keep(site_id: int, days: Days, rules: Rules) -> None:
         last = refunds[-1].pk
 
 
-def forget(site_id: int) -> None:
-    """Delete the stored sources of refunds whose events were restored."""
-    origin = Event.objects.filter(site_id=site_id, event_id=OuterRef("refund_of"))
+def forget(site_id: int, before: date) -> None:
+    """Delete the stored sources of refunds whose events were restored.
+
+    `before` is the retention border: events before it will be deleted again.
+    """
+    origin = Event.objects.filter(
+        site_id=site_id, event_id=OuterRef("refund_of"), day__gte=before
+    )
     with transaction.atomic():
         lock_sites([site_id])
         Adjustment.objects.filter(Exists(origin), site_id=site_id).update(

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-from analytics.events import copies, day_versions
+from analytics.events import copies, day_versions, seals
 from analytics.events.lookups import found_by, one_of
 from analytics.models import Adjustment, Event, Fact, Site
 
@@ -113,14 +113,17 @@ class Chosen:
     def erase(self) -> tuple[int, int]:
         """Delete them and raise the versions of their days; return (events, refunds).
 
-        Also raises the site's count of erasures, by which a running export notices.
+        Sealed days keep their versions, because their stored counts cannot be computed
+        again. Also raises the site's count of erasures, which running exports check.
         """
         days = set()
         for facts, by_day in self._ids.items():
             for day, ids in by_day.items():
                 delete(facts, self._site_id, day, ids)
                 days.add(day)
-        day_versions.change((self._site_id, day) for day in days)
+        border = seals.border(self._site_id)
+        before = date.min if border is None else border.before
+        day_versions.change((self._site_id, day) for day in days if day >= before)
         if days:
             own = Site.objects.filter(pk=self._site_id)
             own.update(erasures=models.F("erasures") + 1)

@@ -95,8 +95,10 @@ def _ago(sent_at: float | None, call: Any) -> timedelta:
     made_at = call[0] if isinstance(call, list) and call else None
     if sent_at is None or made_at is None or not _is_number(made_at):
         return timedelta()
-    milliseconds = min(max(sent_at - made_at, 0), MAX_AGO.total_seconds() * 1_000)
-    return timedelta(milliseconds=milliseconds)
+    # Limited before it is subtracted: an integer may be too long for a float.
+    earliest = sent_at - MAX_AGO.total_seconds() * 1_000
+    made_at = min(max(made_at, earliest), sent_at)
+    return timedelta(milliseconds=sent_at - made_at)
 
 
 _LAST = re.compile(r'"at":(\d{1,16})')

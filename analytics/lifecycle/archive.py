@@ -158,10 +158,10 @@ class Archive:
                 added += _restore_rows(site.pk, rows)
                 progress(len(rows))
         copies.skip_ids(site.pk)
-        refund_origins.forget(site.pk)
         look_at_tables()
         before = site.sealed_before
         restored = Restored(added, _unseal(site, {file.month for file in files}))
+        refund_origins.forget(site.pk, restored.before or date.min)
         changes: audit.Changes = {
             "facts": [0, added],
             "sealed_before": [before, restored.before],

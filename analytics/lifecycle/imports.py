@@ -234,7 +234,8 @@ def load(
     """
     manifest, _ = check(file)
     if not new_keys:
-        _refuse_known_keys(manifest)
+        of_team = {} if team is None else {"team__name": team}
+        _refuse_known_keys(manifest, **of_team)
     target = team_for(manifest, team)
     file.seek(0)
     for page in pages(file):
@@ -279,21 +280,26 @@ def _source(team: Team, page: Page, new_keys: bool) -> Import:
         if found is None:
             raise OutOfOrder("Page 0 is next.")
         return found
+    if found is not None and found.sites.count() >= found.counts.get("site", 0):
+        return found
+    new_keys = new_keys or (found is not None and found.new_keys)
+    if not new_keys:
+        _refuse_known_keys(page.manifest, team=team)
     if found is None:
-        if not new_keys:
-            _refuse_known_keys(page.manifest)
         found, _ = Import.objects.get_or_create(
             team=team, stream=page.head.stream, defaults={"new_keys": new_keys}
         )
-    elif found.sites.count() < found.counts.get("site", 0):
+    else:
         # A site was erased since the import. It is imported again; the others stay.
         found.pages, found.hash, found.counts, found.finished_at = 0, "", {}, None
+        found.new_keys = new_keys
         found.save()
     return found
 
 
-def _refuse_known_keys(manifest: Manifest) -> None:
-    own = Site.objects.filter(imported__source__stream=manifest.id)
+def _refuse_known_keys(manifest: Manifest, **of_team: Any) -> None:
+    """Raise Refused if keys exist, except in what the team has of this stream."""
+    own = Site.objects.filter(imported__source__stream=manifest.id, **of_team)
     known = Site.objects.filter(site_key__in=manifest.sites).exclude(pk__in=own)
     if keys := list(known.values_list("site_key", flat=True)):
         raise Refused(

@@ -114,6 +114,9 @@ def _shown(period: tuple[date, date]) -> Json:
 
 def _rehearsed(tool: Tool, rehearsal: Tool, given: Json, route: dict[str, str]) -> Tool:
     """Return the tool that answers a dry run, with its arguments."""
+    # There is nothing to confirm.
+    for name in tool.parameters:
+        given.pop(name, None)
     if "goal" in rehearsal.fields and "id" in route:
         given["goal"] = route.pop("id")
     return rehearsal
@@ -134,7 +137,7 @@ def _text(given: Json, name: str) -> str:
 
 
 def _site(token: ApiToken, key: str) -> Site:
-    request = _request("GET", {}, ())
+    request = _request("GET", {}, {}, ())
     request.auth = token
     try:
         return site_for(request, key)
@@ -199,7 +202,13 @@ def _name_goals(site: Site, given: Json) -> None:
 
 
 def _ask(tool: Tool, token: ApiToken, given: Json, route: Mapping[str, str]) -> Any:
-    request = _request(tool.method, given, tool.view.parser_classes)
+    in_query = {
+        name: value
+        for name, value in given.items()
+        if tool.method == "GET" or name in tool.parameters
+    }
+    in_body = {name: value for name, value in given.items() if name not in in_query}
+    request = _request(tool.method, in_query, in_body, tool.view.parser_classes)
     request.auth = token
     request.accepted_renderer = EnvelopeRenderer()
     view = tool.view(
@@ -208,18 +217,19 @@ def _ask(tool: Tool, token: ApiToken, given: Json, route: Mapping[str, str]) -> 
     return getattr(view, tool.action)(request, **route).data
 
 
-def _request(method: str, given: Mapping[str, Any], parsers: Any) -> Request:
+def _request(
+    method: str, in_query: Mapping[str, Any], in_body: Mapping[str, Any], parsers: Any
+) -> Request:
     """Return an HTTP request with these parameters, for the view."""
+    if wrong := [k for k, v in in_query.items() if not isinstance(v, str | int)]:
+        raise Invalid({name: ["Must be a string or a number."] for name in wrong})
     environ: Json = {"REQUEST_METHOD": method, "PATH_INFO": "/"}
+    environ["QUERY_STRING"] = urlencode(in_query)
     body = b""
-    if method == "GET":
-        if wrong := [k for k, v in given.items() if not isinstance(v, str | int)]:
-            raise Invalid({name: ["Must be a string or a number."] for name in wrong})
-        environ["QUERY_STRING"] = urlencode(given)
-    elif method != "DELETE":
-        body = encode(given)
+    if method not in ("GET", "DELETE"):
+        body = encode(in_body)
         environ["CONTENT_TYPE"] = StrictJSONParser.media_type
-    elif given:
-        raise Invalid({name: ["Unknown field."] for name in given})
+    elif in_body:
+        raise Invalid({name: ["Unknown field."] for name in in_body})
     environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
     return Request(WSGIRequest(environ), parsers=[parser() for parser in parsers])

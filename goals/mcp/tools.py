@@ -150,6 +150,12 @@ class Tool:
         return "/names/{id}" in self._said[0]
 
     @cached_property
+    def parameters(self) -> frozenset[str]:
+        """Return the arguments that the operation takes in its query."""
+        said = self._said[2].get("parameters", ())
+        return frozenset(each["name"] for each in said if each["in"] == "query")
+
+    @cached_property
     def fields(self) -> Json:
         """Return the schemas of the operation's own arguments."""
         said = self._said[2]

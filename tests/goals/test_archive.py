@@ -264,6 +264,46 @@ def test_months_that_are_not_in_the_archive_stay_sealed(site, goal, tmp_path):
     assert Event.objects.filter(day__lt=BORDER).count() == 31
 
 
+def test_a_refund_keeps_its_source_while_its_event_is_back_but_sealed(
+    site, owner, tmp_path
+):
+    """A month between is not in the archive: the event will be deleted again."""
+    site.retention_months = 3
+    site.save()
+    goal = GoalFactory.create(
+        site=site, type="custom", match_value="buy", currency="EUR"
+    )
+    bought = datetime(2025, 12, 30, 12, tzinfo=UTC)
+    google = Labels("google.com", country="DE")
+    store(site, "pageview", "/", at=bought - timedelta(minutes=9), labels=google)
+    sale = {"amount": 10_0000, "currency": "EUR", "event_id": "o"}
+    store(site, "goal", "buy", at=bought, labels=Labels(country="DE"), **sale)
+    store(site, "pageview", "/", at=datetime(2026, 1, 10, tzinfo=UTC))
+    refunded = datetime(2026, 2, 20, tzinfo=UTC)
+    new = NewRefund(refunded.date(), refunded, "o", 4_0000, event_id="r")
+    assert events.refund(site.pk, [new])[0].is_new
+    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown?period=custom"
+    period = "from=2026-02-01&to=2026-02-28&dimension=referrer"
+
+    def rows():
+        return owner("GET", f"{path}&{period}").json()["data"]["breakdown"]
+
+    before = rows()
+    assert [row["value"] for row in before] == ["Google"]
+    with time_machine.travel(NOW - timedelta(days=31), tick=False):
+        prune_into(tmp_path, site)
+    call_command("prune", stdout=io.StringIO())
+    assert rows() == before
+    restored(tmp_path)
+    site.refresh_from_db()
+    assert site.sealed_before == BORDER
+    assert Event.objects.filter(event_id="o").exists()
+    assert rows() == before
+    call_command("prune", stdout=io.StringIO())
+    assert not Event.objects.filter(event_id="o").exists()
+    assert rows() == before
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from analytics import events
 from analytics.events import NewRefund, removal, seals, writing
-from analytics.lifecycle import prune
+from analytics.lifecycle import erasure, prune
 from analytics.models import Adjustment, Event, LateDay, Role, Seal, SiteMonth
 from analytics.questions.periods import Days
 from goals.counting import ahead, rule_months
@@ -179,6 +179,26 @@ def test_late_refunds_are_refused_with_the_reason(site, goals):
     assert "No such event" in outcome.wrong["refund_of"][0]
     assert "are sealed" in outcome.wrong["refund_of"][1]
     assert refund(site, "order 1", at=NOW).is_new
+
+
+def test_a_refund_of_an_event_that_is_about_to_be_deleted_is_refused(site, goals):
+    """What it comes from would be kept no more."""
+    site.refresh_from_db()
+    prune.seal(site, Days(date(2025, 10, 25), BORDER - timedelta(days=1)))
+    outcome = refund(site, "order 60", at=NOW)
+    assert "are sealed" in outcome.wrong["refund_of"][1]
+    assert refund(site, "order 1", at=NOW).is_new
+
+
+def test_an_erasure_before_the_deletion_changes_no_sealed_number(site, goals, ask):
+    before = everything(ask, goals)
+    site.refresh_from_db()
+    prune.seal(site, Days(date(2025, 10, 25), BORDER - timedelta(days=1)))
+    site.refresh_from_db()
+    assert erasure.events_with_ids(site, ["order 60", "order 61"]).events == 2
+    assert everything(ask, goals) == before
+    pruned(site)
+    assert everything(ask, goals) == before
 
 
 def test_a_log_is_not_imported_into_sealed_days(site, goals, tmp_path, ask):

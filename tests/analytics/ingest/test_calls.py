@@ -186,6 +186,8 @@ def test_calls_come_after_those_before_them_however_long_the_way_took(send):
         (None, 4_000, None, 0),
         (5_000, "x", None, 0),
         (1e15, 0, None, 3_600),
+        (5_000, 10**400, None, 0),
+        (5_000, -(10**400), None, 3_600),
         (5_000, 4_000, "<html>", 1),
         (5_000, 4_000, '{"ok":true,"at":99999999999999', 1),
         (5_000, 4_000, '{"ok":true,"at":0}', 1),

@@ -127,6 +127,22 @@ def test_or_gets_another_with_new_keys(team, tmp_path, site):
     assert Event.objects.filter(site_id=copy.pk).count() == 5_000
 
 
+def test_a_stream_that_another_team_has_is_refused_or_gets_new_keys(
+    team, tmp_path, site
+):
+    path = exported(team, tmp_path)
+    erase(site)
+    for name in ("First", "Second"):
+        Team.objects.create(name=name)
+    [first] = load(path, team="First")
+    assert first.site_key == site.site_key
+    with pytest.raises(Refused, match=f"the keys {site.site_key} already exist"):
+        load(path, team="Second")
+    [second] = load(path, team="Second", new_keys=True)
+    assert second.site_key != first.site_key
+    assert len(facts(second)[0]) == len(facts(first)[0]) == 5_000
+
+
 def test_an_import_that_was_killed_goes_on(team, tmp_path, site, monkeypatch):
     monkeypatch.setattr(export, "PAGE_BYTES", 100_000)
     path = exported(team, tmp_path)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -429,6 +429,22 @@ def test_dry_run_changes_nothing_and_tells_what_would_be(change, site, goal):
     assert deleted["data"]["name"] == goal.name
     assert list(site.goals.values()) == before
     assert change("delete_goal", **of_site | {"dry_run": "yes"}, goal="x")["isError"]
+
+
+@pytest.mark.django_db
+def test_change_of_a_rule_with_sealed_days_is_confirmed(change, site, goal):
+    site.sealed_before = date(2026, 2, 1)
+    site.save()
+    edit = {"site_key": site.site_key, "goal": goal.name, "match_value": "join"}
+    refused = change("update_goal", **edit)
+    assert refused["isError"]
+    assert "confirm=sealed" in refused["structuredContent"]["error"]
+    wrong = change("update_goal", **edit, confirm="yes")["structuredContent"]
+    assert wrong["details"].keys() == {"confirm"}
+    rehearsed = change("update_goal", **edit, confirm="sealed", dry_run=True)
+    assert "hints" in rehearsed["structuredContent"]["data"]
+    changed = change("update_goal", **edit, confirm="sealed")["structuredContent"]
+    assert changed["data"]["match_value"] == "join"
 
 
 @pytest.mark.django_db
