@@ -26,6 +26,8 @@ from analytics.events import copies, months, refund_origins, removal, seals
 from analytics.events.copies import Row
 from analytics.events.months import Versions, month_of
 from analytics.events.planner import look_at_tables
+from analytics.events.selection import Selection
+from analytics.events.visits import traffic_by_day
 from analytics.events.writing import lock_sites
 from analytics.lifecycle.parts import Wrong
 from analytics.models import Adjustment, Event, Fact, Site, SiteMonth
@@ -145,8 +147,8 @@ class Archive:
     def restore(self, site: Site, *, progress: Progress) -> "Restored":
         """Store a site's archived events again, with their ids, and unseal their days.
 
-        Days are unsealed from the border back to the first month that had events and is
-        not in the archive. Can be repeated: existing events stay. Raises Wrong.
+        Days are unsealed from the border back to the first month some of whose events
+        are not in the archive. Can be repeated: existing events stay. Raises Wrong.
         """
         files = self.of(site)
         if not files:
@@ -354,7 +356,15 @@ def _labels(row: dict[str, Any]) -> Labels:
     return Labels(*(row[label] for label in Labels._fields))
 
 
-def _unseal(site: Site, restored: set[str]) -> date | None:
+def _unseal(site: Site, archived: set[str]) -> date | None:
+    rows = SiteMonth.objects.filter(site_id=site.pk)
+    # Before the locks: nothing is stored in sealed days meanwhile.
+    lacking = {
+        row.month
+        for row in rows
+        if (days := _traffic(row))
+        and (f"{row.month:%Y-%m}" not in archived or not _are_there(site.pk, days))
+    }
     with transaction.atomic():
         lock_sites([site.pk])
         seals.lock(site.pk)
@@ -362,15 +372,10 @@ def _unseal(site: Site, restored: set[str]) -> date | None:
         if border is None:
             return None
         first = month_of(border.first)
-        had_events = {
-            row.month
-            for row in SiteMonth.objects.filter(site_id=site.pk)
-            if _had_events(row)
-        }
         before = border.before
         while before > first:
             month = _previous(before)
-            if month in had_events and f"{month:%Y-%m}" not in restored:
+            if month in lacking:
                 break
             before = month
         sealed_before = before if before > first else None
@@ -383,13 +388,33 @@ def _unseal(site: Site, restored: set[str]) -> date | None:
     return sealed_before
 
 
-def _had_events(row: SiteMonth) -> bool:
+def _traffic(row: SiteMonth) -> dict[date, list[int]]:
+    """Return the stored numbers of the days of a sealed month that had events.
+
+    Of some days, only the number of visitors is stored.
+    """
     # With its own version as the current one, every day of a row is valid.
     versions = Versions({row.month: row.version})
     _, days = months.unpack(
         row.month, row.version, row.counted, bytes(row.days), versions
     )
-    return any(any(numbers) for _, *numbers in days.values())
+    return {
+        row.month.replace(day=number): numbers
+        for number, (_, *numbers) in days.items()
+        if any(numbers)
+    }
+
+
+def _are_there(site_id: int, stored: dict[date, list[int]]) -> bool:
+    """Whether the events of these days have the stored numbers.
+
+    They do not if an interrupted prune without the archive had deleted some of them.
+    """
+    found = traffic_by_day(Selection(site_id, min(stored), max(stored)))
+    return all(
+        day in found and numbers in ([found[day].visitors], [*found[day]])
+        for day, numbers in stored.items()
+    )
 
 
 def _previous(month: date) -> date:

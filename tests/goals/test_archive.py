@@ -264,6 +264,31 @@ def test_months_that_are_not_in_the_archive_stay_sealed(site, goal, tmp_path):
     assert Event.objects.filter(day__lt=BORDER).count() == 31
 
 
+def test_months_that_are_partly_in_the_archive_stay_sealed(
+    site, goal, owner, tmp_path, monkeypatch
+):
+    stats = f"/goals/{goal.pk}/stats?period=12mo"
+    before = owner("GET", stats).json()
+    delete_day = removal.delete_day
+    left = iter(range(40))
+
+    def dies(*args, **options):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return delete_day(*args, **options)
+
+    monkeypatch.setattr(removal, "delete_day", dies)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("prune", stdout=io.StringIO())
+    monkeypatch.setattr(removal, "delete_day", delete_day)
+    prune_into(tmp_path, site)
+    months = [file.month for file in archive.Archive(tmp_path).of(site)]
+    assert months == ["2025-12", "2026-01"]
+    # December lacks the days that were deleted without the archive.
+    assert "sealed before 2026-01-01" in restored(tmp_path)
+    assert owner("GET", stats).json() == before
+
+
 def test_a_refund_keeps_its_source_while_its_event_is_back_but_sealed(
     site, owner, tmp_path
 ):
