@@ -27,7 +27,19 @@ class _NoCoercion:
 
 
 class TextField(_NoCoercion, serializers.CharField):
+    """A text, without the white space around it unless `trim_whitespace` is False."""
+
     accepts = str
+
+    def __init__(self, *, trim_whitespace: bool = True, **options: Any) -> None:
+        # DRF would strip control characters too, which the document does not say.
+        super().__init__(trim_whitespace=False, **options)
+        self.is_trimmed = trim_whitespace
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if self.is_trimmed and isinstance(data, str):
+            data = data.strip(names.WHITE_SPACE)
+        return super().run_validation(data)
 
 
 class NameField(TextField):

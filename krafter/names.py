@@ -5,7 +5,13 @@ name look like another, and a line break can make one line look like two.
 """
 
 import re
+from functools import cache
 
+# What `\s` is in the patterns of JSON Schema (ECMA-262). Python's also has some control
+# characters, and lacks U+FEFF.
+WHITE_SPACE = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 _CONTROLS = r"\x00-\x1f\x7f"
 # More of them, line and paragraph separators, marks of direction.
 _OTHERS = r"\x80-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -16,7 +22,13 @@ MESSAGE = "Control characters, line breaks and marks of direction are not allowe
 
 
 def is_name(text: str) -> bool:
-    return _each.search(text) is None and not text.isspace() and text != ""
+    return _each.search(text) is None and text.strip(WHITE_SPACE) != ""
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern of the OpenAPI document, as clients in any language read it."""
+    return re.compile(pattern.replace(r"\s", WHITE_SPACE).removesuffix("$") + r"\Z")
 
 
 def as_name(text: str, *, max_length: int = 255) -> str:

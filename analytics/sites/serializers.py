@@ -1,7 +1,6 @@
 """Serializers of sites and their settings."""
 
 import ipaddress
-import re
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -11,6 +10,7 @@ from analytics.access.authentication import request_token
 from analytics.models import Site
 from analytics.sources.hosts import MAX_LENGTH as MAX_HOST
 from analytics.sources.hosts import normal, readable
+from krafter import names
 from krafter.fields import (
     NameField,
     StrictModelSerializer,
@@ -41,11 +41,11 @@ class HostField(TextField):
     }
 
     def __init__(self, **options: Any) -> None:
-        validators = [self._check, check_name]
-        super().__init__(max_length=MAX_HOST, validators=validators, **options)
+        super().__init__(max_length=MAX_HOST, validators=[self._check], **options)
 
     def _check(self, text: str) -> None:
-        if not re.fullmatch(self.sent_pattern.removesuffix("$"), text):
+        check_name(text)
+        if not names.compiled(self.sent_pattern).search(text):
             self.fail("host")
 
 

@@ -324,7 +324,8 @@ class EnvelopeSchema(AutoSchema):
         if direction == "request" and isinstance(field, serializers.CharField):
             # drf-spectacular does this for serializer fields, not for list items.
             self._insert_field_validators(field, schema)
-            may_be_blank = field.allow_blank or not field.trim_whitespace
+            is_trimmed = getattr(field, "is_trimmed", field.trim_whitespace)
+            may_be_blank = field.allow_blank or not is_trimmed
             usual = _TEXT if may_be_blank else _NOT_BLANK
             schema.setdefault("pattern", getattr(field, "sent_pattern", usual))
         if isinstance(field, serializers.ListField) and not field.allow_empty:
