@@ -19,13 +19,14 @@ from analytics.events.cells import (
     narrowed,
     plus,
 )
+from analytics.events.closed_days import Parted
 from analytics.events.closed_sums import ClosedDays, State
 from analytics.events.contexts import Contexts
 from analytics.events.joint_labels import joint, passer, shower
 from analytics.events.label_months import EVERYTHING, Kept, LabelMonths
 from analytics.events.open_labels import OpenLabels
 from analytics.events.selection import Selection
-from analytics.events.standing import standing
+from analytics.events.standing import Standing, standing
 from analytics.models import Adjustment, Event, Fact
 from analytics.questions.labels import Filters
 from analytics.questions.periods import Days
@@ -45,12 +46,18 @@ def are_kept(filters: Filters) -> bool:
     return not filters.where or is_kept(filters)
 
 
+def _parted(selection: Selection) -> Parted:
+    whole = [part.days for part in selection.parts() if part.is_whole]
+    return closed_days.parted(whole[0]) if whole else Parted(None, None)
+
+
 class ByLabels:
     """The counts of each day of a selection by some labels, under filters by labels.
 
     Labels and filters must be stored ones (`is_kept`). Raises Unkept if some sealed
     days lack them. `rule`: the digest of a rule. `with_amounts`: sum the amounts of
-    events and refunds. For `daily` and `home` see `LabelMonths`.
+    events and refunds. For `daily` and `home` see `LabelMonths`. `beside`: counts of
+    the same days, whose state is read once for both.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class ByLabels:
         with_amounts: bool = False,
         daily: bool = False,
         home: Collection[str | None] | None = None,
+        beside: "ByLabels | None" = None,
     ) -> None:
         self._where = selection.filters.where
         self._home = home
@@ -75,8 +83,8 @@ class ByLabels:
         self._selection = selection._replace(filters=filters, sources=sources)
         kept = Kept(selection.site_id, rule, filters.attribution, sources.digest)
         names = list(dict.fromkeys(self._kept_as.values()))
-        whole = [part.days for part in self._selection.parts() if part.is_whole]
-        closed, current = closed_days.parted(whole[0]) if whole else (None, None)
+        self._parted: Parted = beside._parted if beside else _parted(self._selection)
+        closed, current = self._parted
         self._past = (
             LabelMonths(kept, names, closed, daily=daily, home=home) if closed else None
         )
@@ -89,12 +97,15 @@ class ByLabels:
         sums = closed_sums.recall(self._keys)
         is_remembered = bool(sums) and all(each.is_set for each in sums.values())
         past = self._past
-        found = standing(
-            selection.site_id,
-            closed=closed,
-            open=current,
-            kept=past.statement() if past and not is_remembered else None,
-        )
+        reads = past is not None and not is_remembered
+        found = None if reads or beside is None else beside._standing
+        if found is None:
+            found = standing(
+                selection.site_id,
+                closed=closed,
+                open=current,
+                kept=past.statement() if past and reads else None,
+            )
         # Kept here, because another thread may set sums of another state.
         self._closed = closed_sums.valid(sums, State.of(found))
         if past and is_remembered and not self._closed:
@@ -103,6 +114,13 @@ class ByLabels:
                 selection.site_id, closed=closed, open=current, kept=past.statement()
             )
         self._state = State.of(found)
+        # None once days were counted that may have changed since.
+        self._standing: Standing | None = found
+        # Read after the state, if at all.
+        is_shared = beside is not None and found is beside._standing
+        self._contexts: Contexts | None = (
+            beside._contexts if beside and is_shared else None
+        )
         if past and closed:
             past.sealed_before = found.sealed_before
             if not self._closed:
@@ -147,9 +165,11 @@ class ByLabels:
         computed by then are stored, and the next try continues.
         """
         about = self._selection._replace(names=names)
-        contexts = Contexts(about.site_id, about.rules())
+        contexts = self._contexts or Contexts(about.site_id, about.rules())
+        self._contexts = contexts
         attributed = Attributed(about.site_id, about.filters.of_whole_days, contexts)
         if self._past and (missing := self._past.missing):
+            self._standing = None
             with closed_days.in_budget(budget):
                 for stretch in closed_days.stretches(
                     missing, budget=budget, progress=progress
@@ -164,9 +184,9 @@ class ByLabels:
             for labels, now, before in self._open.behind():
                 day = about.within(Days(now.day, now.day))
                 added = daily(day, labels, [Event], attributed, now)
-                taken = (
-                    daily(day, labels, [Event], attributed, before) if before else {}
-                )
+                # Without events now they had none before.
+                had = before is not None and any(added.values())
+                taken = daily(day, labels, [Event], attributed, before) if had else {}
                 self._open.add(now.day, added, taken)
             for part in about.within(self._unsealed).parts():
                 facts: list[type[Fact]] = [] if part.is_whole else [Event]

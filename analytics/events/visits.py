@@ -4,6 +4,7 @@ Every event, of any type, belongs to a visitor and a visit. Visitor ids change a
 midnight, so both are counted by day.
 """
 
+from contextlib import nullcontext
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from analytics.events.standing import Standing
 from analytics.events.statements import Expressed, around, as_day, day_by_day
 from analytics.events.visit_ends import SILENCE_SECONDS, second
 from analytics.models import Event, EventType
+from analytics.questions.time_limits import in_time
 
 
 class Traffic(NamedTuple):
@@ -83,10 +85,12 @@ def open_traffic(site_id: int, found: Standing) -> dict[date, Traffic]:
     """
     kept = Kept(site_id, EVERYTHING, "event", b"")
     tally = OpenLabels(kept, [_VISITS], found.ends, found.versions)
-    for _, now, before in tally.behind():
-        day = Selection(site_id, now.day, now.day)
-        taken = _parts(traffic_by_day(day, before)) if before else {}
-        tally.add(now.day, _parts(traffic_by_day(day, now)), taken)
+    behind = tally.behind()
+    with in_time() if behind else nullcontext():
+        for _, now, before in behind:
+            day = Selection(site_id, now.day, now.day)
+            taken = _parts(traffic_by_day(day, before)) if before else {}
+            tally.add(now.day, _parts(traffic_by_day(day, now)), taken)
     return {
         day: Traffic(group.pageviews, parts.visitors[_SEEN], group.times)
         for day, parts in tally.by_day(_VISITS).items()

@@ -134,15 +134,14 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
     site_id = selection.site_id
     closed, current = closed_days.parted(Days(selection.first, selection.last))
     found: dict[date, Traffic] = {}
-    if closed is not None:
+    if closed is None:
+        standing = events.standing(site_id, closed=None, open=current)
+    else:
         past = SiteMonths(site_id, closed)
-        count_missing(past, closed, budget=closed_days.BUDGET_SECONDS)
+        budget = closed_days.BUDGET_SECONDS
+        standing = count_missing(past, closed, open=current, budget=budget)
         found = past.traffic()
-    if current is not None:
-        with in_time():
-            standing = events.standing(site_id, closed=None, open=current)
-            found |= events.open_traffic(site_id, standing)
-    return found
+    return found | events.open_traffic(site_id, standing)
 
 
 def visitors(selection: Selection) -> int:
@@ -178,20 +177,25 @@ def count_missing(
     past: SiteMonths,
     days: Days,
     *,
+    open: Days | None = None,
     budget: float | None = None,
     visits: bool = True,
     progress: Callable[[int], object] = lambda counted: None,
-) -> None:
+) -> events.Standing:
     """Count and store the missing ones of these days, which must be closed.
+
+    Returns the state before, also of the `open` days.
 
     Raises Unavailable if it takes longer than the budget in seconds; the next call
     continues from there. `progress` is called with each number of days counted.
     """
-    standing = events.standing(past.site_id, closed=days, kept=past.statement())
+    standing = events.standing(
+        past.site_id, closed=days, open=open, kept=past.statement()
+    )
     missing = past.read(standing, visits=visits)
     metrics.count_days(days.length, len(missing))
     if not missing:
-        return
+        return standing
     with closed_days.in_budget(budget):
         for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
             selection = Selection(past.site_id, *stretch)
@@ -204,6 +208,7 @@ def count_missing(
             rows = past.add(stretch, counts)
             with faults.unwritten(), seals.keeping(past.site_id) as sealed_before:
                 past.keep(rows, sealed_before=sealed_before)
+    return standing
 
 
 def total(by_day: Mapping[date, Traffic]) -> Traffic:

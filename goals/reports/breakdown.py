@@ -1,7 +1,7 @@
 """Where a goal's conversions come from: the values of one dimension."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from functools import partial
 from heapq import nlargest, nsmallest
@@ -62,10 +62,14 @@ def breakdown(
     or `with_all_visitors` has too many values.
     """
     selection = Selection(goal.site_id, *days, filters, sources=rules_of(goal.site))
-    found_of = partial(_found, goal, dimension=dimension, with_all=with_all_visitors)
+    found_of: Callable[[Selection], AbstractContextManager[Found]] = (
+        partial(_of_kept_label, goal, dimension=dimension)
+        if events.is_kept(filters, [dimension])
+        else partial(_of_events, goal, dimension=dimension, with_all=with_all_visitors)
+    )
     before = other and _before(goal, selection, other, found_of)
     try:
-        with in_time(), found_of(selection) as found:
+        with found_of(selection) as found:
             now = Values(goal, found)
             rows = now.rows(
                 before.values(with_all_visitors) if before else (),
@@ -118,7 +122,7 @@ def _before(
     filters = selection.filters._replace(until=other.until)
     earlier = selection.within(other.days)._replace(filters=filters)
     try:
-        with in_time(), found_of(earlier) as found:
+        with found_of(earlier) as found:
             return Before(Values(goal, found))
     except events.Unkept as unkept:
         raise Invalid({"compare": [unanswerable(unkept.since)]}) from None
@@ -135,16 +139,47 @@ def _since_border(days: Days, unkept: events.Unkept, filters: events.Filters) ->
 
 
 @contextmanager
-def _found(
+def _of_kept_label(
+    goal: Goal, selection: Selection, *, dimension: str
+) -> Iterator[Found]:
+    """Yield the counts and the visitors of each value of a label, from kept counts.
+
+    Only counting has a time limit: to set it takes as long as to read what is kept.
+    """
+    is_priced = bool(goal.currency)
+    own = events.ByLabels(
+        selection,
+        [dimension],
+        rule=goal.rule.digest,
+        with_amounts=is_priced,
+        home={None, goal.currency} if is_priced else None,
+    )
+    with in_time() if own.lacks else nullcontext():
+        if own.lacks:
+            own.count(matching_names_of_each(goal.site_id, [goal.rule])[goal.rule])
+        everybody = events.ByLabels(selection, [dimension], beside=own)
+        if everybody.lacks:
+            everybody.count()
+    yield Found.of_label(own.by_day(dimension), everybody.by_day(dimension))
+
+
+@contextmanager
+def _of_events(
     goal: Goal, selection: Selection, *, dimension: str, with_all: bool
 ) -> Iterator[Found]:
-    """Yield the counts and the visitors of each value of a dimension.
+    """The same of any dimension, from the events.
 
     Without `with_all`, only labels have visitors.
     """
     is_priced = bool(goal.currency)
-    if dimension not in LABELS:
+    with in_time():
         names = matching_names_of_each(goal.site_id, [goal.rule])[goal.rule]
+        if dimension in LABELS:
+            about = selection.about(names)
+            found = events.daily_by_label(about, [dimension], with_amounts=is_priced)
+            everyone = events.daily_by_label(selection, [dimension])
+            yield Found.of_label(found[dimension], everyone[dimension])
+            return
         with events.breakdown_rows(
             selection, names, dimension, with_amounts=is_priced
         ) as rows:
@@ -153,26 +188,6 @@ def _found(
             # the visitors.
             visitors = visitors_of(selection, dimension) if with_all else None
             yield Found(rows, amounts, visitors)
-    elif events.is_kept(selection.filters, [dimension]):
-        own = events.ByLabels(
-            selection,
-            [dimension],
-            rule=goal.rule.digest,
-            with_amounts=is_priced,
-            home={None, goal.currency} if is_priced else None,
-        )
-        if own.lacks:
-            own.count(matching_names_of_each(goal.site_id, [goal.rule])[goal.rule])
-        everybody = events.ByLabels(selection, [dimension])
-        if everybody.lacks:
-            everybody.count()
-        yield Found.of_label(own.by_day(dimension), everybody.by_day(dimension))
-    else:
-        names = matching_names_of_each(goal.site_id, [goal.rule])[goal.rule]
-        about = selection.about(names)
-        found = events.daily_by_label(about, [dimension], with_amounts=is_priced)
-        everyone = events.daily_by_label(selection, [dimension])
-        yield Found.of_label(found[dimension], everyone[dimension])
 
 
 def _less(sums: Sums, shown: Iterable[BreakdownRow | ComparedRow]) -> Sums:
