@@ -23,7 +23,7 @@ def fill(site, number):
             site=site,
             digest=place.to_bytes(16, "big"),
             **dict.fromkeys(Labels._fields, "")
-            | {"utm_source": f"S{place}" + "x" * 400, "utm_term": f"t{place}"},
+            | {"utm_source": f"S{place}" + "x" * 240, "utm_term": f"t{place}"},
         )
         for place in range(number)
     )
@@ -40,7 +40,7 @@ def test_memory_is_what_is_told_of_it(db):
     told = contexts._read.length
     # Without the rows as they are read, and Django's statement.
     assert 0.5 * told < taken < told + 500_000
-    assert told > 300 * (2 * 400 + 600)
+    assert told > 300 * (2 * 240 + 600)
 
 
 def test_memory_keeps_its_bound_with_long_texts(db, monkeypatch):
