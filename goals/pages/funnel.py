@@ -24,6 +24,7 @@ from goals.pages.access import row_of, site_page
 from goals.pages.as_csv import CsvQuerySerializer, csv_file
 from goals.pages.asked import given, sentences
 from goals.pages.toolbar import LABELS, UNKNOWN, toolbar
+from goals.reports.breakdown_files import OTHER, cell
 from goals.reports.funnel_serializers import (
     MAX_STEPS,
     MIN_STEPS,
@@ -145,11 +146,12 @@ def _by_value(found: Funnel) -> _Table:
     """Return a row for each value, and a last one for the values that are not shown."""
     numbers = [f"step_{number}" for number, _step in enumerate(found.steps, start=1)]
     rows = [
-        (row.value, *row.visitors, row.share_of_first) for row in found.breakdown or ()
+        (cell(row.value), *row.visitors, row.share_of_first)
+        for row in found.breakdown or ()
     ]
     if found.other:
         left = found.other
-        rows.append(("(other)", *left.visitors, left.share_of_first))
+        rows.append((OTHER, *left.visitors, left.share_of_first))
     return ("value", *numbers, "share_of_first"), rows
 
 

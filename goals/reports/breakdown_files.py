@@ -10,13 +10,13 @@ from msgspec import UNSET
 
 from analytics.questions.filters import LABELS, UNKNOWN
 from goals.reports import files
-from goals.reports.breakdown_answers import Breakdown, BreakdownRow, OtherValues
+from goals.reports.breakdown_answers import Breakdown, BreakdownRow, OtherValues, Value
 from goals.reports.files import CsvForm
 from krafter.rendering import encode
 
 # Rows are held in memory while they are sorted. The rest becomes one row.
 MOST_ROWS = 100_000
-_OTHER = "(other)"
+OTHER = "(other)"
 _COUNTS = ("conversions", "unique_conversions", "revenue")
 _RATES = ("visitors", "rate", "rate_low", "rate_high", "too_few_to_compare")
 
@@ -52,17 +52,18 @@ def file(
 
 def _cells(rows: Breakdown, has_rates: bool) -> Iterator[tuple[Any, ...]]:
     for row in rows.breakdown:
-        own = (_value(row), row.conversions, row.unique_conversions, row.revenue)
+        own = (cell(row.value), row.conversions, row.unique_conversions, row.revenue)
         yield (*own, *_rates(row)) if has_rates else own
     if rows.other:
-        left = (_OTHER, rows.other.conversions, None, rows.other.revenue)
+        left = (OTHER, rows.other.conversions, None, rows.other.revenue)
         yield (*left, *[None] * len(_RATES)) if has_rates else left
 
 
-def _value(row: BreakdownRow) -> str | int | float:
-    if row.value is None:
+def cell(value: Value) -> str | int | float:
+    """Return the value of a row as a cell of a CSV file, written as in filters."""
+    if value is None:
         return UNKNOWN
-    return encode(row.value).decode() if isinstance(row.value, bool) else row.value
+    return encode(value).decode() if isinstance(value, bool) else value
 
 
 def _rates(row: BreakdownRow) -> tuple[Any, ...]:

@@ -137,6 +137,8 @@ def test_first_steps_are_broken_down_by_a_dimension(browser, address, arrivals):
     ]
     assert "direct, no source" in shown
     assert 'dimension=referrer#from" aria-current="true"' in shown
+    answer = browser.get(f"{address}?{STEPS}&dimension=referrer&as=breakdown-csv")
+    assert answer.getvalue().decode().splitlines()[2] == "(none),1,0,0.0"
 
 
 def test_values_that_are_not_shown_are_summed(browser, address, arrivals, monkeypatch):
