@@ -190,18 +190,31 @@ def counted(
     if today.is_behind:
         with in_time():
             today.catch_up(names or {}, classify)
+    matched = names or {}
     found = Found(since=past.since if past else ())
-    home = _home(goals)
-    found.courses = past.courses() if past and with_courses else {}
     for rule in rules:
-        found[rule] = today.by_day(rule, standing.refunds, (names or {}).get(rule, ()))
-        if rule in found.courses:
-            found.courses[rule] |= _course(found[rule])
-        if past:
-            found[rule] |= (
-                past.by_day(rule) if daily else past.by_part(rule, home[rule])
-            )
+        found[rule] = today.by_day(rule, standing.refunds, matched.get(rule, ()))
+    if past:
+        _add_past(found, past, _home(goals), daily=daily, with_courses=with_courses)
     return found
+
+
+def _add_past(
+    found: Found,
+    past: RuleMonths,
+    home: Mapping[Rule, set[str | None]],
+    *,
+    daily: bool,
+    with_courses: bool,
+) -> None:
+    """Add the counts of closed days to those of open days."""
+    found.courses = past.courses() if with_courses else {}
+    for rule, of_open in found.items():
+        if rule in found.courses:
+            found.courses[rule] |= _course(of_open)
+        found[rule] = of_open | (
+            past.by_day(rule) if daily else past.by_part(rule, home[rule])
+        )
 
 
 def _rules(goals: Iterable[Goal]) -> list[Rule]:
