@@ -136,19 +136,17 @@ class Contexts:
             # Django would take longer to compile it than it runs.
             cursor.execute(_AFTER_SQL, [site_id, read.last])
             rows = cursor.fetchall()
-        self._labels, self._named, self._lacking, self._outside = read.add(rows, rules)
+        self._known = read.add(rows, rules)
         _read.settle([site_id])
 
     def named(self, pk: int) -> Named:
         """The displayed values of the labels of a context, for its site."""
         if pk == DIRECT:
             return _DIRECT
-        if pk not in self._named:
+        if pk not in self._known.named:
             # It was added with an event after the contexts were read.
-            later = Contexts(self.site_id, self.rules)
-            self._labels, self._named = later._labels, later._named
-            self._outside = later._outside
-        return self._named[pk]
+            self._known = Contexts(self.site_id, self.rules)._known
+        return self._known.named[pk]
 
     def value(self, label: str, pk: int) -> str:
         value: str = getattr(self.named(pk), label)
@@ -156,15 +154,15 @@ class Contexts:
 
     def click_id(self, pk: int) -> str:
         self.named(pk)
-        return "" if pk == DIRECT else self._labels[pk].click_id
+        return "" if pk == DIRECT else self._known.labels[pk].click_id
 
     def lacks(self, label: str) -> bool:
         """Whether some context of the site lacks the label."""
-        return label in self._lacking
+        return label in self._known.lacking
 
     def passing(self, where: Collection[Where]) -> list[int]:
         """The contexts that pass all of the filters."""
-        contexts = [(DIRECT, _DIRECT), *list(self._named.items())]
+        contexts = [(DIRECT, _DIRECT), *list(self._known.named.items())]
         for each in where:
             fold, place = _folded(each.label), Named._fields.index(each.label)
             wanted = each.folded(fold)
@@ -185,7 +183,7 @@ class Contexts:
 
     def inside(self) -> list[str]:
         """The site's own and excluded referrers among its contexts."""
-        outside = dict(self._outside)
+        outside = dict(self._known.outside)
         return sorted(host for host, is_outside in outside.items() if not is_outside)
 
 

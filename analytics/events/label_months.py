@@ -342,11 +342,7 @@ def days_of(row: LabelMonth, versions: Versions) -> dict[date, DayParts]:
 
 def has_right_sum(row: LabelMonth) -> bool:
     """Whether the sum of a row equals the sum of its days. No sum is right too."""
-    # Under its own version every day of a row is valid.
-    versions = Versions({row.month: row.version})
-    _, days = months.unpack(
-        row.month, row.version, row.counted, bytes(row.days), versions
-    )
+    days = months.all_days(bytes(row.days))
     return row.total is None or _unpacked(*_decode(bytes(row.total))) == _sum(days)
 
 

@@ -22,16 +22,23 @@ import pyarrow.parquet as pq
 from django.db import IntegrityError, transaction
 
 from analytics.access import audit
-from analytics.events import copies, months, refund_origins, removal, seals
+from analytics.events import (
+    Selection,
+    copies,
+    months,
+    refund_origins,
+    removal,
+    seals,
+    traffic_by_day,
+)
 from analytics.events.copies import Row
-from analytics.events.months import Versions, month_of
+from analytics.events.months import month_of
 from analytics.events.planner import look_at_tables
-from analytics.events.selection import Selection
-from analytics.events.visits import traffic_by_day
 from analytics.events.writing import lock_sites
 from analytics.lifecycle.parts import Wrong
 from analytics.models import Adjustment, Event, Fact, Site, SiteMonth
 from analytics.questions.labels import Labels
+from analytics.traffic.site_months import as_stored
 
 FORMAT = "krafter-archive"
 VERSION = 1
@@ -389,18 +396,10 @@ def _unseal(site: Site, archived: set[str]) -> date | None:
 
 
 def _traffic(row: SiteMonth) -> dict[date, list[int]]:
-    """Return the stored numbers of the days of a sealed month that had events.
-
-    Of some days, only the number of visitors is stored.
-    """
-    # With its own version as the current one, every day of a row is valid.
-    versions = Versions({row.month: row.version})
-    _, days = months.unpack(
-        row.month, row.version, row.counted, bytes(row.days), versions
-    )
+    """Return the stored numbers of the days of a sealed month that had events."""
     return {
         row.month.replace(day=number): numbers
-        for number, (_, *numbers) in days.items()
+        for number, (_, *numbers) in months.all_days(bytes(row.days)).items()
         if any(numbers)
     }
 
@@ -412,7 +411,7 @@ def _are_there(site_id: int, stored: dict[date, list[int]]) -> bool:
     """
     found = traffic_by_day(Selection(site_id, min(stored), max(stored)))
     return all(
-        day in found and numbers in ([found[day].visitors], [*found[day]])
+        day in found and numbers == as_stored(found[day], numbers)
         for day, numbers in stored.items()
     )
 

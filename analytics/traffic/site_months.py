@@ -3,7 +3,7 @@
 A day may have only its visitors stored, which are faster to count than visits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -118,6 +118,11 @@ class SiteMonths:
             )
             if mask >> number - 1 & 1
         ]
+
+
+def as_stored(counted: Traffic, stored: Sequence[int]) -> list[int]:
+    """Return a day's traffic in the form of its stored numbers, to compare both."""
+    return [counted.visitors] if len(stored) == 1 else [*counted]
 
 
 def _numbers(counted: list[int] | None) -> list[int]:

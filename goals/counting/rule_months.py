@@ -364,11 +364,7 @@ def days_of(row: GoalMonth, versions: Versions) -> ByDay:
 
 def has_right_sums(row: GoalMonth) -> bool:
     """Whether the sums of a row equal the sums of its days."""
-    # Under its own version every day of a row is valid.
-    versions = Versions({row.month: row.version})
-    _, days = months.unpack(
-        row.month, row.version, row.counted, bytes(row.days), versions
-    )
+    days = months.all_days(bytes(row.days))
     total = _total(_unpacked(numbers) for _, *numbers in days.values())
     return total == DayCount(
         Counts(row.conversions, row.uniques), _sums(row.amounts or {})

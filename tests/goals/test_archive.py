@@ -117,25 +117,36 @@ def test_what_is_archived_comes_back_as_it_was(site, goal, owner, tmp_path):
     assert "  0 events and refunds back" in restored(tmp_path)
 
 
-def test_refund_keeps_what_its_event_came_from(site, owner, tmp_path):
-    """Its event is pruned without an archive, and itself with one a month later."""
+BOUGHT = datetime(2025, 12, 30, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def sales(site):
+    """The goal of a site with a visitor from Google, shortly before BOUGHT."""
     site.retention_months = 3
     site.save()
-    goal = GoalFactory.create(
+    google = Labels("google.com", country="DE")
+    store(site, "pageview", "/", at=BOUGHT - timedelta(minutes=9), labels=google)
+    return GoalFactory.create(
         site=site, type="custom", match_value="buy", currency="EUR"
     )
-    bought = datetime(2025, 12, 30, 12, tzinfo=UTC)
-    google = Labels("google.com", country="DE")
-    campaign = Labels("", "News", "email", country="DE")
-    for minutes, path, labels in ((-9, "/", google), (-5, "/sale", campaign)):
-        at = bought + timedelta(minutes=minutes)
-        store(site, "pageview", path, at=at, labels=labels)
+
+
+def sell_and_refund(site, refunded):
+    """The visitor buys, and gets a part back at that time."""
     sale = {"amount": 10_0000, "currency": "EUR", "event_id": "o"}
-    store(site, "goal", "buy", at=bought, labels=Labels(country="DE"), **sale)
-    refunded = datetime(2026, 1, 20, tzinfo=UTC)
+    store(site, "goal", "buy", at=BOUGHT, labels=Labels(country="DE"), **sale)
     new = NewRefund(refunded.date(), refunded, "o", 4_0000, event_id="r")
     assert events.refund(site.pk, [new])[0].is_new
-    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown?period=custom"
+
+
+def test_refund_keeps_what_its_event_came_from(site, sales, owner, tmp_path):
+    """Its event is pruned without an archive, and itself with one a month later."""
+    campaign = Labels("", "News", "email", country="DE")
+    at = BOUGHT - timedelta(minutes=5)
+    store(site, "pageview", "/sale", at=at, labels=campaign)
+    sell_and_refund(site, datetime(2026, 1, 20, tzinfo=UTC))
+    path = f"/sites/{site.site_key}/goals/{sales.pk}/breakdown?period=custom"
     period = "from=2026-01-01&to=2026-01-31"
     questions = [
         f"{path}&{period}&dimension={dimension}&attribution={attribution}"
@@ -290,24 +301,12 @@ def test_months_that_are_partly_in_the_archive_stay_sealed(
 
 
 def test_a_refund_keeps_its_source_while_its_event_is_back_but_sealed(
-    site, owner, tmp_path
+    site, sales, owner, tmp_path
 ):
     """A month between is not in the archive: the event will be deleted again."""
-    site.retention_months = 3
-    site.save()
-    goal = GoalFactory.create(
-        site=site, type="custom", match_value="buy", currency="EUR"
-    )
-    bought = datetime(2025, 12, 30, 12, tzinfo=UTC)
-    google = Labels("google.com", country="DE")
-    store(site, "pageview", "/", at=bought - timedelta(minutes=9), labels=google)
-    sale = {"amount": 10_0000, "currency": "EUR", "event_id": "o"}
-    store(site, "goal", "buy", at=bought, labels=Labels(country="DE"), **sale)
+    sell_and_refund(site, datetime(2026, 2, 20, tzinfo=UTC))
     store(site, "pageview", "/", at=datetime(2026, 1, 10, tzinfo=UTC))
-    refunded = datetime(2026, 2, 20, tzinfo=UTC)
-    new = NewRefund(refunded.date(), refunded, "o", 4_0000, event_id="r")
-    assert events.refund(site.pk, [new])[0].is_new
-    path = f"/sites/{site.site_key}/goals/{goal.pk}/breakdown?period=custom"
+    path = f"/sites/{site.site_key}/goals/{sales.pk}/breakdown?period=custom"
     period = "from=2026-02-01&to=2026-02-28&dimension=referrer"
 
     def rows():

@@ -13,6 +13,7 @@ from analytics.events import Selection, Traffic, day_versions, months
 from analytics.events.months import Versions
 from analytics.models import LabelMonth, NameMonth, Site, SiteMonth
 from analytics.questions.periods import Days
+from analytics.traffic.site_months import as_stored
 from goals.counting import rule_months
 from goals.counting.matched_names import matching_names_of_each
 from goals.counting.verified import Verified, verified_labels, verified_names
@@ -107,9 +108,7 @@ def _of_month(site_id: int, rules: Collection[Rule], month: date) -> Iterator[Ve
             if was != found
         ]
         if day in traffic:
-            # Some days have only the number of visitors stored.
-            own = by_day.get(day, _QUIET)
-            found = [own.visitors] if len(traffic[day]) == 1 else [*own]
+            found = as_stored(by_day.get(day, _QUIET), traffic[day])
             if traffic[day] != found:
                 differing.append(f"traffic: kept {traffic[day]}, counted {found}")
         yield Verified(day, len(compared) + (day in traffic), differing)

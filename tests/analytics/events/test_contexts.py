@@ -61,8 +61,8 @@ def test_settings_that_change_leave_those_who_read_alone(db):
         site=site, digest=b"1" * 16, **dict.fromkeys(Labels._fields, "")
     )
     before = contexts.Contexts(site.pk, rules_of(site))
-    names = dict(before._named)
+    names = dict(before._known.named)
     site.domain = "another.example"
     after = contexts.Contexts(site.pk, rules_of(site))
-    assert after._named is not before._named
-    assert before._named == names == after._named
+    assert after._known.named is not before._known.named
+    assert before._known.named == names == after._known.named
