@@ -1,6 +1,7 @@
-"""Rows of models from statements that are written once.
+"""Rows of models, read with constant SQL statements.
 
-For what each request reads: building a query takes Django longer than running it here.
+Used for rows that every request reads, because Django takes longer to build the query
+than the database to run it.
 """
 
 from functools import cache

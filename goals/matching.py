@@ -139,7 +139,7 @@ class _RulesOfOneSet:
         positions = self._set.Match(name) if self._set is not None else []
         if not positions:
             return bytes(matches(name) for matches in self._matchers)
-        # A loop would take longer than the set.
+        # Without a loop, which would take longer than the matching.
         absent = self._all.translate(None, bytes(positions))
         return self._all.translate(bytes.maketrans(absent, bytes(len(absent))))
 

@@ -88,7 +88,7 @@ DATABASE_UP = Gauge(
     "1 if every worker reaches the database, else 0.",
     multiprocess_mode="livemin",
 )
-# Of a worker that has not looked yet: it is no reason for an alarm at each start.
+# Until a new worker has checked the database, so that starts raise no alarm.
 DATABASE_UP.set(1)
 DATABASE_BYTES = Gauge(
     "krafter_database_bytes",

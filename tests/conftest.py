@@ -87,10 +87,10 @@ def django_db_setup(
 
 
 def close_all_but_this_thread() -> None:
-    """Close connections to SQLite's database in memory when they are told to close.
+    """Let `close()` close connections to SQLite's database in memory, except this one.
 
-    Django closes none, lest the database be gone; the one of this thread keeps it.
-    Python 3.13 warns of each that is left open, in whatever test runs then.
+    Django never closes them, because the database would be lost with the last one.
+    Python 3.13 warns of open ones, in the test that runs at that time.
     """
     keeper: Any = connections[DEFAULT_DB_ALIAS]
     type(keeper).is_in_memory_db = lambda opened: opened is keeper

@@ -114,9 +114,9 @@ class ByLabels:
                 selection.site_id, closed=closed, open=current, kept=past.statement()
             )
         self._state = State.of(found)
-        # None once days were counted that may have changed since.
+        # None after counting missing days, since the state may have changed meanwhile.
         self._standing: Standing | None = found
-        # Read after the state, if at all.
+        # Contexts must be read after the state.
         is_shared = beside is not None and found is beside._standing
         self._contexts: Contexts | None = (
             beside._contexts if beside and is_shared else None

@@ -83,12 +83,12 @@ def daily_sets(
 ) -> Iterator[tuple[date, list[int], int, int]]:
     """Days, questions, visitors and events, for questions that share no name.
 
-    The visitors are those who have events of each of the questions, and of no other
-    one; the events are told of each question by itself.
+    A row has either the visitors with events of exactly these questions, or the events
+    of a single question; the other number is 0.
     """
     is_postgresql = connection.vendor == "postgresql"
     joined = "STRING_AGG" if is_postgresql else "GROUP_CONCAT"
-    # In another order they would be another set.
+    # Sorted, so that equal sets have equal texts.
     order = "ORDER BY question" if is_postgresql else ""
     statement = around(
         _of_visitors(selection, wanted),

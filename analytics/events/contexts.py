@@ -20,10 +20,10 @@ from analytics.sources import Rules
 
 # Not the id of a context: the source of a visitor without an arrival.
 DIRECT = 0
-# What is remembered for all sites together: each context, and each distinct text.
+# The memory for all sites together, and the size of a context without its texts.
 _MAX_BYTES = 60_000_000
 _CONTEXT_BYTES = 600
-# Of a text, beside itself: its places in dictionaries.
+# The size of a distinct text's entries in dictionaries, without the text.
 _TEXT_BYTES = 400
 
 
@@ -76,7 +76,7 @@ class _Read:
         self._spellings: dict[tuple[int, str], str] = {}
 
     def __len__(self) -> int:
-        """The bytes that it takes."""
+        """Its size in bytes."""
         return self.size
 
     def add(self, rows: Iterable[tuple[Any, ...]], rules: Rules) -> _Known:
@@ -133,7 +133,7 @@ class Contexts:
         self.site_id, self.rules = site_id, rules
         read = _read.recall([site_id])[site_id]
         with connection.cursor() as cursor:
-            # Django would take longer to compile it than it runs.
+            # Django would take longer to compile the statement than it runs.
             cursor.execute(_AFTER_SQL, [site_id, read.last])
             rows = cursor.fetchall()
         self._known = read.add(rows, rules)

@@ -153,7 +153,7 @@ def names(
     `after`: only those with a higher id, which are newer.
     """
     with connection.cursor() as cursor:
-        # Django would take longer to compile it than it runs for a few names.
+        # Django would take longer to compile it than the database to run it.
         cursor.execute(_NAMES_SQL, [site_id, str(type), after, limit])
         found: list[tuple[int, str]] = cursor.fetchall()
     return found

@@ -101,7 +101,7 @@ def names_sent(
     """The names that had events on these days, in an order of ORDERS.
 
     `unkept`: those of the days that are not in NameDay; their names are counted.
-    `closed` days are all kept, and of that state: their sums are remembered.
+    All `closed` days are in NameDay and have this state; their sums are cached.
     `search`: a part of the name, ASCII letters in either case. `without`: ids of
     names that are left out. `after`: the last one's `name_place`.
     """
@@ -174,7 +174,7 @@ def _named(site_id: int, numbers: Numbers) -> list[SentName]:
     return [
         SentName(pk, *names[pk], *counts)
         for pk, counts in numbers.items()
-        # One that was erased meanwhile.
+        # The events of this name were erased meanwhile.
         if pk in names
     ]
 
@@ -365,7 +365,7 @@ def seen(site_id: int, name_ids: Collection[int]) -> dict[int, Seen]:
 
 
 def _days_in_turn(step: int) -> str:
-    """The days from one (a parameter) to another, made as they are read."""
+    """SQL for the days between two parameters; those not read are not generated."""
     if connection.vendor == "postgresql":
         series = f"GENERATE_SERIES(%s::date, %s::date, INTERVAL '{step} day')"
         return f"(SELECT moment::date AS day FROM {series} AS moment) AS each"  # noqa: S608 - constants

@@ -23,18 +23,18 @@ _MAX_ENTRIES = 100
 
 
 # Letters of any script: `münchen.example` is a domain as people type it.
-# Written as what of ASCII they are not, which every engine reads alike.
+# Written as excluded ASCII characters, which all regex engines read alike.
 _LETTER = r"[^\x00-/:-@\[-`{-\x7f\s]"
 _LETTER_DOT_HYPHEN = r"[^\x00-,/:-@\[-`{-\x7f\s]"
 _HOST = rf"{_LETTER}(?:{_LETTER_DOT_HYPHEN}*{_LETTER})?\.?$"
 
 
 class HostField(TextField):
-    """A host as people type it, without what a name may not have: it would be shown
-    as another host.
+    """A host in any script. Characters that names may not have are refused, because
+    they could make it look like another host.
     """
 
-    # Of what is sent: older hosts are shown as they are.
+    # Only for requests: older hosts are returned unchanged.
     sent_pattern = f"^{_HOST}"
     default_error_messages: ClassVar = {
         "host": "Letters, digits, dots and hyphens only."

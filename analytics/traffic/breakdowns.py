@@ -85,7 +85,7 @@ def find(selection: Selection, wanted: Wanted) -> Found:
         },
     )
     found: Found = {}
-    # Kept counts need no time limit, and to set it takes as long as to read them.
+    # Setting a time limit takes as long as reading stored counts, which need none.
     with in_time() if len(by_label) < len(wanted) else nullcontext():
         for name, among in wanted.items():
             limit = MAX_VALUES if among is None else len(among)

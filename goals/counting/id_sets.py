@@ -123,7 +123,7 @@ class _Bits:
     def extend(self, ids: Sequence[int]) -> None:
         start = (ids[0] - self._first) // 8
         offset = self._first + 8 * start
-        # By way of digits: to set each bit by itself takes eight times as long.
+        # Through a text of digits: setting single bits takes eight times as long.
         digits = bytearray(b"0") * (ids[-1] - offset + 1)
         for id in ids:
             digits[id - offset] = _ONE

@@ -166,7 +166,7 @@ def matching_names_of_each(
         rows = RuleNames.objects.filter(site_id=site_id, rule__in=list(by_digest))
         for digest, up_to, stored in rows.values_list("rule", "seen", "ids"):
             by_digest[bytes(digest)].load(up_to, bytes(stored))
-    # The automata know what they have seen: the next names take half as long.
+    # Reused, because an automaton caches its states: later names take half as long.
     compile = lru_cache(1)(RuleSet)
     for event_type in sorted({rule.event_type for rule in searched}):
         own = {rule: n for rule, n in searched.items() if rule.event_type == event_type}

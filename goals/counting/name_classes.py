@@ -17,7 +17,7 @@ _AT_ONCE = 100
 
 # Ids by a number with a bit for each set that has them.
 Classes = dict[int, list[int]]
-# Makes the classes of some sets; one that remembers them serves a whole question.
+# Returns the classes of some sets, for all days of a query.
 Classify = Callable[[tuple[IdSet, ...]], Classes]
 
 
@@ -37,7 +37,7 @@ def classes(sets: tuple[IdSet, ...]) -> Classes:
 
 
 def once() -> Classify:
-    """`classes` for the days of one question, whose names do not change."""
+    """Return `classes` with a cache, for a query whose names do not change."""
     return lru_cache(1)(classes)
 
 
@@ -54,7 +54,7 @@ class BitCounts:
 
     def __init__(self) -> None:
         self._seen = 0
-        # What was added, and what was taken away.
+        # The planes of added and of subtracted counts.
         self._planes: tuple[list[int], list[int]] = ([], [])
 
     def add(self, mask: int, times: int = 1) -> None:

@@ -144,7 +144,8 @@ def _of_kept_label(
 ) -> Iterator[Found]:
     """Yield the counts and the visitors of each value of a label, from kept counts.
 
-    Only counting has a time limit: to set it takes as long as to read what is kept.
+    Only counting has a time limit, because setting it takes as long as reading the
+    stored counts.
     """
     is_priced = bool(goal.currency)
     own = events.ByLabels(

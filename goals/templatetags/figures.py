@@ -162,7 +162,7 @@ def change(now: int, before: int | None) -> str:
 
 @register.simple_tag
 def against(now: int, before: int) -> str:
-    """Return a number's change from the earlier one, which is its title."""
+    """Return the change of a number, with the earlier number as its title."""
     title = gettext("%(number)s in the earlier period") % {"number": count(before)}
     return format_html(
         '<small class="soft small" title="{}">{}</small>',
@@ -184,9 +184,7 @@ _VERDICTS = {
 
 @register.filter
 def in_a_word(verdict: Verdict | None) -> str:
-    """Return what two rates say of their difference: by a word and a mark, not by
-    colour alone.
-    """
+    """Return the verdict on a difference as a word and a mark, not only as a colour."""
     style, mark, text, title = _VERDICTS[verdict]
     return format_html(
         '<span class="verdict {} small"{}>{}{}</span>',
