@@ -45,11 +45,21 @@ class OperatorsAdmin(AuditedAdmin):
         return roles.is_operator(request.user)
 
 
+class _NewUserForm(UserCreationForm):
+    """Without `autofocus`: Django's script of the page focuses the first field, and a
+    browser complains if that happened before.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].widget.attrs.pop("autofocus", None)
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, OperatorsAdmin):  # type: ignore[misc, type-arg]  # as unfold's manual says
     audited_as = "user"
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = _NewUserForm
     change_password_form = AdminPasswordChangeForm
     list_display = (
         "username",

@@ -251,3 +251,12 @@ FILTERS = [
 @pytest.mark.parametrize(("model", "query"), FILTERS)
 def test_filters_of_a_list_work(operator, model, query):
     assert operator.get(url(model, "changelist"), query).status_code == 200
+
+
+@pytest.mark.parametrize("model", ["user", "site", "goal", "apitoken", "team"])
+def test_only_one_thing_focuses_a_field_of_a_new_row(operator, model):
+    """Django's script does. With `autofocus` too, browsers complain now and then."""
+    page = operator.get(url(model, "add"))
+    assert page.status_code == 200
+    assert b"admin/js/change_form" in page.content
+    assert b"autofocus" not in page.content
