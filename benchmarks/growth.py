@@ -1,8 +1,8 @@
-"""How answers grow along each axis: names, rules, goals, today, sites.
+"""How answers grow along each axis: names, rules, goals, contexts, today, sites.
 
     python -m benchmarks.growth [axis ...] [--names 100 10000 200000] [--events 1000000]
-        [--goals 1 100 1000] [--broad-names 20000] [--today 0 100000 1000000]
-        [--sites 1 200]
+        [--goals 1 100 1000] [--broad-names 20000] [--contexts 100 10000 100000]
+        [--today 0 100000 1000000] [--sites 1 200]
         [--requests 60] [--workers 1]
 
 Each axis has a database of its own on a throw-away PostgreSQL. Every latency is
@@ -39,24 +39,30 @@ FROM generate_series(1, %(names)s) AS number
 """
 CONTEXTS = """
 INSERT INTO analytics_context (site_id, digest, referrer, utm_source, utm_medium,
-                               utm_campaign, country, device, browser, os)
-SELECT 1, decode(md5(number::text), 'hex'), '', '', '', '',
-       (ARRAY['DE', 'FR', 'US', 'GB'])[number % 4 + 1], 'Desktop', 'Chrome', 'Linux'
-FROM generate_series(1, 100) AS number
+                               utm_campaign, utm_content, country, device, browser, os)
+SELECT 1, decode(md5(number::text), 'hex'), '', '', '',
+       CASE WHEN %(campaigns)s THEN 'campaign ' || number %% 1000 ELSE '' END,
+       CASE WHEN %(campaigns)s THEN 'content ' || number ELSE '' END,
+       (ARRAY['DE', 'FR', 'US', 'GB'])[number %% 4 + 1], 'Desktop', 'Chrome', 'Linux'
+FROM generate_series(1, %(contexts)s) AS number
 """
-# Each name happens; low numbers are frequent. A visitor has some five events.
+# Each name happens; low numbers are frequent. A visitor has some five events, and with
+# campaigns came by one of them.
 EVENTS = """
 INSERT INTO analytics_event (site_id, day, at, name_id, visitor, context_id)
 SELECT 1, (at AT TIME ZONE 'UTC')::date, at,
        names.low + CASE WHEN number %% 2 = 0 THEN number / 2 %% %(names)s
                         ELSE (power(random(), 2) * %(names)s)::int %% %(names)s END,
-       hashint8extended((random() * %(visitors)s)::bigint, 7),
-       contexts.low + number %% 100
+       hashint8extended(guest, 7),
+       contexts.low + CASE WHEN %(campaigns)s
+                           THEN (extract(doy FROM at)::bigint * 7919 + guest)
+                           ELSE number END %% %(contexts)s
 FROM (SELECT min(id) AS low FROM analytics_eventname) AS names,
      (SELECT min(id) AS low FROM analytics_context) AS contexts,
      generate_series(1, %(rows)s) AS number,
      LATERAL (SELECT %(from)s::timestamptz + (%(to)s::timestamptz - %(from)s)
-                     * (number / %(rows)s::float) AS at) AS time
+                     * (number / %(rows)s::float) AS at,
+                    (random() * %(visitors)s + 0 * number)::bigint AS guest) AS each
 """
 SITES = """
 INSERT INTO analytics_site (id, uuid, team_id, site_key, domain, name, public_stats,
@@ -71,6 +77,14 @@ SELECT count(*), count(DISTINCT (day, visitor)) FROM analytics_event AS event
 JOIN analytics_eventname AS name ON name.id = event.name_id
 WHERE event.site_id = 1 AND name.site_id = 1 AND day BETWEEN %(first)s AND current_date
   AND name.type = 'pageview' AND name.name {condition}
+"""
+BY_CAMPAIGN = """
+SELECT utm_campaign, count(*), count(DISTINCT (day, visitor))
+FROM analytics_event AS event
+JOIN analytics_eventname AS name ON name.id = event.name_id
+JOIN analytics_context AS context ON context.id = event.context_id
+WHERE event.site_id = 1 AND name.name LIKE '/shop/%' AND day >= current_date - 365
+GROUP BY utm_campaign ORDER BY 2 DESC, 1 LIMIT 1000
 """
 COUNT_STATEMENTS = """
 from django.conf import settings
@@ -178,6 +192,8 @@ def run(
     past: int = 0,
     today: int = 0,
     sites: int = 1,
+    contexts: int = 100,
+    campaigns: bool = False,
 ) -> Iterator[Run]:
     with ExitStack() as stack:
         settings = ["shared_buffers=2GB", "max_wal_size=8GB"]
@@ -186,7 +202,7 @@ def run(
         manage("shell", "-v0", "-c", MAKE_SITE, database=url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(NAMES, {"names": names})
-            connection.execute(CONTEXTS)
+            connection.execute(CONTEXTS, {"contexts": contexts, "campaigns": campaigns})
             if sites > 1:
                 connection.execute(SITES, {"sites": sites})
             (midnight, now) = connection.execute(
@@ -199,6 +215,7 @@ def run(
                     ).fetchone() or (None,)
                     visitors = max(rows // 5 // (360 if rows == past else 1), 1)
                     span = {"from": start, "to": end, "names": names}
+                    span |= {"contexts": contexts, "campaigns": campaigns}
                     connection.execute(
                         EVENTS, {**span, "rows": rows, "visitors": visitors}
                     )
@@ -293,6 +310,35 @@ def _broad_rules() -> Iterator[str]:
             yield f"/[0-9a-f]{{{place}}}[^{digit}]{'.' * (length - 1)}"
 
 
+def contexts(options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+    """Labels of a site whose visitors come by more and more links.
+
+    There are as many contents as links, and at most a thousand campaigns.
+    """
+    for size in options.contexts:
+        with run(options, past=options.events, contexts=size, campaigns=True) as it:
+            goal = it.goal(1, "contains", "/shop/")
+            figures: Figures = {}
+            for name, path in (
+                ("campaigns", f"{goal}/breakdown?dimension=utm_campaign&limit=1000&"),
+                ("contents", f"{goal}/breakdown?dimension=utm_content&limit=1000&"),
+                ("countries", f"{goal}/breakdown?dimension=country&"),
+                ("filter", f"{goal}/stats?country=DE&"),
+                ("site", f"{SITE}/stats?dimensions=utm_campaign&"),
+            ):
+                path += "period=12mo"
+                taken, tries = first_answer(it.api, path)
+                figures |= {f"{name}_first_ms": taken, f"{name}_first_tries": tries}
+                figures |= it.warm(name, path, options.requests)
+            with psycopg.connect(it.url, autocommit=True) as connection:
+                direct, _ = best(
+                    lambda: connection.execute(BY_CAMPAIGN).fetchall(), times=2
+                )
+            figures["campaigns_first_to_sql"] = figures["campaigns_first_ms"] / direct
+            figures |= {"resident_mb": it.resident, "peak_mb": it.peak}
+            yield f"{size} contexts", figures
+
+
 def today(options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     """A broad, a narrow and an exact rule on a day with more and more events."""
     first = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 7 * 86_400))
@@ -349,6 +395,7 @@ AXES = {
     "names": names,
     "goals": goals,
     "broad": broad,
+    "contexts": contexts,
     "today": today,
     "sites": sites,
     "site": site,
@@ -361,6 +408,8 @@ def main() -> None:
     parser.add_argument("--names", type=int, nargs="+", default=[100, 10_000, 200_000])
     parser.add_argument("--goals", type=int, nargs="+", default=[1, 100, 1_000])
     parser.add_argument("--broad-names", type=int, default=20_000)
+    many = [100, 10_000, 100_000]
+    parser.add_argument("--contexts", type=int, nargs="+", default=many)
     parser.add_argument("--today", type=int, nargs="+", default=[0, 100_000, 1_000_000])
     parser.add_argument("--sites", type=int, nargs="+", default=[1, 200])
     parser.add_argument("--events", type=int, default=1_000_000)

@@ -170,16 +170,21 @@ class ByLabels:
         attributed = Attributed(about.site_id, about.filters.of_whole_days, contexts)
         if self._past and (missing := self._past.missing):
             self._standing = None
-            with closed_days.in_budget(budget):
-                for stretch in closed_days.stretches(
-                    missing, budget=budget, progress=progress
-                ):
-                    labels = self._past.lacking(stretch)
-                    found = daily(about.within(stretch), labels, [Event], attributed)
-                    self._past.add(stretch, found)
-                    rows = self._past.changed()
-                    with faults.unwritten(), seals.keeping(about.site_id) as sealed:
-                        label_months.keep(rows, sealed_before=sealed)
+            try:
+                with closed_days.in_budget(budget):
+                    for stretch in closed_days.stretches(
+                        missing, budget=budget, progress=progress
+                    ):
+                        labels = self._past.lacking(stretch)
+                        part = about.within(stretch)
+                        found = daily(part, labels, [Event], attributed)
+                        self._past.add(stretch, found)
+            finally:
+                # Once: a month with many values takes long to store, for each of its
+                # days as long as for all of them.
+                rows = self._past.changed()
+                with faults.unwritten(), seals.keeping(about.site_id) as sealed:
+                    label_months.keep(rows, sealed_before=sealed)
         with in_time():
             for labels, now, before in self._open.behind():
                 day = about.within(Days(now.day, now.day))

@@ -5,8 +5,9 @@ added, with ascending ids, so a process can cache those it has read.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable
-from itertools import islice
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Sequence
 from sys import getsizeof
 from typing import Any, NamedTuple
 
@@ -16,15 +17,19 @@ from analytics.models import Context
 from analytics.questions.labels import ENTRY_PATH, OWN, Labels, Where
 from analytics.recent import Recent
 from analytics.sources import DIRECT as NO_SOURCE
-from analytics.sources import Rules
+from analytics.sources import Rules, Source
 
 # Not the id of a context: the source of a visitor without an arrival.
 DIRECT = 0
 # The memory for all sites together, and the size of a context without its texts.
 _MAX_BYTES = 60_000_000
-_CONTEXT_BYTES = 600
+_CONTEXT_BYTES = 100
 # The size of a distinct text's entries in dictionaries, without the text.
-_TEXT_BYTES = 400
+_TEXT_BYTES = 300
+# Rows that are in memory at once: a site may have 100,000 contexts.
+_CHUNK = 10_000
+# With the kind of the campaign, all that a channel depends on.
+_DECISIVE = ("referrer", "utm_source", "utm_medium", "click_id")
 
 
 class Named(NamedTuple):
@@ -43,80 +48,133 @@ class Named(NamedTuple):
     os: str
 
 
-# Compared and grouped without case, in the spelling that was seen first.
-_WITHOUT_CASE = tuple(n for n, field in enumerate(Named._fields) if field not in OWN)
 _DIRECT = Named(*NO_SOURCE, *[""] * len(OWN))
 
 
-class _Known(NamedTuple):
-    """The cached contexts of a site by their ids, ascending, and their names."""
+class _Texts(dict[str, int]):
+    """The distinct texts of a site by number, in the order they were seen. 0: `""`."""
 
-    labels: dict[int, Labels]
-    named: dict[int, Named]
-    # The labels that some context does not have.
-    lacking: set[str]
-    # The referrers, and whether each is from outside the site.
-    outside: dict[str, bool]
+    def __init__(self) -> None:
+        super().__init__({"": 0})
+        self.list = [""]
+        # The number of each text without case.
+        self.folded = array("I", [0])
+        self.size = 0
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = len(self.list)
+        self.list.append(text)
+        self.folded.append(number)
+        self.size += _TEXT_BYTES + getsizeof(text)
+        if (folded := text.casefold()) != text:
+            self.folded[number] = self[folded]
+        return number
+
+
+class _Named:
+    """The cached contexts of a site, by number of their texts, under some settings.
+
+    `sources` are what the settings make of `labels`, by field of `Source`. They may be
+    of fewer contexts than `labels`, whose end other queries extend.
+    """
+
+    def __init__(
+        self, ids: "array[int]", texts: _Texts, labels: "dict[str, array[int]]"
+    ) -> None:
+        self.ids, self.texts, self.labels = ids, texts, labels
+        self.sources = {field: array("I") for field in Source._fields}
+        # The labels that some context does not have.
+        self.lacking: set[str] = set()
+        # The referrers, and whether each is from outside the site.
+        self.outside: dict[int, bool] = {}
+        # By number of a text without case: the spelling that was seen first.
+        self._spellings: dict[str, dict[int, int]] = {each: {} for each in self.sources}
+
+    def __len__(self) -> int:
+        *_, last = self.sources.values()
+        return len(last)
+
+    def column(self, label: str) -> "array[int]":
+        return self.labels[label] if label in OWN else self.sources[label]
+
+    def position(self, pk: int) -> int | None:
+        """The place of a context in the columns."""
+        place = bisect_left(self.ids, pk, hi=len(self))
+        return place if place < len(self) and self.ids[place] == pk else None
+
+    def extend(self, rules: Rules) -> None:
+        """Name the contexts that were added."""
+        start, end = len(self), len(self.ids)
+        new = {field: column[start:end] for field, column in self.labels.items()}
+        for number in set(new["referrer"]) - self.outside.keys():
+            self.outside[number] = rules.outside(self.texts.list[number])
+        new["referrer"], new["channel"] = self._channels(new, rules)
+        for field, column in self.sources.items():
+            spellings = self._spellings[field]
+            fold = self.texts.folded
+            column.extend([spellings.setdefault(fold[n], n) for n in new[field]])
+        self.lacking.update(label for label in Named._fields if 0 in new[label])
+
+    def _channels(
+        self, new: "dict[str, array[int]]", rules: Rules
+    ) -> "tuple[array[int], array[int]]":
+        """The names of referrers, and the channels.
+
+        There may be as many campaigns as contexts, but few kinds of them.
+        """
+        texts = self.texts.list
+        campaigns = new["utm_campaign"]
+        kinds = {n: rules.campaign_kind(texts[n]) for n in set(campaigns)}
+        found: dict[tuple[Any, ...], tuple[int, int]] = {}
+        referrers, channels = array("I"), array("I")
+        for place, (campaign, *others) in enumerate(
+            zip(campaigns, *(new[field] for field in _DECISIVE), strict=True)
+        ):
+            key = kinds[campaign], *others
+            if key not in found:
+                own = Labels(*(texts[new[field][place]] for field in Labels._fields))
+                source = rules.source(own)
+                found[key] = self.texts[source.referrer], self.texts[source.channel]
+            referrer, channel = found[key]
+            referrers.append(referrer)
+            channels.append(channel)
+        return referrers, channels
 
 
 class _Read:
     """The cached contexts of a site.
 
     They are named by the site's source settings of the latest query. Other settings
-    create new dictionaries, so that queries that use the old ones are not affected.
+    create new columns, so that queries that use the old ones are not affected.
     """
 
     def __init__(self) -> None:
         self.last = 0
-        self.size = 0
         self._lock = threading.Lock()
-        self._known = _Known({}, {}, set(), {})
+        labels = {field: array("I") for field in Labels._fields}
+        self._named = _Named(array("q"), _Texts(), labels)
         self._digest = b""
-        self._texts: dict[str, str] = {}
-        self._spellings: dict[tuple[int, str], str] = {}
 
     def __len__(self) -> int:
         """Its size in bytes."""
-        return self.size
+        return self._named.texts.size + _CONTEXT_BYTES * len(self._named.ids)
 
-    def add(self, rows: Iterable[tuple[Any, ...]], rules: Rules) -> _Known:
+    def add(self, rows: Sequence[tuple[Any, ...]], rules: Rules) -> _Named:
         """Add all rows with higher ids, in the order of their ids."""
         with self._lock:
-            for pk, *texts in rows:
-                # Another thread may have read it meanwhile.
-                if pk > self.last:
-                    self._known.labels[pk] = Labels(*map(self._shared, texts))
-                    self.last = pk
-                    self.size += _CONTEXT_BYTES
+            known = self._named
+            # Another thread may have read some meanwhile.
+            if new := [row for row in rows if row[0] > self.last]:
+                pks, *columns = zip(*new, strict=True)
+                for label, column in zip(known.labels.values(), columns, strict=True):
+                    label.extend(map(known.texts.__getitem__, column))
+                known.ids.extend(pks)
+                self.last = pks[-1]
             if self._digest != rules.digest:
-                self._known = _Known(self._known.labels, {}, set(), {})
-                self._spellings, self._digest = {}, rules.digest
-            labels, all_named, lacking, outside = self._known
-            for pk, of_context in islice(labels.items(), len(all_named), None):
-                all_named[pk] = named = self._name(of_context, rules)
-                referrer = of_context.referrer
-                if referrer not in outside:
-                    outside[referrer] = rules.outside(referrer)
-                lacking.update(
-                    label
-                    for label, text in zip(Named._fields, named, strict=True)
-                    if not text
-                )
-            return self._known
-
-    def _name(self, labels: Labels, rules: Rules) -> Named:
-        texts = [*rules.source(labels), *(getattr(labels, label) for label in OWN)]
-        for place in _WITHOUT_CASE:
-            key = place, self._shared(texts[place].casefold())
-            texts[place] = self._spellings.setdefault(key, texts[place])
-        return Named(*map(self._shared, texts))
-
-    def _shared(self, text: str) -> str:
-        """The same text, once for all contexts."""
-        if text not in self._texts:
-            self._texts[text] = text
-            self.size += _TEXT_BYTES + getsizeof(text)
-        return self._texts[text]
+                self._named = _Named(known.ids, known.texts, known.labels)
+                self._digest = rules.digest
+            self._named.extend(rules)
+            return self._named
 
 
 _AFTER_SQL = (
@@ -135,44 +193,52 @@ class Contexts:
         with connection.cursor() as cursor:
             # Django would take longer to compile the statement than it runs.
             cursor.execute(_AFTER_SQL, [site_id, read.last])
-            rows = cursor.fetchall()
-        self._known = read.add(rows, rules)
+            while len(rows := cursor.fetchmany(_CHUNK)) == _CHUNK:
+                read.add(rows, rules)
+        self._named = read.add(rows, rules)
         _read.settle([site_id])
 
-    def named(self, pk: int) -> Named:
-        """The displayed values of the labels of a context, for its site."""
-        if pk == DIRECT:
-            return _DIRECT
-        if pk not in self._known.named:
-            # It was added with an event after the contexts were read.
-            self._known = Contexts(self.site_id, self.rules)._known
-        return self._known.named[pk]
-
     def value(self, label: str, pk: int) -> str:
-        value: str = getattr(self.named(pk), label)
-        return value
+        """The displayed value of a label of a context."""
+        if pk == DIRECT:
+            value: str = getattr(_DIRECT, label)
+            return value
+        place = self._place(pk)
+        return self._named.texts.list[self._named.column(label)[place]]
 
     def click_id(self, pk: int) -> str:
-        self.named(pk)
-        return "" if pk == DIRECT else self._known.labels[pk].click_id
+        if pk == DIRECT:
+            return ""
+        place = self._place(pk)
+        return self._named.texts.list[self._named.labels["click_id"][place]]
+
+    def _place(self, pk: int) -> int:
+        place = self._named.position(pk)
+        if place is None:
+            # It was added with an event after the contexts were read.
+            self._named = Contexts(self.site_id, self.rules)._named
+            place = self._named.position(pk)
+        if place is None:
+            raise KeyError(pk)
+        return place
 
     def lacks(self, label: str) -> bool:
         """Whether some context of the site lacks the label."""
-        return label in self._known.lacking
+        return label in self._named.lacking
 
     def passing(self, where: Collection[Where]) -> list[int]:
         """The contexts that pass all of the filters."""
-        contexts = [(DIRECT, _DIRECT), *list(self._known.named.items())]
+        ids, texts = self._named.ids, self._named.texts.list
+        places: Sequence[int] = range(len(self._named))
+        passes_direct = True
         for each in where:
-            fold, place = _folded(each.label), Named._fields.index(each.label)
-            wanted = each.folded(fold)
+            passes = self.passer(each)
+            passes_direct = passes_direct and passes(getattr(_DIRECT, each.label))
+            column = self._named.column(each.label)
             # There are few distinct values, and each is compared once.
-            values = {named[place] for _, named in contexts}
-            passing = {value for value in values if wanted.passes(fold(value))}
-            contexts = [
-                (pk, named) for pk, named in contexts if named[place] in passing
-            ]
-        return [pk for pk, _ in contexts]
+            passing = {number for number in set(column) if passes(texts[number])}
+            places = [place for place in places if column[place] in passing]
+        return [*[DIRECT][:passes_direct], *(ids[place] for place in places)]
 
     @staticmethod
     def passer(where: Where) -> Callable[[str], bool]:
@@ -183,8 +249,8 @@ class Contexts:
 
     def inside(self) -> list[str]:
         """The site's own and excluded referrers among its contexts."""
-        outside = dict(self._known.outside)
-        return sorted(host for host, is_outside in outside.items() if not is_outside)
+        outside, texts = dict(self._named.outside), self._named.texts.list
+        return sorted(texts[n] for n, is_outside in outside.items() if not is_outside)
 
 
 def _folded(label: str) -> Callable[[str], str]:

@@ -60,6 +60,9 @@ _PAID_SEARCH = re.compile(r"(?:.*[-_ ])?paid[-_ ]?search.*|sem")
 _SHOP_CAMPAIGN = re.compile(r"(?:.*[^a-df-z]|)shop(?:ping)?(?:[^a-z].*|)")
 
 
+CampaignKind = tuple[bool, ...]
+
+
 class Arrival(NamedTuple):
     """What an arrival says of its source; `referrer` as it is stored, `""` inside."""
 
@@ -130,6 +133,16 @@ def channel(arrival: Arrival, own: Iterable[Rule] = ()) -> str:
         return _OF_KIND[kind][0]
     has_campaign = any((arrival.utm_source, medium, arrival.utm_campaign))
     return OTHER if has_campaign or arrival.click_id else REFERRAL
+
+
+def campaign_kind(campaign: str, own: Iterable[Rule] = ()) -> CampaignKind:
+    """All that `channel` depends on of a campaign."""
+    patterns = (rule.utm_campaign for rule in own if rule.utm_campaign)
+    return (
+        bool(campaign),
+        _SHOP_CAMPAIGN.fullmatch(campaign.lower()) is not None,
+        *(_like(pattern, campaign) for pattern in patterns),
+    )
 
 
 def _kind(arrival: Arrival, place: names.Place, click: ClickId) -> str:

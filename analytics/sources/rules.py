@@ -139,6 +139,10 @@ class Rules:
             labels.utm_content,
         )
 
+    def campaign_kind(self, campaign: str) -> channels.CampaignKind:
+        """Campaigns of one kind do not differ in their channel."""
+        return channels.campaign_kind(campaign, self._channels)
+
     @property
     def channels(self) -> tuple[str, ...]:
         """All channels that there can be, the site's own first."""

@@ -2,10 +2,13 @@
 
 import tracemalloc
 from pathlib import Path
+from random import Random
+
+import pytest
 
 from analytics.events import contexts
 from analytics.models import Context
-from analytics.questions.labels import Labels
+from analytics.questions.labels import Labels, Where
 from analytics.sources import rules_of
 from tests.factories import SiteFactory
 
@@ -57,12 +60,53 @@ def test_memory_keeps_its_bound_with_long_texts(db, monkeypatch):
 
 def test_settings_that_change_leave_those_who_read_alone(db):
     site = SiteFactory.create()
-    Context.objects.create(
-        site=site, digest=b"1" * 16, **dict.fromkeys(Labels._fields, "")
-    )
+    labels = dict.fromkeys(Labels._fields, "") | {"referrer": "another.example"}
+    first = Context.objects.create(site=site, digest=b"1" * 16, **labels)
     before = contexts.Contexts(site.pk, rules_of(site))
-    names = dict(before._known.named)
     site.domain = "another.example"
+    second = Context.objects.create(site=site, digest=b"2" * 16, **labels)
     after = contexts.Contexts(site.pk, rules_of(site))
-    assert after._known.named is not before._known.named
-    assert before._known.named == names == after._known.named
+    assert before.value("referrer", first.pk) == "another.example"
+    assert before.value("channel", first.pk) == "Referral"
+    assert len(before.passing(())) == 2
+    for context in (first, second):
+        assert after.value("referrer", context.pk) == ""
+        assert after.value("channel", context.pk) == "Direct"
+    assert len(after.passing(())) == 3
+    # Added later, and asked for all the same.
+    assert before.value("referrer", second.pk) == "another.example"
+
+
+TEXTS = ["", "Shop", "shop sale", "SPRING", "spring", "cpc", "email", "Google", "x.com"]
+CHANNELS = [
+    {"channel": "Own", "utm_campaign": "spring*"},
+    {"channel": "Also own", "utm_source": "google", "utm_campaign": "shop"},
+]
+
+
+@pytest.mark.parametrize("own", [[], CHANNELS])
+def test_contexts_that_share_a_kind_are_named_as_each_by_itself(db, own):
+    site = SiteFactory.create(channels=own)
+    rules, random = rules_of(site), Random(7)
+    rows = [
+        Context(
+            site=site,
+            digest=place.to_bytes(16, "big"),
+            **{field: random.choice(TEXTS) for field in Labels._fields},
+        )
+        for place in range(500)
+    ]
+    # In two parts, which share their spellings.
+    for part in (rows[:200], rows[200:]):
+        Context.objects.bulk_create(part)
+        found = contexts.Contexts(site.pk, rules)
+    seen: dict[tuple[str, str], str] = {}
+    for row in Context.objects.order_by("pk"):
+        labels = Labels(*(getattr(row, field) for field in Labels._fields))
+        for label, text in rules.source(labels)._asdict().items():
+            first = seen.setdefault((label, text.casefold()), text)
+            assert found.value(label, row.pk) == first
+        assert found.value("country", row.pk) == row.country
+        assert found.click_id(row.pk) == row.click_id
+    spring = found.passing([Where("utm_campaign", ("Spring",))])
+    assert spring == [row.pk for row in rows if row.utm_campaign.casefold() == "spring"]
