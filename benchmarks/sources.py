@@ -1,6 +1,7 @@
 """How long questions about where conversions come from take, and what is kept.
 
     python -m benchmarks.sources [--events 1000000] [--requests 100] [--minutes 5]
+        [--only exact site_country]
 
 One site on PostgreSQL with a synthetic year: 20,000 names, visits of five page views,
 a third of which come from 40 sources; device, browser and country stay a visitor's own
@@ -10,6 +11,7 @@ once kept, as a multiple of the service's own trivial endpoint, with new events 
 between; the ClickHouse engine in process with the same rows, where it is installed (pip
 install chdb); and the bytes that are kept. Each figure that was asked for stands beside
 its own. A part that takes longer than `--minutes` is ended, and its figures are null.
+With `--only` the questions whose names begin so.
 """
 
 import argparse
@@ -170,12 +172,15 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--requests", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=5, help="of each part")
+    parser.add_argument("--only", nargs="+", default=[""])
     options = parser.parse_args()
     began = time.monotonic()
     with throwaway(settings=["shared_buffers=4GB", "max_wal_size=16GB"]) as url:
         say(f"Filling in {options.events:,} events", began)
         fill(url, options.events)
-        figures = measure(url, options.requests, 60 * options.minutes, began)
+        figures = measure(
+            url, options.requests, 60 * options.minutes, began, tuple(options.only)
+        )
     figures["seconds"] = time.monotonic() - began
     print(f"{options.events:,} events")
     for name, value in figures.items():
@@ -203,7 +208,9 @@ def fill(url: str, rows: int) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
-def measure(url: str, requests: int, seconds: float, began: float) -> Figures:
+def measure(
+    url: str, requests: int, seconds: float, began: float, only: tuple[str, ...]
+) -> Figures:
     key = manage("create_token", "--name=bench", "--scopes=*", database=url)
     figures: Figures = {}
     with (
@@ -223,7 +230,11 @@ def measure(url: str, requests: int, seconds: float, began: float) -> Figures:
         connection = stack.enter_context(psycopg.connect(url, autocommit=True))
         connection.execute(f"SET statement_timeout = {int(seconds * 1000)}")
         api.reconnect()
-        paths = {name: make_goal(api, name, q) for name, q in QUESTIONS.items()}
+        paths = {
+            name: make_goal(api, name, question)
+            for name, question in QUESTIONS.items()
+            if name.startswith(only)
+        }
         for name, path in paths.items():
             say(f"First answer and others, {name}", began)
             others = {
@@ -233,7 +244,7 @@ def measure(url: str, requests: int, seconds: float, began: float) -> Figures:
             }
             own = compared(api, path, QUESTIONS[name], others, seconds)
             figures |= {f"{name}_{figure}": value for figure, value in own.items()}
-        figures |= latencies(api, paths, requests, seconds, began)
+        figures |= latencies(api, paths, requests, seconds, began, only)
         figures |= kept_bytes(connection)
     return figures
 
@@ -343,7 +354,12 @@ def load_clickhouse(url: str, folder: Path) -> Callable[[Question], Rows] | None
 
 
 def latencies(
-    api: Api, paths: dict[str, str], requests: int, seconds: float, began: float
+    api: Api,
+    paths: dict[str, str],
+    requests: int,
+    seconds: float,
+    began: float,
+    only: tuple[str, ...],
 ) -> Figures:
     """p95 of each question, all in turns, with new events in between.
 
@@ -365,6 +381,7 @@ def latencies(
         f"site_{label}": f"{SITE}/stats?dimensions={label}&period=12mo"
         for label in ("referrer", "country", "channel", "device", "path", "entry_path")
     }
+    asked = {name: path for name, path in asked.items() if name.startswith(only)}
     figures: Figures = {}
     for name, path in list(asked.items()):
         say(f"First answer, {name}", began)
