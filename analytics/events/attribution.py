@@ -32,6 +32,7 @@ from analytics.questions.periods import Days
 _EVENTS, _ADJUSTMENTS, _CONTEXTS, _NAMES = (
     model._meta.db_table for model in (Event, Adjustment, Context, EventName)
 )
+_NAMES_SQL = f"SELECT id, name FROM {_NAMES} WHERE site_id = %s"  # noqa: S608 - a constant
 # Packs the position of a visitor's event and an id into one integer, so that MAX finds
 # the latest. 2**27 events a visitor and day, 2**36 contexts.
 BITS = 36
@@ -69,8 +70,11 @@ class Attributed:
         numbers = set(numbers)
         if label != ENTRY_PATH:
             return {pk: self.contexts.value(label, pk) for pk in numbers}
-        names = EventName.objects.filter(site_id=self.site_id, pk__one_of=numbers)
-        return {0: "", **dict(names.values_list("pk", "name"))}
+        condition, ids = one_of("id", numbers)
+        with connection.cursor() as cursor:
+            # Django would take longer to compile the statement than it runs.
+            cursor.execute(f"{_NAMES_SQL} AND {condition}", [self.site_id, ids])
+            return {0: "", **dict(cursor.fetchall())}
 
     def select(
         self,

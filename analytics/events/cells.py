@@ -104,9 +104,16 @@ def parts(days: ByDay) -> dict[str, Part]:
 
 def numbers_by_value(days: ByDay) -> dict[str | None, tuple[int, int]]:
     """The page views and the visitors of each value, None: not known."""
+    pageviews: defaultdict[str, int] = defaultdict(int)
+    uniques: defaultdict[str, int] = defaultdict(int)
+    for groups, visitors in days.values():
+        for value, group in groups.items():
+            pageviews[value] += group.pageviews
+        for values, number in visitors.items():
+            for value in values:
+                uniques[value] += number
     return {
-        value or None: (part.pageviews, part.counts.uniques)
-        for value, part in parts(days).items()
+        value or None: (views, uniques[value]) for value, views in pageviews.items()
     }
 
 
