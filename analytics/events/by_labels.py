@@ -14,6 +14,7 @@ from analytics.events.cells import (
     ByDay,
     DayParts,
     Group,
+    changes,
     daily,
     flattened,
     narrowed,
@@ -181,13 +182,10 @@ class ByLabels:
                     with faults.unwritten(), seals.keeping(about.site_id) as sealed:
                         label_months.keep(rows, sealed_before=sealed)
         with in_time():
-            for labels, now, before in self._open.behind():
-                day = about.within(Days(now.day, now.day))
-                added = daily(day, labels, [Event], attributed, now)
-                # Without events now they had none before.
-                had = before is not None and any(added.values())
-                taken = daily(day, labels, [Event], attributed, before) if had else {}
-                self._open.add(now.day, added, taken)
+            for labels, changed in self._open.behind():
+                day = about.within(Days(changed.day, changed.day))
+                found, before = changes(day, labels, attributed, changed)
+                self._open.add(changed.day, found, before)
             for part in about.within(self._unsealed).parts():
                 facts: list[type[Fact]] = [] if part.is_whole else [Event]
                 if self._has_refunds:
