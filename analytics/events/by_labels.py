@@ -58,7 +58,7 @@ class ByLabels:
     Labels and filters must be stored ones (`is_kept`). Raises Unkept if some sealed
     days lack them. `rule`: the digest of a rule. `with_amounts`: sum the amounts of
     events and refunds. For `daily` and `home` see `LabelMonths`. `beside`: counts of
-    the same days, whose state is read once for both.
+    the same days, whose state is read once for both. `names_after`: see `standing`.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class ByLabels:
         daily: bool = False,
         home: Collection[str | None] | None = None,
         beside: "ByLabels | None" = None,
+        names_after: int | None = None,
     ) -> None:
         self._where = selection.filters.where
         self._home = home
@@ -106,14 +107,20 @@ class ByLabels:
                 closed=closed,
                 open=current,
                 kept=past.statement() if past and reads else None,
+                names_after=names_after,
             )
         # Kept here, because another thread may set sums of another state.
         self._closed = closed_sums.valid(sums, State.of(found))
         if past and is_remembered and not self._closed:
             # A day has changed since.
             found = standing(
-                selection.site_id, closed=closed, open=current, kept=past.statement()
+                selection.site_id,
+                closed=closed,
+                open=current,
+                kept=past.statement(),
+                names_after=names_after,
             )
+        self.names = found.names
         self._state = State.of(found)
         # None after counting missing days, since the state may have changed meanwhile.
         self._standing: Standing | None = found
