@@ -7,6 +7,7 @@ Stored counts of closed days (`label_months`) and remembered counts of open days
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from typing import NamedTuple
 
 from analytics.events import closed_days, closed_sums, label_months, seals
 from analytics.events.attribution import Attributed
@@ -52,13 +53,21 @@ def _parted(selection: Selection) -> Parted:
     return closed_days.parted(whole[0]) if whole else Parted(None, None)
 
 
+class Known(NamedTuple):
+    """Days and their state, read for another part of an answer; None: to be read."""
+
+    parted: Parted
+    standing: Standing | None
+
+
 class ByLabels:
     """The counts of each day of a selection by some labels, under filters by labels.
 
     Labels and filters must be stored ones (`is_kept`). Raises Unkept if some sealed
     days lack them. `rule`: the digest of a rule. `with_amounts`: sum the amounts of
     events and refunds. For `daily` and `home` see `LabelMonths`. `beside`: counts of
-    the same days, whose state is read once for both. `names_after`: see `standing`.
+    the same days, whose state is read once for both. `known`: the same of other counts.
+    `names_after`: see `standing`.
     """
 
     def __init__(
@@ -71,6 +80,7 @@ class ByLabels:
         daily: bool = False,
         home: Collection[str | None] | None = None,
         beside: "ByLabels | None" = None,
+        known: Known | None = None,
         names_after: int | None = None,
     ) -> None:
         self._where = selection.filters.where
@@ -85,7 +95,9 @@ class ByLabels:
         self._selection = selection._replace(filters=filters, sources=sources)
         kept = Kept(selection.site_id, rule, filters.attribution, sources.digest)
         names = list(dict.fromkeys(self._kept_as.values()))
-        self._parted: Parted = beside._parted if beside else _parted(self._selection)
+        if beside:
+            known = Known(beside._parted, beside._standing)
+        self._parted: Parted = known.parted if known else _parted(self._selection)
         closed, current = self._parted
         self._past = (
             LabelMonths(kept, names, closed, daily=daily, home=home) if closed else None
@@ -100,7 +112,7 @@ class ByLabels:
         is_remembered = bool(sums) and all(each.is_set for each in sums.values())
         past = self._past
         reads = past is not None and not is_remembered
-        found = None if reads or beside is None else beside._standing
+        found = None if reads or known is None else known.standing
         if found is None:
             found = standing(
                 selection.site_id,
