@@ -23,7 +23,7 @@ from analytics.events.breakdown import (
     visitors_by_own_value,
     visitors_by_value,
 )
-from analytics.events.by_labels import ByLabels, are_kept, is_kept
+from analytics.events.by_labels import ByLabels, Known, are_kept, is_kept
 from analytics.events.by_question import (
     amounts_each,
     daily,
@@ -106,6 +106,7 @@ __all__ = [
     "Filters",
     "Funnel",
     "FunnelRow",
+    "Known",
     "Labels",
     "LedgerEntry",
     "NewEvent",

@@ -7,6 +7,7 @@ Stored counts of closed days (`label_months`) and remembered counts of open days
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from typing import NamedTuple
 
 from analytics.events import closed_days, closed_sums, label_months, seals
 from analytics.events.attribution import Attributed
@@ -14,6 +15,7 @@ from analytics.events.cells import (
     ByDay,
     DayParts,
     Group,
+    changes,
     daily,
     flattened,
     narrowed,
@@ -51,13 +53,21 @@ def _parted(selection: Selection) -> Parted:
     return closed_days.parted(whole[0]) if whole else Parted(None, None)
 
 
+class Known(NamedTuple):
+    """Days and their state, read for another part of an answer; None: to be read."""
+
+    parted: Parted
+    standing: Standing | None
+
+
 class ByLabels:
     """The counts of each day of a selection by some labels, under filters by labels.
 
     Labels and filters must be stored ones (`is_kept`). Raises Unkept if some sealed
     days lack them. `rule`: the digest of a rule. `with_amounts`: sum the amounts of
     events and refunds. For `daily` and `home` see `LabelMonths`. `beside`: counts of
-    the same days, whose state is read once for both.
+    the same days, whose state is read once for both. `known`: the same of other counts.
+    `names_after`: see `standing`.
     """
 
     def __init__(
@@ -70,6 +80,8 @@ class ByLabels:
         daily: bool = False,
         home: Collection[str | None] | None = None,
         beside: "ByLabels | None" = None,
+        known: Known | None = None,
+        names_after: int | None = None,
     ) -> None:
         self._where = selection.filters.where
         self._home = home
@@ -83,7 +95,9 @@ class ByLabels:
         self._selection = selection._replace(filters=filters, sources=sources)
         kept = Kept(selection.site_id, rule, filters.attribution, sources.digest)
         names = list(dict.fromkeys(self._kept_as.values()))
-        self._parted: Parted = beside._parted if beside else _parted(self._selection)
+        if beside:
+            known = Known(beside._parted, beside._standing)
+        self._parted: Parted = known.parted if known else _parted(self._selection)
         closed, current = self._parted
         self._past = (
             LabelMonths(kept, names, closed, daily=daily, home=home) if closed else None
@@ -98,21 +112,27 @@ class ByLabels:
         is_remembered = bool(sums) and all(each.is_set for each in sums.values())
         past = self._past
         reads = past is not None and not is_remembered
-        found = None if reads or beside is None else beside._standing
+        found = None if reads or known is None else known.standing
         if found is None:
             found = standing(
                 selection.site_id,
                 closed=closed,
                 open=current,
                 kept=past.statement() if past and reads else None,
+                names_after=names_after,
             )
         # Kept here, because another thread may set sums of another state.
         self._closed = closed_sums.valid(sums, State.of(found))
         if past and is_remembered and not self._closed:
             # A day has changed since.
             found = standing(
-                selection.site_id, closed=closed, open=current, kept=past.statement()
+                selection.site_id,
+                closed=closed,
+                open=current,
+                kept=past.statement(),
+                names_after=names_after,
             )
+        self.names = found.names
         self._state = State.of(found)
         # None after counting missing days, since the state may have changed meanwhile.
         self._standing: Standing | None = found
@@ -186,13 +206,10 @@ class ByLabels:
                 with faults.unwritten(), seals.keeping(about.site_id) as sealed:
                     label_months.keep(rows, sealed_before=sealed)
         with in_time():
-            for labels, now, before in self._open.behind():
-                day = about.within(Days(now.day, now.day))
-                added = daily(day, labels, [Event], attributed, now)
-                # Without events now they had none before.
-                had = before is not None and any(added.values())
-                taken = daily(day, labels, [Event], attributed, before) if had else {}
-                self._open.add(now.day, added, taken)
+            for labels, changed in self._open.behind():
+                day = about.within(Days(changed.day, changed.day))
+                found, before = changes(day, labels, attributed, changed)
+                self._open.add(changed.day, found, before)
             for part in about.within(self._unsealed).parts():
                 facts: list[type[Fact]] = [] if part.is_whole else [Event]
                 if self._has_refunds:

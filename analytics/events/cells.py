@@ -33,6 +33,8 @@ Cell = tuple[int, ...]
 Sums = dict[tuple[date, str | None], Decimal]
 
 _NAMES = EventName._meta.db_table
+# In place of the id of the last event: all of them.
+_ALL = 0
 _OTHER_TYPES = (EventType.EVENT.value, EventType.GOAL.value)
 
 
@@ -104,9 +106,16 @@ def parts(days: ByDay) -> dict[str, Part]:
 
 def numbers_by_value(days: ByDay) -> dict[str | None, tuple[int, int]]:
     """The page views and the visitors of each value, None: not known."""
+    pageviews: defaultdict[str, int] = defaultdict(int)
+    uniques: defaultdict[str, int] = defaultdict(int)
+    for groups, visitors in days.values():
+        for value, group in groups.items():
+            pageviews[value] += group.pageviews
+        for values, number in visitors.items():
+            for value in values:
+                uniques[value] += number
     return {
-        value or None: (part.pageviews, part.counts.uniques)
-        for value, part in parts(days).items()
+        value or None: (views, uniques[value]) for value, views in pageviews.items()
     }
 
 
@@ -193,7 +202,6 @@ class Cells(NamedTuple):
     `visitors`: how many visitors were seen on a day with exactly these cells.
     """
 
-    columns: tuple[str, ...]
     groups: list[tuple[date, Cell, Group]]
     visitors: list[tuple[date, list[Cell], int]]
 
@@ -224,47 +232,77 @@ def daily(
     labels: Iterable[str],
     facts: Sequence[type[Fact]],
     attributed: Attributed,
-    changed: Changed | None = None,
 ) -> dict[str, ByDay]:
     """Count each day of the selection by the values of each label.
 
     One statement reads the events once for all labels, so the counts are of one moment.
-    `facts`: events, refunds, or both. `changed`: count some visitors only.
+    `facts`: events, refunds, or both.
     """
+    return _counted(selection, labels, facts, attributed, None)[_ALL]
+
+
+def changes(
+    selection: Selection, labels: Iterable[str], attributed: Attributed, of: Changed
+) -> tuple[dict[str, ByDay], dict[str, ByDay]]:
+    """Count the changed visitors of a day, with their new events and without them."""
+    found = _counted(selection, labels, [Event], attributed, of)
+    return found[of.end], found.get(of.after, {})
+
+
+def _counted(
+    selection: Selection,
+    labels: Iterable[str],
+    facts: Sequence[type[Fact]],
+    attributed: Attributed,
+    changed: Changed | None,
+) -> dict[int, dict[str, ByDay]]:
+    """The counts up to each end of `changed`."""
     column_of = {
         label: [attributed.column(part) for part in labels_of(label)]
         for label in labels
     }
     columns = tuple(dict.fromkeys(chain.from_iterable(column_of.values())))
-    found = Cells(columns, [], [])
+    ends = changed.ends if changed else [_ALL]
+    found = {end: Cells([], []) for end in ends}
     # A few visitors are few rows, for which reading in parts would be six round trips.
     is_few = changed is not None and changed.is_of_some
     with connection.cursor() if is_few else chunked_cursor() as cursor:
         cursor.execute(*_statement(selection, attributed, columns, facts, changed))
-        for is_visitors, day, text, code, times, views, *halves in chunks(cursor):
+        for is_visitors, up_to, day, text, code, times, views, *halves in chunks(
+            cursor
+        ):
             day = as_day(day)
             if is_visitors:
                 cells = [_cell(each) for each in text.split(",")]
-                found.visitors.append((day, cells, int(times)))
+                found[up_to].visitors.append((day, cells, int(times)))
                 continue
             amounts = {code: whole(*halves).total} if halves[2] else {}
             group = Group(int(times), int(views), amounts)
-            found.groups.append((day, _cell(text), group))
-    return {
-        label: found.by_day(_values(found, label, of_label, attributed))
+            found[up_to].groups.append((day, _cell(text), group))
+    cells_of_all = {cell for each in found.values() for _, cell, _ in each.groups}
+    values = {
+        label: _values(cells_of_all, columns, label, of_label, attributed)
         for label, of_label in column_of.items()
+    }
+    return {
+        end: {label: each.by_day(values[label]) for label in column_of}
+        for end, each in found.items()
     }
 
 
 def _values(
-    found: Cells, label: str, columns: Sequence[str], attributed: Attributed
+    cells: Collection[Cell],
+    columns: Sequence[str],
+    label: str,
+    of_label: Sequence[str],
+    attributed: Attributed,
 ) -> dict[Cell, str]:
     """The value of a label by cell."""
-    cells = {cell for _, cell, _ in found.groups}
-    places = [found.columns.index(column) for column in columns]
     parts = [
         (place, attributed.values(part, (cell[place] for cell in cells)))
-        for place, part in zip(places, labels_of(label), strict=True)
+        for place, part in zip(
+            map(columns.index, of_label), labels_of(label), strict=True
+        )
     ]
     return {
         cell: joined(values[cell[place]] for place, values in parts) for cell in cells
@@ -281,22 +319,24 @@ def _statement(
     text = " || ' ' || ".join(f"CAST({column} AS text)" for column in columns)
     join = "STRING_AGG" if connection.vendor == "postgresql" else "GROUP_CONCAT"
     money = "currency, SUM(times), SUM(views), SUM(high), SUM(low), SUM(priced)"
-    grouped = f"GROUP BY day, currency, {', '.join(columns)}"
+    grouped = f"GROUP BY up_to, day, currency, {', '.join(columns)}"
     seen, selects, params = [], [], list[Any]()
     for number, kind in enumerate(facts):
         sql, more = _seen(selection, attributed, columns, kind, changed)
         seen.append(f"seen_{number} AS ({sql})")
         params += more
-        selects.append(f"SELECT 0, day, {text}, {money} FROM seen_{number} {grouped}")  # noqa: S608 - constants
+        selects.append(
+            f"SELECT 0, up_to, day, {text}, {money} FROM seen_{number} {grouped}"  # noqa: S608 - constants
+        )
         if kind is Event:
             selects.append(
                 f"""
-                SELECT 1, day, cells, NULL, COUNT(*), 0, 0, 0, 0
+                SELECT 1, up_to, day, cells, NULL, COUNT(*), 0, 0, 0, 0
                 FROM (
-                    SELECT day, {join}({text}, ',') AS cells
-                    FROM seen_{number} GROUP BY day, visitor
+                    SELECT up_to, day, {join}({text}, ',') AS cells
+                    FROM seen_{number} GROUP BY up_to, day, visitor
                 ) AS visitors
-                GROUP BY day, cells
+                GROUP BY up_to, day, cells
                 """  # noqa: S608 - constants
             )
     return f"WITH {', '.join(seen)} {' UNION ALL '.join(selects)}", params
@@ -314,6 +354,23 @@ def _seen(
     changed: Changed | None,
 ) -> Compiled:
     """SQL for the counts of each visitor and day by cell and currency."""
+    if changed is not None:
+        return changed.of_each_end(
+            lambda up_to: _seen_by(selection, attributed, columns, facts, up_to)
+        )
+    sql, params = of_each_day(
+        _seen_by(selection, attributed, columns, facts, None), selection.days
+    )
+    return f"SELECT seen.*, {_ALL} AS up_to FROM ({sql}) AS seen", params  # noqa: S608 - a constant
+
+
+def _seen_by(
+    selection: Selection,
+    attributed: Attributed,
+    columns: Sequence[str],
+    facts: type[Fact],
+    changed: Changed | None,
+) -> Compiled:
     is_each = connection.vendor == "postgresql"
     selected, params = attributed.select(
         facts,
@@ -338,5 +395,4 @@ def _seen(
             COUNT(amount) AS priced
         FROM ({selected}) AS made
     """  # noqa: S608 - constants
-    sql += f" GROUP BY made.day, visitor, currency, {by}"
-    return of_each_day((sql, params), selection.days)
+    return f"{sql} GROUP BY made.day, visitor, currency, {by}", params

@@ -65,24 +65,25 @@ class OpenLabels:
             for key, tally in self._tallies.items()
         }
 
-    def behind(self) -> list[tuple[list[str], Changed, Changed | None]]:
-        """The visitors to add, and before that to subtract, by labels."""
+    def behind(self) -> list[tuple[list[str], Changed]]:
+        """The visitors with new events, by labels."""
         found: dict[tuple[date, int], list[str]] = {}
         for (label, day), (position, _) in self._seen.items():
             if position < self._ends[day]:
                 found.setdefault((day, position), []).append(label)
-        steps = []
-        for (day, position), labels in found.items():
-            end = self._ends[day]
-            now = Changed(self._site_id, day, position, end, up_to=end)
-            before = now._replace(up_to=position) if position else None
-            steps.append((labels, now, before))
-        return steps
+        return [
+            (labels, Changed(self._site_id, day, position, self._ends[day]))
+            for (day, position), labels in found.items()
+        ]
 
     def add(
         self, day: date, added: Mapping[str, ByDay], taken: Mapping[str, ByDay]
     ) -> None:
-        """Update the counts of a day to its end, from new counts by some labels."""
+        """Update the counts of a day to its end.
+
+        `added`: the counts of the changed visitors, `taken`: those before their new
+        events, both by the same labels.
+        """
         nothing = DayParts({}, {})
         for key in self._keys:
             if key.day != day or key.label not in added:

@@ -1,6 +1,8 @@
 """Values sorted by visitors, most first, with those of open days added. Pure."""
 
 from collections.abc import Collection, Mapping
+from heapq import nlargest
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -48,26 +50,40 @@ class Ranked:
             found = _sorted(known, self._numbers, more)
             views = sum(row.pageviews for row in found)
             return SiteBreakdown(found[:limit], len(found), views)
-        # A value without additions can be overtaken only by those in `more`.
-        end = None if limit is None else limit + len(more)
-        rows = _sorted({*self._values[:end], *more}, self._numbers, more)
+        # Values without additions keep their order.
+        unchanged = (value for value in self._values if value not in more)
         return SiteBreakdown(
-            rows[:limit],
+            _sorted([*islice(unchanged, limit), *more], self._numbers, more, limit),
             len(self._numbers) + sum(value not in self._numbers for value in more),
             self._pageviews + sum(pageviews for pageviews, _ in more.values()),
         )
 
 
 def _sorted(
-    values: Collection[str | None], numbers: Numbers, more: Numbers
+    values: Collection[str | None],
+    numbers: Numbers,
+    more: Numbers,
+    limit: int | None = None,
 ) -> list[SiteBreakdownRow]:
-    rows = []
-    for value in values:
-        (views, visitors), added = numbers.get(value, _NONE), more.get(value, _NONE)
-        rows.append(SiteBreakdownRow(value, views + added[0], visitors + added[1]))
+    visitors = {
+        value: numbers.get(value, _NONE)[1] + more.get(value, _NONE)[1]
+        for value in values
+    }
+    if limit is not None and limit < len(visitors):
+        # A day may have many values: only those that can be shown become rows.
+        least = min(nlargest(limit, visitors.values()), default=0)
+        values = [value for value in values if visitors[value] >= least]
+    rows = [
+        SiteBreakdownRow(
+            value,
+            numbers.get(value, _NONE)[0] + more.get(value, _NONE)[0],
+            visitors[value],
+        )
+        for value in values
+    ]
     # Equal ones by code point, the unknown one last.
     rows.sort(key=lambda row: (-row.visitors, row.value is None, row.value or ""))
-    return rows
+    return rows[:limit]
 
 
 _NONE = (0, 0)

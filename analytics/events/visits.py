@@ -4,12 +4,13 @@ Every event, of any type, belongs to a visitor and a visit. Visitor ids change a
 midnight, so both are counted by day.
 """
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, F, Func, IntegerField, Q, Sum, Window
+from django.db.models import Count, F, Func, IntegerField, Q, QuerySet, Sum, Window
 from django.db.models.functions import Lag
 
 from analytics.events.cells import ByDay, DayParts, Group
@@ -18,10 +19,20 @@ from analytics.events.open_labels import OpenLabels
 from analytics.events.selection import Selection
 from analytics.events.spans import Changed
 from analytics.events.standing import Standing
-from analytics.events.statements import Expressed, around, as_day, day_by_day
+from analytics.events.statements import (
+    Compiled,
+    Expressed,
+    around,
+    as_day,
+    compiled,
+    day_by_day,
+)
 from analytics.events.visit_ends import SILENCE_SECONDS, second
 from analytics.models import Event, EventType
 from analytics.questions.time_limits import in_time
+
+# In place of the id of the last event: all of them.
+_ALL = 0
 
 
 class Traffic(NamedTuple):
@@ -30,46 +41,64 @@ class Traffic(NamedTuple):
     visits: int
 
 
-def traffic_by_day(
-    selection: Selection, changed: Changed | None = None
-) -> dict[date, Traffic]:
-    """The traffic of each day that had any, in one pass over the events.
+def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
+    """The traffic of each day that had any, in one pass over the events."""
+    sql, params = day_by_day(
+        selection, lambda events: _silences(events, selection.site_id)
+    )
+    whole = f"SELECT silences.*, {_ALL} AS up_to FROM ({sql}) AS silences"  # noqa: S608 - constants
+    return _counted((whole, params), [_ALL])[_ALL]
 
-    `changed`: count some visitors only.
-    """
+
+def _changes(changed: Changed) -> tuple[dict[date, Traffic], dict[date, Traffic]]:
+    """The traffic of the changed visitors, with their new events and without them."""
+    day = Selection(changed.site_id, changed.day, changed.day)
+    silences = changed.of_each_end(
+        lambda of: compiled(_silences(of.within(day.events()), changed.site_id))
+    )
+    found = _counted(silences, changed.ends)
+    return found[changed.end], found.get(changed.after, {})
+
+
+def _silences(events: QuerySet[Event], site_id: int) -> QuerySet[Any, Any]:
+    """The seconds before each event in which its visitor sent nothing."""
     before = Window(
         Lag(_Second("at")),
         partition_by=[F("day"), F("visitor")],
         order_by=F("at").asc(),
     )
-    silences = day_by_day(
-        selection,
+    return (
         # The condition on the site limits the scan to the site's names.
-        lambda events: (
-            (changed.within(events) if changed else events)
-            .filter(name__site=selection.site_id)
-            .annotate(silence=_Second("at") - before)
-            .values_list("day", "name__type", "silence")
-        ),
+        events.filter(name__site=site_id)
+        .annotate(silence=_Second("at") - before)
+        .values_list("day", "name__type", "silence")
     )
+
+
+def _counted(silences: Compiled, ends: Iterable[int]) -> dict[int, dict[date, Traffic]]:
+    """The traffic by day, up to the last events `ends`."""
     # A visitor's first event has no event before it.
     statement = around(
         silences,
-        ("day", "type", "silence"),
+        ("day", "type", "silence", "up_to"),
         """
         SELECT
+            up_to,
             day,
             COUNT(CASE WHEN type = %s THEN 1 END),
             COUNT(CASE WHEN silence IS NULL THEN 1 END),
             COUNT(CASE WHEN silence IS NULL OR silence > %s THEN 1 END)
         FROM selected
-        GROUP BY day
+        GROUP BY up_to, day
         """,
         [EventType.PAGEVIEW.value, SILENCE_SECONDS],
     )
+    found: dict[int, dict[date, Traffic]] = {end: {} for end in ends}
     with connection.cursor() as cursor:
         cursor.execute(*statement)
-        return {as_day(day): Traffic(*counts) for day, *counts in cursor}
+        for up_to, day, *counts in cursor:
+            found[up_to][as_day(day)] = Traffic(*counts)
+    return found
 
 
 # Used in place of a label. Its one value is "", whose events are the visits.
@@ -87,10 +116,8 @@ def open_traffic(site_id: int, found: Standing) -> dict[date, Traffic]:
     tally = OpenLabels(kept, [_VISITS], found.ends, found.versions)
     behind = tally.behind()
     with in_time() if behind else nullcontext():
-        for _, now, before in behind:
-            day = Selection(site_id, now.day, now.day)
-            taken = _parts(traffic_by_day(day, before)) if before else {}
-            tally.add(now.day, _parts(traffic_by_day(day, now)), taken)
+        for _, changed in behind:
+            tally.add(changed.day, *map(_parts, _changes(changed)))
     return {
         day: Traffic(group.pageviews, parts.visitors[_SEEN], group.times)
         for day, parts in tally.by_day(_VISITS).items()

@@ -74,8 +74,13 @@ Found = dict[str, events.SiteBreakdown]
 Wanted = Mapping[str, Collection[str | None] | None]
 
 
-def find(selection: Selection, wanted: Wanted) -> Found:
-    """Raises Unavailable if counting days that were never requested takes too long."""
+def find(
+    selection: Selection, wanted: Wanted, known: events.Known | None = None
+) -> Found:
+    """`known`: the state of the days, if it was read already.
+
+    Raises Unavailable if counting days that were never requested takes too long.
+    """
     by_label = _by_label(
         selection,
         {
@@ -83,6 +88,7 @@ def find(selection: Selection, wanted: Wanted) -> Found:
             for name, among in wanted.items()
             if name in LABELS
         },
+        known,
     )
     found: Found = {}
     # Setting a time limit takes as long as reading stored counts, which need none.
@@ -143,7 +149,9 @@ def compare(shown: Mapping[str, list[ShareAnswer]], earlier: Found) -> None:
             )
 
 
-def _by_label(selection: Selection, limits: Mapping[str, int | None]) -> Found:
+def _by_label(
+    selection: Selection, limits: Mapping[str, int | None], known: events.Known | None
+) -> Found:
     """The values of labels, as many of each as its limit; None: all."""
     labels = list(limits)
     if not labels:
@@ -155,7 +163,7 @@ def _by_label(selection: Selection, limits: Mapping[str, int | None]) -> Found:
             label: events.site_breakdown_by_label(days[label], limit=limits[label])
             for label in labels
         }
-    kept = events.ByLabels(selection, labels)
+    kept = events.ByLabels(selection, labels, known=known)
     if kept.lacks:
         kept.count()
     return {

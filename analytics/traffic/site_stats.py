@@ -109,8 +109,13 @@ def _compared_day(row: DayAnswer, past: DayAnswer) -> ComparedDay:
 
 def site_stats(selection: Selection) -> SiteStats:
     """Return the traffic of every day of the selection, and the sums."""
-    by_day = traffic(selection)
-    return SiteStats(
+    return stats_and_state(selection)[0]
+
+
+def stats_and_state(selection: Selection) -> tuple[SiteStats, events.Known | None]:
+    """Return the same, and the state that the counts of its days were read with."""
+    by_day, known = _traffic(selection)
+    stats = SiteStats(
         period=DaysAnswer(selection.first, selection.last),
         totals=TrafficAnswer(*total(by_day)),
         timeseries=[
@@ -118,6 +123,7 @@ def site_stats(selection: Selection) -> SiteStats:
             for day in each_day(Days(selection.first, selection.last))
         ],
     )
+    return stats, known
 
 
 def traffic(selection: Selection) -> dict[date, Traffic]:
@@ -125,14 +131,19 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
 
     Raises Unavailable if counting days that were never requested takes too long.
     """
+    return _traffic(selection)[0]
+
+
+def _traffic(selection: Selection) -> tuple[dict[date, Traffic], events.Known | None]:
     *before, selection = selection.parts()
     if before:
-        return traffic(before[0]) | traffic(selection)
+        return traffic(before[0]) | traffic(selection), None
     if selection.filters.narrows:
         with in_time():
-            return events.traffic_by_day(selection)
+            return events.traffic_by_day(selection), None
     site_id = selection.site_id
-    closed, current = closed_days.parted(Days(selection.first, selection.last))
+    parted = closed_days.parted(Days(selection.first, selection.last))
+    closed, current = parted
     found: dict[date, Traffic] = {}
     if closed is None:
         standing = events.standing(site_id, closed=None, open=current)
@@ -141,7 +152,8 @@ def traffic(selection: Selection) -> dict[date, Traffic]:
         budget = closed_days.BUDGET_SECONDS
         standing = count_missing(past, closed, open=current, budget=budget)
         found = past.traffic()
-    return found | events.open_traffic(site_id, standing)
+    by_day = found | events.open_traffic(site_id, standing)
+    return by_day, events.Known(parted, standing)
 
 
 def visitors(selection: Selection) -> int:

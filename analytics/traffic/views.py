@@ -43,9 +43,9 @@ class SiteStatsViewSet(ContractViewSet[Site]):
         period = days(site, asked, is_kept=is_kept)
         other = compared(site, asked, period, is_kept=is_kept)
         selection = events.Selection(site.pk, *period, labels, sources=rules_of(site))
-        answer = site_stats.site_stats(selection)
+        answer, known = site_stats.stats_and_state(selection)
         if dimensions:
-            found = breakdowns.find(selection, dict.fromkeys(dimensions))
+            found = breakdowns.find(selection, dict.fromkeys(dimensions), known)
             answer.breakdowns = breakdowns.shares(found)
             if "include" in asked:
                 answer.other = breakdowns.others(found)

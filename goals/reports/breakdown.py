@@ -19,7 +19,11 @@ from analytics.questions.period_query import DaysAnswer, EarlierAnswer, unanswer
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
 from analytics.sources import rules_of
-from goals.counting.matched_names import matching_names_of_each
+from goals.counting.matched_names import (
+    look_at,
+    matching_names_of_each,
+    remembered,
+)
 from goals.models import Goal
 from goals.reports.breakdown_answers import (
     Breakdown,
@@ -148,16 +152,24 @@ def _of_kept_label(
     stored counts.
     """
     is_priced = bool(goal.currency)
+    rule = goal.rule
+    known = remembered(goal.site_id, [rule])
     own = events.ByLabels(
         selection,
         [dimension],
-        rule=goal.rule.digest,
+        rule=rule.digest,
         with_amounts=is_priced,
         home={None, goal.currency} if is_priced else None,
+        names_after=known[rule].seen if known else None,
     )
     with in_time() if own.lacks else nullcontext():
         if own.lacks:
-            own.count(matching_names_of_each(goal.site_id, [goal.rule])[goal.rule])
+            if known and own.names is not None:
+                look_at(goal.site_id, known, own.names)
+            else:
+                # Read after the state: the names of all counted events exist by then.
+                known = matching_names_of_each(goal.site_id, [rule])
+            own.count(known[rule])
         everybody = events.ByLabels(selection, [dimension], beside=own)
         if everybody.lacks:
             everybody.count()

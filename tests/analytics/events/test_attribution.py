@@ -84,6 +84,16 @@ def test_conversion_comes_from_the_arrival_before_it(source, view, buy):
     assert source("event") is None
 
 
+def test_visitors_without_one_of_many_names_do_not_count(
+    monkeypatch, sources, view, buy
+):
+    monkeypatch.setattr("analytics.events.attribution._MANY_NAMES", 0)
+    view(0, GOOGLE)
+    view(1, BING, visitor=2)
+    buy(2)
+    assert sources() == {"Google": 1}
+
+
 def test_latest_arrival_wins_and_first_when_asked(source, view, buy):
     view(0, GOOGLE)
     view(1, BING)

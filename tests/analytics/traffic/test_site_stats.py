@@ -271,6 +271,10 @@ def test_number_of_queries_does_not_grow(reader, site):
     reader("GET", path)
     # The key and the site; what is kept of closed days, with those that are not closed.
     reader("GET", path, queries=2)
+    labels = f"{path}?dimensions=country,entry_path"
+    reader("GET", labels)
+    # The state of the days is read once for all.
+    reader("GET", labels, queries=2)
     every = ",".join(DIMENSIONS)
     query = f"period=12mo&country=DE&device=!Mobile&dimensions={every}"
     # With a filter the days, the labels, the paths, the names, each after the contexts;
