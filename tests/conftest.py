@@ -1,5 +1,6 @@
 """Who asks in the tests: a reader, a writer, an owner, and a stranger."""
 
+import gc
 import json
 import logging
 import os
@@ -47,6 +48,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     halves.leave_to_the_other(items)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what is there by now from garbage collection: it stays until the end.
+
+    Searching all modules and tests again and again took an eighth of the time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 WATCH = partitions.Watch()
