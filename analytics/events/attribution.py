@@ -22,7 +22,7 @@ from django.db import connection
 from analytics.events import event_filters
 from analytics.events.contexts import DIRECT, Contexts
 from analytics.events.event_filters import Compiled
-from analytics.events.lookups import one_of, one_of_texts
+from analytics.events.lookups import OneOf, one_of, one_of_texts
 from analytics.events.spans import Span
 from analytics.events.visit_ends import SILENCE_SECONDS, second
 from analytics.models import Adjustment, Context, Event, EventName, EventType, Fact
@@ -69,7 +69,7 @@ class Attributed:
         numbers = set(numbers)
         if label != ENTRY_PATH:
             return {pk: self.contexts.value(label, pk) for pk in numbers}
-        names = EventName.objects.filter(site_id=self.site_id, pk__one_of=numbers)
+        names = EventName.objects.filter(OneOf("pk", numbers), site_id=self.site_id)
         return {0: "", **dict(names.values_list("pk", "name"))}
 
     def select(

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from analytics.events.cells import ByDay, parts
 from analytics.events.counts import Counts, by_halves, whole
+from analytics.events.lookups import OneOf
 from analytics.events.props import Prop, decode
 from analytics.events.selection import Selection
 from analytics.events.statements import (
@@ -58,7 +59,7 @@ def breakdown_rows(
     value = _expression(dimension)
 
     def valued(found: QuerySet[Any]) -> QuerySet[Any]:
-        own: QuerySet[Any] = found.filter(name__one_of=name_ids).annotate(value=value)
+        own: QuerySet[Any] = found.filter(OneOf("name", name_ids)).annotate(value=value)
         return own
 
     statements = [_counts(part, valued) for part in selection.parts()]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Count, F, QuerySet, Sum
 
+from analytics.events.lookups import OneOf
 from analytics.events.selection import Selection
 from analytics.events.statements import (
     Compiled,
@@ -39,7 +40,7 @@ def top_names(
     counted = day_by_day(
         selection.about(ids),
         lambda events: (
-            events.filter(name__one_of=ids)
+            events.filter(OneOf("name", ids))
             .values("day", "name")
             .annotate(times=Count("*"))
             .values_list("name", "times")
@@ -123,7 +124,7 @@ def halves(
     return day_by_day(
         selection.about(name_ids),
         lambda found: by_halves(
-            found.filter(name__one_of=name_ids), *keys, "day", "currency"
+            found.filter(OneOf("name", name_ids)), *keys, "day", "currency"
         ),
         facts,
     )

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Max, Min, Q, QuerySet
 
 from analytics.events.dictionaries import named, names
+from analytics.events.lookups import OneOf
 from analytics.models import Event, EventType, Site
 from analytics.questions.labels import Labels
 from analytics.questions.periods import Days
@@ -86,7 +87,7 @@ def _named(site_id: int, entries: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def _of_names(found: QuerySet[Event], site_id: int, ids: list[int]) -> QuerySet[Event]:
-    found = found.filter(name__one_of=ids)
+    found = found.filter(OneOf("name", ids))
     if connection.vendor != "postgresql":
         return found
     # Each name is looked up on each existing day, see `lookups.Within`.

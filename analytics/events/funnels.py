@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from analytics.events.attribution import Attributed
-from analytics.events.lookups import one_of, within
+from analytics.events.lookups import OneOf, one_of, within
 from analytics.events.props import decode, prop
 from analytics.events.selection import Selection
 from analytics.events.spans import Span
@@ -135,7 +135,7 @@ def _named(
     if attributed and dimension in LABELS:
         texts = attributed.values(dimension, found)
     else:
-        names = EventName.objects.filter(site_id=site_id, pk__one_of=found)
+        names = EventName.objects.filter(OneOf("pk", found), site_id=site_id)
         if dimension == "path":
             # Any other key is the name of an event without a page: no path.
             names = names.filter(type=EventType.PAGEVIEW)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from analytics.events.attribution import BITS, MASK
+from analytics.events.lookups import OneOf
 from analytics.events.selection import Selection
 from analytics.events.spans import Span
 from analytics.events.visit_ends import second
@@ -45,7 +46,7 @@ def ways(selection: Selection, name_ids: Iterable[int], *, limit: int) -> Ways:
         rows = [(kind, own, times) for kind, *own, times in cursor.fetchall()]
     found = Ways(Counter(), Counter(), [Counter() for _ in range(PAGES)], {})
     seen = {pk for kind, own, _ in rows if kind != _SECONDS for pk in own if pk}
-    names = EventName.objects.filter(site_id=selection.site_id, pk__one_of=seen)
+    names = EventName.objects.filter(OneOf("pk", seen), site_id=selection.site_id)
     paths: dict[int | None, str] = dict(names.values_list("pk", "name"))
     for kind, own, times in rows:
         if kind == _SECONDS:

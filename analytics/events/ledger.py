@@ -18,6 +18,7 @@ from analytics.events.event_lists import (
     older_than,
     read,
 )
+from analytics.events.lookups import OneOf
 from analytics.events.origins import Source, columns_of, sources_of, told
 from analytics.events.selection import Selection
 from analytics.models import Adjustment, Event, Fact
@@ -106,7 +107,7 @@ def _older(
     before: tuple[datetime, int] | None,
 ) -> QuerySet[_Fact]:
     found = about.of(facts).filter(
-        name__one_of=about.names or (), at__range=_moments(about)
+        OneOf("name", about.names or ()), at__range=_moments(about)
     )
     if before is None:
         return found

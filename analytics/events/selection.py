@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeVar
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from analytics.events import lookups
 from analytics.events.attribution import Attributed
 from analytics.events.contexts import Contexts
+from analytics.events.lookups import OneOf
 from analytics.events.spans import Span
 from analytics.models import Event, Fact, Site
 from analytics.questions.labels import EVERYTHING, Filters
@@ -17,8 +17,6 @@ from analytics.questions.periods import Days
 from analytics.sources import Rules, rules_of
 
 _Fact = TypeVar("_Fact", bound=Fact)
-
-__all__ = ["Selection", "lookups"]
 
 
 class Selection(NamedTuple):
@@ -66,7 +64,7 @@ class Selection(NamedTuple):
 
     def named(self, name_ids: Iterable[int]) -> QuerySet[Event]:
         about = self.about(name_ids)
-        return about.events().filter(name__one_of=about.names)
+        return about.events().filter(OneOf("name", about.names or ()))
 
     def of(self, facts: type[_Fact], *, day: RawSQL | None = None) -> QuerySet[_Fact]:
         """`day`: an expression in place of all days of the selection."""

@@ -11,6 +11,7 @@ from django.db.models import Count, Func, IntegerField, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 from analytics.events.counts import Counts, summed
+from analytics.events.lookups import OneOf
 from analytics.events.selection import Selection
 from analytics.events.statements import Expressed
 from analytics.models import Adjustment, Event, Fact
@@ -64,7 +65,7 @@ def _between(
     )
     return (
         wide.of(facts)
-        .filter(name__one_of=name_ids, at__gte=start, at__lt=end)
+        .filter(OneOf("name", name_ids), at__gte=start, at__lt=end)
         .annotate(hour=_HoursSince(start))
     )
 

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q
 from analytics.events import closed_sums
 from analytics.events.cells import ByDay, DayParts, Group, numbers_by_value
 from analytics.events.closed_sums import ClosedDays, State
-from analytics.events.lookups import one_of, one_of_texts
+from analytics.events.lookups import OneOf, one_of, one_of_texts
 from analytics.events.name_lists import name_numbers
 from analytics.events.props import SpelledProp
 from analytics.events.ranked import Ranked, SiteBreakdown, SiteBreakdownRow
@@ -106,7 +106,7 @@ def site_breakdown_by_name(
         own = day_by_day(
             selection.about(shared),
             lambda events: (
-                events.filter(name__one_of=shared)
+                events.filter(OneOf("name", shared))
                 .annotate(value=F("name__name"))
                 .values("value", "day", "visitor")
                 .annotate(views=_VIEWS)

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics import events
+from analytics.events import by_question
 from analytics.questions.periods import Days
 from goals.counting import rule_months, stats
 from goals.counting.id_sets import IdSet
@@ -80,7 +83,10 @@ def test_bits_are_counted_as_one_by_one(added):
 
 @pytest.fixture
 def goals(site):
-    """Rules with many names, few and none; their visitors overlap on three days."""
+    """Rules with many names, few and none; their visitors overlap on three days.
+
+    One sale was refunded on a day without events.
+    """
     for number in range(40):
         for age in (60, 59, 0):
             store(
@@ -92,6 +98,17 @@ def goals(site):
                 amount=number * 10_000 if number % 3 else None,
                 currency="EUR" if number % 3 == 1 else None,
             )
+    sold, refunded = (clock.now() - timedelta(days=age) for age in (89, 30))
+    store(
+        site,
+        "event",
+        "1 sale",
+        at=sold,
+        amount=50_000,
+        currency="EUR",
+        event_id="1",
+    )
+    events.refund(site.pk, [events.NewRefund(refunded.date(), refunded, "1", 1_0000)])
     values = ["sign", "1", "2", "sig", "none"]
     return [
         GoalFactory.create(
@@ -110,15 +127,18 @@ def test_counts_by_class_are_those_by_rule(site, goals, monkeypatch):
     by_rule = stats.counted(site.pk, goals, days, daily=True)
     assert by_rule[goals[0].rule][today].counts == (40, 7)
     assert by_rule[goals[1].rule][today].amounts["EUR"] == Decimal(161)
+    refunded = by_rule[goals[1].rule][today - timedelta(days=30)]
+    assert refunded == ((0, 0), {"EUR": Decimal(-1)})
     GoalMonth.objects.all().delete()
     stats.forget()
     monkeypatch.setattr(rule_months, "_MAX_PAIRS", 3)
-    # By rule in portions, and by class.
-    assert stats.counted(site.pk, goals, days, daily=True) == by_rule
-    GoalMonth.objects.all().delete()
-    stats.forget()
-    monkeypatch.setattr(rule_months, "_MANY_RULES", 2)
-    assert stats.counted(site.pk, goals, days, daily=True) == by_rule
+    # By rule in portions, and by class; with all names, and with those of each stretch.
+    for many_rules, many_pairs in product((50, 2), (10_000, 0)):
+        GoalMonth.objects.all().delete()
+        stats.forget()
+        monkeypatch.setattr(rule_months, "_MANY_RULES", many_rules)
+        monkeypatch.setattr(by_question, "_MANY_PAIRS", many_pairs)
+        assert stats.counted(site.pk, goals, days, daily=True) == by_rule
     # What comes is added to visitors that all rules share.
     for visitor, name in ((1, "sign 1"), (9, "sign 2"), (9, "sign 12")):
         store(site, "event", name, visitor=visitor)
