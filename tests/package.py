@@ -4,9 +4,9 @@
 
 Builds the wheel, and another from the source distribution, which must hold the same.
 Then does what the README says, timed: `pipx install`, migrate, first run, serve, and a
-conversion; with `--pipx` no more. Then for each Python: installs it without a driver,
-does the same, opens the pages and the documentation, and does it again on PostgreSQL
-with the extras. No source of this clone is on the path.
+conversion; with `--pipx` no more. Then for each Python, for all at once: installs it
+without a driver, does the same, opens the pages and the documentation, and does it
+again on PostgreSQL with the extras. No source of this clone is on the path.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ import tomllib
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.servers import Server, free_port
@@ -228,13 +229,18 @@ def main() -> None:
         try_pipx(wheel)
         if sys.argv[1:] == ["--pipx"]:
             return
+        found = {version: path for version in VERSIONS if (path := find(version))}
         for version in VERSIONS:
-            interpreter = find(version)
-            if interpreter is None:
+            if version not in found:
                 print(f"Python {version}: not on this machine, not tried", flush=True)
-                continue
-            with throwaway() as database_url:
-                try_on(version, interpreter, wheel, database_url)
+        with contextlib.ExitStack() as stack, ThreadPoolExecutor() as pool:
+            urls = [stack.enter_context(throwaway()) for _ in found]
+            trials = [
+                pool.submit(try_on, version, interpreter, wheel, url)
+                for (version, interpreter), url in zip(found.items(), urls, strict=True)
+            ]
+            for trial in trials:
+                trial.result()
 
 
 if __name__ == "__main__":

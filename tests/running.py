@@ -94,9 +94,15 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[Service]:
-    """Serve from a new database of the kind that the tests run on."""
-    kind = os.environ.get("DATABASE_URL", "")
+def running(
+    folder: Path, *, workers: int = 2, kind: str | None = None, **settings: str
+) -> Iterator[Service]:
+    """Serve from a new database of the kind that the tests run on, or of another.
+
+    `kind`: the URL of a database of a PostgreSQL, or nothing for SQLite.
+    """
+    if kind is None:
+        kind = os.environ.get("DATABASE_URL", "")
     template, secret = _template(kind)
     with _database(kind, folder, template) as database_url:
         environment = {

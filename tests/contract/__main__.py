@@ -25,12 +25,12 @@ from typing import Any
 import yaml
 
 from tests.contract import breaking, generation, languages
-from tests.contract.fuzz import Fuzzed, fuzz
+from tests.contract.fuzz import Fuzzed, fuzzing
 from tests.contract.generation import Row
 from tests.contract.lint import lint
 from tests.contract.mcp_clients import try_mcp
 from tests.contract.programs import CLIENTS, DOCUMENT, Failed, run
-from tests.contract.services import DATABASES, service
+from tests.contract.services import service
 
 PASSED = CLIENTS / "passed.sha256"
 
@@ -48,9 +48,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if asked.clients is None:
-            failed += check(folder)
-            examples = int(os.environ.get("CONTRACT_EXAMPLES", "20"))
-            fuzzed = [fuzz(database, examples) for database in DATABASES]
+            with fuzzing(int(os.environ.get("CONTRACT_EXAMPLES", "20"))) as fuzzes:
+                failed += check(folder)
+            fuzzed = [each.result() for each in fuzzes]
         if asked.changed and is_passed:
             print("All clients passed with this document: none is made.")
         else:

@@ -5,10 +5,13 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.contract.services import service
+from tests.contract.services import DATABASES, Service, service
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 _CASES = re.compile(r"^  (\d+) generated", re.MULTILINE)
@@ -21,13 +24,25 @@ class Fuzzed(NamedTuple):
     findings: int
 
 
-def fuzz(database: str, examples: int) -> Fuzzed:
+@contextmanager
+def fuzzing(examples: int) -> Iterator[list[Future[Fuzzed]]]:
     """Try about `examples` generated requests an operation, besides the systematic.
 
-    What is found is printed as schemathesis shows it.
+    On all databases at once, and while the caller does other things: schemathesis and
+    the service wait for each other most of the time.
     """
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        services = [stack.enter_context(service(database)) for database in DATABASES]
+        yield [
+            pool.submit(_fuzz, database, api, examples)
+            for database, api in zip(DATABASES, services, strict=True)
+        ]
+
+
+def _fuzz(database: str, api: Service, examples: int) -> Fuzzed:
+    """What is found is printed as schemathesis shows it."""
     seed = os.environ.get("CONTRACT_SEED")
-    with service(database) as api, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
             [
                 str(Path(sys.executable).with_name("schemathesis")),

@@ -1,7 +1,6 @@
 """A running service on either database, for programs that are no tests."""
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,12 +36,8 @@ def service(database: str, limit: int = 0) -> Iterator[Service]:
     """The service with a key that may do everything; `limit`: requests a minute."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        usual = os.environ.pop("DATABASE_URL", None)
-        if usual is not None:
-            stack.callback(os.environ.__setitem__, "DATABASE_URL", usual)
-        else:
-            stack.callback(os.environ.pop, "DATABASE_URL", None)
+        url = ""
         if database == "PostgreSQL":
-            os.environ["DATABASE_URL"] = stack.enter_context(throwaway())
-        api = stack.enter_context(running(folder, RATE_LIMIT_API=str(limit)))
+            url = stack.enter_context(throwaway())
+        api = stack.enter_context(running(folder, kind=url, RATE_LIMIT_API=str(limit)))
         yield Service(api.url.removesuffix(BASE), api.secret, api.manage)
