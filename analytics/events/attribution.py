@@ -37,10 +37,15 @@ _NAMES_SQL = f"SELECT id, name FROM {_NAMES} WHERE site_id = %s"  # noqa: S608 -
 # the latest. 2**27 events a visitor and day, 2**36 contexts.
 BITS = 36
 MASK = (1 << BITS) - 1
-# With more names than this, whole days are read and not only their visitors: most
-# visitors have one of the names. PostgreSQL expects few of them, and looking up the
-# events of each took twice as long as reading all.
+# With more names than this, which are at least a tenth of the site's, whole days are
+# read and not only their visitors, since most visitors have one of the names.
+# PostgreSQL expects few of them, and looking up the events of each took twice as long
+# as reading all.
 _MANY_NAMES = 1_000
+_BROAD = 10
+_NAMES_UP_TO = f"""
+SELECT COUNT(*) FROM (SELECT 1 FROM {_NAMES} WHERE site_id = %s LIMIT %s) AS names
+"""  # noqa: S608 - a constant
 # Added to a position, it makes a text of ten digits that sorts like the number.
 _TEN_DIGITS = 10**9
 _HAS_CAMPAIGN = " OR ".join(
@@ -113,8 +118,8 @@ class Attributed:
             return self._refunds(
                 span, needed, columns, carried, name_ids, (condition, params)
             )
-        is_broad = name_ids is not None and len(name_ids) > _MANY_NAMES
-        scope = _visitors_of(self.site_id, span, None if is_broad else name_ids)
+        names = None if self._is_broad(name_ids, span) else name_ids
+        scope = _visitors_of(self.site_id, span, names)
         made, made_params = self._made(
             scope, needed, {*carried, *looked_at}, is_each=span.is_each
         )
@@ -127,6 +132,18 @@ class Attributed:
             f"SELECT {chosen} FROM ({made}) AS made WHERE {condition}{own}",  # noqa: S608 - constants
             [*made_params, *params, *own_params],
         )
+
+    def _is_broad(self, name_ids: Collection[int] | None, span: Span) -> bool:
+        """Whether most visitors of the days may have one of these names."""
+        if name_ids is None or span.is_of_some_visitors:
+            return False
+        if len(name_ids) <= _MANY_NAMES:
+            return False
+        limit = _BROAD * len(name_ids)
+        with connection.cursor() as cursor:
+            cursor.execute(_NAMES_UP_TO, [self.site_id, limit + 1])
+            ((number,),) = cursor.fetchall()
+        return bool(number <= limit)
 
     def walks(
         self,

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.events import contexts
 from analytics.models import Context
-from analytics.questions.labels import Labels, Where
+from analytics.questions.labels import OWN, Labels, Where
 from analytics.sources import rules_of
 from tests.factories import SiteFactory
 
@@ -92,7 +92,10 @@ def test_contexts_that_share_a_kind_are_named_as_each_by_itself(db, own):
         Context(
             site=site,
             digest=place.to_bytes(16, "big"),
-            **{field: random.choice(TEXTS) for field in Labels._fields},
+            **{
+                field: random.choice(["", "DE"] if field in OWN else TEXTS)
+                for field in Labels._fields
+            },
         )
         for place in range(500)
     ]
