@@ -238,71 +238,75 @@ def daily(
     One statement reads the events once for all labels, so the counts are of one moment.
     `facts`: events, refunds, or both.
     """
-    return _counted(selection, labels, facts, attributed, None)[_ALL]
+    columns = _columns(labels, attributed)
+    with chunked_cursor() as cursor:
+        cursor.execute(*_statement(selection, attributed, columns, facts, None))
+        return _by_label(chunks(cursor), [_ALL], columns, attributed)[_ALL]
 
 
 def changes(
     selection: Selection, labels: Iterable[str], attributed: Attributed, of: Changed
 ) -> tuple[dict[str, ByDay], dict[str, ByDay]]:
     """Count the changed visitors of a day, with their new events and without them."""
-    found = _counted(selection, labels, [Event], attributed, of)
+    columns = _columns(labels, attributed)
+    # A few visitors are few rows, for which reading in parts would be six round trips.
+    with connection.cursor() if of.is_of_some else chunked_cursor() as cursor:
+        cursor.execute(*_statement(selection, attributed, columns, [Event], of))
+        found = _by_label(chunks(cursor), of.ends, columns, attributed)
     return found[of.end], found.get(of.after, {})
 
 
-def _counted(
-    selection: Selection,
-    labels: Iterable[str],
-    facts: Sequence[type[Fact]],
-    attributed: Attributed,
-    changed: Changed | None,
-) -> dict[int, dict[str, ByDay]]:
-    """The counts up to each end of `changed`."""
-    column_of = {
+def _columns(labels: Iterable[str], attributed: Attributed) -> dict[str, list[str]]:
+    """The columns that each label consists of."""
+    return {
         label: [attributed.column(part) for part in labels_of(label)]
         for label in labels
     }
-    columns = tuple(dict.fromkeys(chain.from_iterable(column_of.values())))
-    ends = changed.ends if changed else [_ALL]
+
+
+def _by_label(
+    rows: Iterable[tuple[Any, ...]],
+    ends: Iterable[int],
+    columns: Mapping[str, Sequence[str]],
+    attributed: Attributed,
+) -> dict[int, dict[str, ByDay]]:
+    """The counts up to each of the ends, of the rows of `_statement`."""
     found = {end: Cells([], []) for end in ends}
-    # A few visitors are few rows, for which reading in parts would be six round trips.
-    is_few = changed is not None and changed.is_of_some
-    with connection.cursor() if is_few else chunked_cursor() as cursor:
-        cursor.execute(*_statement(selection, attributed, columns, facts, changed))
-        for is_visitors, up_to, day, text, code, times, views, *halves in chunks(
-            cursor
-        ):
-            day = as_day(day)
-            if is_visitors:
-                cells = [_cell(each) for each in text.split(",")]
-                found[up_to].visitors.append((day, cells, int(times)))
-                continue
-            amounts = {code: whole(*halves).total} if halves[2] else {}
-            group = Group(int(times), int(views), amounts)
-            found[up_to].groups.append((day, _cell(text), group))
+    for is_visitors, up_to, day, text, code, times, views, *halves in rows:
+        day = as_day(day)
+        if is_visitors:
+            cells = [_cell(each) for each in text.split(",")]
+            found[up_to].visitors.append((day, cells, int(times)))
+            continue
+        amounts = {code: whole(*halves).total} if halves[2] else {}
+        group = Group(int(times), int(views), amounts)
+        found[up_to].groups.append((day, _cell(text), group))
     cells_of_all = {cell for each in found.values() for _, cell, _ in each.groups}
+    places = {column: place for place, column in enumerate(_distinct(columns))}
     values = {
-        label: _values(cells_of_all, columns, label, of_label, attributed)
-        for label, of_label in column_of.items()
+        label: _values(cells_of_all, label, [places[c] for c in own], attributed)
+        for label, own in columns.items()
     }
     return {
-        end: {label: each.by_day(values[label]) for label in column_of}
+        end: {label: each.by_day(values[label]) for label in columns}
         for end, each in found.items()
     }
 
 
+def _distinct(columns: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(columns.values())))
+
+
 def _values(
     cells: Collection[Cell],
-    columns: Sequence[str],
     label: str,
-    of_label: Sequence[str],
+    places: Sequence[int],
     attributed: Attributed,
 ) -> dict[Cell, str]:
-    """The value of a label by cell."""
+    """The value by cell of a label, whose columns have these places in the cells."""
     parts = [
         (place, attributed.values(part, (cell[place] for cell in cells)))
-        for place, part in zip(
-            map(columns.index, of_label), labels_of(label), strict=True
-        )
+        for place, part in zip(places, labels_of(label), strict=True)
     ]
     return {
         cell: joined(values[cell[place]] for place, values in parts) for cell in cells
@@ -312,10 +316,11 @@ def _values(
 def _statement(
     selection: Selection,
     attributed: Attributed,
-    columns: Sequence[str],
+    columns_of: Mapping[str, Sequence[str]],
     facts: Sequence[type[Fact]],
     changed: Changed | None,
 ) -> tuple[str, list[Any]]:
+    columns = _distinct(columns_of)
     text = " || ' ' || ".join(f"CAST({column} AS text)" for column in columns)
     join = "STRING_AGG" if connection.vendor == "postgresql" else "GROUP_CONCAT"
     money = "currency, SUM(times), SUM(views), SUM(high), SUM(low), SUM(priced)"

@@ -4,7 +4,8 @@ Every event, of any type, belongs to a visitor and a visit. Visitor ids change a
 midnight, so both are counted by day.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -47,7 +48,9 @@ def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
         selection, lambda events: _silences(events, selection.site_id)
     )
     whole = f"SELECT silences.*, {_ALL} AS up_to FROM ({sql}) AS silences"  # noqa: S608 - constants
-    return _counted((whole, params), [_ALL])[_ALL]
+    with connection.cursor() as cursor:
+        cursor.execute(*_counts((whole, params)))
+        return _by_end(cursor)[_ALL]
 
 
 def _changes(changed: Changed) -> tuple[dict[date, Traffic], dict[date, Traffic]]:
@@ -56,8 +59,10 @@ def _changes(changed: Changed) -> tuple[dict[date, Traffic], dict[date, Traffic]
     silences = changed.of_each_end(
         lambda of: compiled(_silences(of.within(day.events()), changed.site_id))
     )
-    found = _counted(silences, changed.ends)
-    return found[changed.end], found.get(changed.after, {})
+    with connection.cursor() as cursor:
+        cursor.execute(*_counts(silences))
+        found = _by_end(cursor)
+    return found[changed.end], found[changed.after]
 
 
 def _silences(events: QuerySet[Event], site_id: int) -> QuerySet[Any, Any]:
@@ -75,10 +80,10 @@ def _silences(events: QuerySet[Event], site_id: int) -> QuerySet[Any, Any]:
     )
 
 
-def _counted(silences: Compiled, ends: Iterable[int]) -> dict[int, dict[date, Traffic]]:
-    """The traffic by day, up to the last events `ends`."""
+def _counts(silences: Compiled) -> Compiled:
+    """The columns up_to, day and those of `Traffic`; `up_to`: the last event."""
     # A visitor's first event has no event before it.
-    statement = around(
+    return around(
         silences,
         ("day", "type", "silence", "up_to"),
         """
@@ -93,11 +98,12 @@ def _counted(silences: Compiled, ends: Iterable[int]) -> dict[int, dict[date, Tr
         """,
         [EventType.PAGEVIEW.value, SILENCE_SECONDS],
     )
-    found: dict[int, dict[date, Traffic]] = {end: {} for end in ends}
-    with connection.cursor() as cursor:
-        cursor.execute(*statement)
-        for up_to, day, *counts in cursor:
-            found[up_to][as_day(day)] = Traffic(*counts)
+
+
+def _by_end(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, dict[date, Traffic]]:
+    found: defaultdict[int, dict[date, Traffic]] = defaultdict(dict)
+    for up_to, day, *counts in rows:
+        found[up_to][as_day(day)] = Traffic(*counts)
     return found
 
 
