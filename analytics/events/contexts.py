@@ -109,11 +109,14 @@ class _Named:
         for number in set(new["referrer"]) - self.outside.keys():
             self.outside[number] = rules.outside(self.texts.list[number])
         new["referrer"], new["channel"] = self._channels(new, rules)
-        for field, column in self.sources.items():
-            spellings = self._spellings[field]
+        for field, spellings in self._spellings.items():
             fold = self.texts.folded
-            column.extend([spellings.setdefault(fold[n], n) for n in new[field]])
+            spelled = (spellings.setdefault(fold[n], n) for n in new[field])
+            new[field] = array("I", spelled)
         self.lacking.update(label for label in Named._fields if 0 in new[label])
+        # Last, since other threads read them.
+        for field, column in self.sources.items():
+            column.extend(new[field])
 
     def _channels(
         self, new: "dict[str, array[int]]", rules: Rules
@@ -166,8 +169,9 @@ class _Read:
             # Another thread may have read some meanwhile.
             if new := [row for row in rows if row[0] > self.last]:
                 pks, *columns = zip(*new, strict=True)
-                for label, column in zip(known.labels.values(), columns, strict=True):
-                    label.extend(map(known.texts.__getitem__, column))
+                added = [array("I", map(known.texts.__getitem__, of)) for of in columns]
+                for label, column in zip(known.labels.values(), added, strict=True):
+                    label.extend(column)
                 known.ids.extend(pks)
                 self.last = pks[-1]
             if self._digest != rules.digest:
