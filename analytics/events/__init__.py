@@ -29,6 +29,7 @@ from analytics.events.by_question import (
     daily,
     daily_each,
     daily_sets,
+    sent_names,
 )
 from analytics.events.cells import ByDay, daily_by_label
 from analytics.events.counts import (
@@ -167,6 +168,7 @@ __all__ = [
     "refunded",
     "reserve",
     "seen",
+    "sent_names",
     "site_breakdown_by_label",
     "site_breakdown_by_name",
     "site_breakdown_by_path",

@@ -7,6 +7,7 @@ Stored counts of closed days (`label_months`) and remembered counts of open days
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from analytics.events import closed_days, closed_sums, label_months, seals
@@ -111,27 +112,22 @@ class ByLabels:
         sums = closed_sums.recall(self._keys)
         is_remembered = bool(sums) and all(each.is_set for each in sums.values())
         past = self._past
-        reads = past is not None and not is_remembered
-        found = None if reads or known is None else known.standing
-        if found is None:
-            found = standing(
-                selection.site_id,
-                closed=closed,
-                open=current,
-                kept=past.statement() if past and reads else None,
-                names_after=names_after,
-            )
+        read = partial(
+            standing,
+            selection.site_id,
+            closed=closed,
+            open=current,
+            names_after=names_after,
+        )
+        if past and not is_remembered:
+            found = read(kept=past.statement())
+        else:
+            found = (known and known.standing) or read()
         # Kept here, because another thread may set sums of another state.
         self._closed = closed_sums.valid(sums, State.of(found))
         if past and is_remembered and not self._closed:
             # A day has changed since.
-            found = standing(
-                selection.site_id,
-                closed=closed,
-                open=current,
-                kept=past.statement(),
-                names_after=names_after,
-            )
+            found = read(kept=past.statement())
         self.names = found.names
         self._state = State.of(found)
         # None after counting missing days, since the state may have changed meanwhile.

@@ -30,8 +30,8 @@ from analytics.questions.labels import EVERYTHING
 Wanted = Mapping[int, Collection[int]]
 
 _VISITOR_COLUMNS = ("name", "day", "visitor", "times")
-# With more pairs of a question and a name than this, names without events on the days
-# are left out first: a statement about a day would take as long as its list of names.
+# With more pairs of a question and a name than this, names without amounts on the days
+# are left out first: most names have none.
 _MANY_PAIRS = 10_000
 
 
@@ -42,8 +42,6 @@ def daily(selection: Selection, name_ids: Collection[int]) -> dict[date, Counts]
 
 def daily_each(selection: Selection, wanted: Wanted) -> dict[int, dict[date, Counts]]:
     """`daily` for each question; one without events is left out."""
-    if len(wanted) > 1:
-        wanted = _sent(selection, wanted, Event)
     counts: defaultdict[int, dict[date, Counts]] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(*_daily_each(selection, wanted))
@@ -94,7 +92,6 @@ def daily_sets(
     A row has either the visitors with events of exactly these questions, or the events
     of a single question; the other number is 0.
     """
-    wanted = _sent(selection, wanted, Event)
     is_postgresql = connection.vendor == "postgresql"
     joined = "STRING_AGG" if is_postgresql else "GROUP_CONCAT"
     # Sorted, so that equal sets have equal texts.
@@ -145,7 +142,9 @@ def amounts_each(
     selection: Selection, wanted: Wanted
 ) -> dict[int, dict[tuple[date, str | None], Decimal]]:
     """`amounts` for each question; one without amounts is left out."""
-    wanted = _sent(selection, wanted, Event, Adjustment, amount__isnull=False)
+    if sum(map(len, wanted.values())) > _MANY_PAIRS:
+        priced = _sent(selection, Event, Adjustment, amount__isnull=False)
+        wanted = {n: [*filter(priced.__contains__, ids)] for n, ids in wanted.items()}
     names = _names(wanted)
     statement = around(
         union(
@@ -167,12 +166,12 @@ def amounts_each(
     return dict(sums)
 
 
-def _sent(
-    selection: Selection, wanted: Wanted, *facts: type[Fact], **having: Any
-) -> Wanted:
-    """Many names, without those that have no such facts on the days."""
-    if sum(map(len, wanted.values())) <= _MANY_PAIRS:
-        return wanted
+def sent_names(selection: Selection) -> set[int]:
+    """The ids of the names with events or refunds on the days, without filters."""
+    return _sent(selection, Event, Adjustment)
+
+
+def _sent(selection: Selection, *facts: type[Fact], **having: Any) -> set[int]:
     every = selection._replace(filters=EVERYTHING, names=None)
     found = union(
         *(
@@ -197,11 +196,7 @@ def _sent(
     with connection.cursor() as cursor:
         cursor.execute(*statement)
         ((text,),) = cursor.fetchall()
-    sent = set(map(int, text.split(","))) if text else set()
-    return {
-        question: list(filter(sent.__contains__, names))
-        for question, names in wanted.items()
-    }
+    return set(map(int, text.split(","))) if text else set()
 
 
 def _names(wanted: Wanted) -> list[int]:

@@ -2,7 +2,6 @@
 
 from array import array
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, compress, count
 from typing import Any
@@ -50,6 +49,14 @@ class IdSet(Collection[int]):
         known = set(self._ids)
         return bytes(map(b"01".__getitem__, map(known.__contains__, ids)))
 
+    def among(self, ids: Sequence[int]) -> list[int]:
+        """Those of some ascending ids that are in the set."""
+        return list(compress(ids, map(_ONE.__eq__, self.digits(ids))))
+
+    def number_of(self, ids: Sequence[int]) -> int:
+        """How many of some ascending ids are in the set."""
+        return self.digits(ids).count(_ONE)
+
     def extend(self, more: Iterable[int]) -> None:
         """Add ids above all others, in ascending order."""
         new = array("q", more)
@@ -67,28 +74,11 @@ class IdSet(Collection[int]):
         self._ids = ids
 
 
-def all_ids(sets: Iterable[IdSet]) -> list[int]:
-    """The ids that are in at least one of the sets, in ascending order."""
-    words: defaultdict[int, int] = defaultdict(int)
-    found = set[int]()
-    for some in sets:
-        if isinstance(some._ids, _Bits):
-            for number, word in some._ids.words():
-                words[number] |= word
-        else:
-            found.update(some)
-    for number, word in words.items():
-        flags = chain.from_iterable(map(_BITS.__getitem__, word.to_bytes(8, "little")))
-        found.update(compress(count(number * 64), flags))
-    return sorted(found)
-
-
 class _Bits:
-    """A bit for each number from the first id on, in words of 64."""
+    """A bit for each number from the first id on."""
 
     def __init__(self, first: int) -> None:
-        # Sets whose words begin at the same numbers can be put together word by word.
-        self._first = first - first % 64
+        self._first = first - first % 8
         self._number = 0
         self.bits = bytearray()
 
@@ -113,12 +103,6 @@ class _Bits:
         else:
             own = bytes([digits[id - self._first] for id in some])
         return b"0" * low + own + b"0" * (len(ids) - high)
-
-    def words(self) -> Iterator[tuple[int, int]]:
-        """The number of each word, and the word."""
-        for start in range(0, len(self.bits), 8):
-            word = int.from_bytes(self.bits[start : start + 8], "little")
-            yield (self._first + start * 8) // 64, word
 
     def extend(self, ids: Sequence[int]) -> None:
         start = (ids[0] - self._first) // 8

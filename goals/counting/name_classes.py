@@ -5,11 +5,11 @@ same rules match are one class: events are counted by class, and a number with a
 for each rule tells which rules a class concerns.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, reduce
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from operator import or_
 
-from goals.counting.id_sets import IdSet, all_ids
+from goals.counting.id_sets import IdSet
 
 # Sets whose digits are in memory at once, a byte for each id.
 _AT_ONCE = 100
@@ -17,13 +17,10 @@ _AT_ONCE = 100
 
 # Ids by a number with a bit for each set that has them.
 Classes = dict[int, list[int]]
-# Returns the classes of some sets, for all days of a query.
-Classify = Callable[[tuple[IdSet, ...]], Classes]
 
 
-def classes(sets: tuple[IdSet, ...]) -> Classes:
-    """The ids that are in at least one of the sets."""
-    ids = all_ids(sets)
+def classes(sets: Sequence[IdSet], ids: Sequence[int]) -> Classes:
+    """Those of some ascending ids that are in at least one of the sets."""
     masks = [0] * len(ids)
     for start in range(0, len(sets), _AT_ONCE):
         # The last set first, as the digits of a number.
@@ -32,13 +29,9 @@ def classes(sets: tuple[IdSet, ...]) -> Classes:
             masks[number] |= int(bytes(digits), 2) << start
     found: Classes = {}
     for id, mask in zip(ids, masks, strict=True):
-        found.setdefault(mask, []).append(id)
+        if mask:
+            found.setdefault(mask, []).append(id)
     return found
-
-
-def once() -> Classify:
-    """Return `classes` with a cache, for a query whose names do not change."""
-    return lru_cache(1)(classes)
 
 
 def union(masks: Iterable[int]) -> int:

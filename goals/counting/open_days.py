@@ -15,13 +15,13 @@ from decimal import Decimal
 from itertools import islice
 
 from analytics import events
-from analytics.events import Came, Converted, Counts, Refund
+from analytics.events import Came, Converted, Counts, Refund, Selection
 from analytics.events.months import Versions
 from analytics.recent import Recent
-from goals.counting import rule_months
 from goals.counting.matched_names import Names
-from goals.counting.name_classes import BitCounts, Classes, Classify
+from goals.counting.name_classes import BitCounts, Classes
 from goals.counting.rule_months import NOTHING, ByDay, DayCount
+from goals.counting.sent_names import SentNames
 from goals.matching import Rule
 from krafter.errors import Unavailable
 
@@ -175,7 +175,7 @@ class OpenDays:
             for (_, _, day, _), tally in self._tallies.items()
         )
 
-    def catch_up(self, names: Mapping[Rule, Names], classify: Classify) -> None:
+    def catch_up(self, names: Mapping[Rule, Names]) -> None:
         """Count the new events. `names` must be read after the ends of the days."""
         lock = _locks[self.site_id % len(_locks)]
         if not lock.acquire(timeout=_WAIT_SECONDS):
@@ -195,7 +195,7 @@ class OpenDays:
                     for (_, rule, its_day, _), tally in behind.items()
                     if its_day == day and not tally.position
                 }
-                self._begin(day, fresh, names, classify)
+                self._begin(day, fresh, names)
         finally:
             lock.release()
             _tallies.settle(self._tallies)
@@ -205,13 +205,13 @@ class OpenDays:
         day: date,
         tallies: Mapping[Rule, Tally],
         names: Mapping[Rule, Names],
-        classify: Classify,
     ) -> None:
         """Let the database count the day for rules without any count of it."""
-        some = {rule: names[rule] for rule in tallies if names[rule]}
-        counted = {rule: Tally() for rule in some}
-        if rule_months.is_few(some):
-            for portion in rule_months.portions(some):
+        selection = Selection(self.site_id, day, day)
+        sent = SentNames(selection, {rule: names[rule] for rule in tallies})
+        counted = {rule: Tally() for rule in tallies}
+        if (by_mask := sent.classes()) is None:
+            for portion in sent.portions():
                 rules = list(portion)
                 for found in self._converted(day, portion.values()):
                     tally = counted[rules[found.question]]
@@ -221,11 +221,10 @@ class OpenDays:
                         tally.conversions += found.times
                         tally.visitors.add(found.visitor)
         else:
-            by_mask = classify(tuple(ids.ids for ids in some.values()))
-            counted = self._by_class(day, list(some), by_mask)
+            counted |= self._by_class(day, sent.rules, by_mask)
         # Only after everything was read: an interrupted query starts again.
         for rule, tally in tallies.items():
-            tally.take(counted.get(rule, tally), self._ends[day])
+            tally.take(counted[rule], self._ends[day])
 
     def _by_class(
         self, day: date, rules: Sequence[Rule], by_mask: Classes

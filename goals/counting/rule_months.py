@@ -20,13 +20,8 @@ from analytics.events.months import DaysOfMonth, Month, Versions
 from analytics.events.statements import Compiled, as_day
 from analytics.questions.periods import Days
 from goals.counting.matched_names import Names
-from goals.counting.name_classes import (
-    BitCounts,
-    Classes,
-    Classify,
-    classes,
-    union,
-)
+from goals.counting.name_classes import BitCounts, Classes, union
+from goals.counting.sent_names import SentNames
 from goals.matching import Rule
 from goals.models import GoalMonth
 
@@ -34,10 +29,6 @@ from goals.models import GoalMonth
 _FEW_RULES = 50
 # The position of the conversions in the numbers of a stored day, after its version.
 _CONVERSIONS = 1
-# Pairs of a rule and a name sent with one statement. More pairs of many rules are
-# counted by class of names.
-_MAX_PAIRS = 200_000
-_MANY_RULES = 50
 
 
 class DayCount(NamedTuple):
@@ -423,15 +414,13 @@ def count(
     names: Mapping[Rule, Names],
     *,
     with_amounts: Collection[Rule],
-    classify: Classify = classes,
 ) -> dict[Rule, ByDay]:
     """Count each rule on each day of the selection from the events."""
-    some = {rule: ids for rule, ids in names.items() if ids}
+    sent = SentNames(selection, names)
     counted: dict[Rule, ByDay] = {rule: {} for rule in names}
-    if not is_few(some):
-        by_mask = classify(tuple(names.ids for names in some.values()))
-        return counted | _by_class(selection, list(some), by_mask, with_amounts)
-    for portion in portions(some):
+    if (by_mask := sent.classes()) is not None:
+        return counted | _by_class(selection, sent.rules, by_mask, with_amounts)
+    for portion in sent.portions():
         rules, wanted = list(portion), dict(enumerate(portion.values()))
         for number, by_day in events.daily_each(selection, wanted).items():
             counted[rules[number]] = {
@@ -442,28 +431,6 @@ def count(
         for number, by_code in sums.items():
             _add_amounts(counted[rules[number]], by_code)
     return counted
-
-
-def is_few(names: Mapping[Rule, Collection[int]]) -> bool:
-    """Whether these are counted by rule, and not by class of names.
-
-    A visitor counted by class takes the memory of ten that are counted by rule.
-    """
-    return len(names) < _MANY_RULES or sum(map(len, names.values())) <= _MAX_PAIRS
-
-
-def portions(names: Mapping[Rule, Names]) -> Iterator[dict[Rule, Names]]:
-    """The rules in groups small enough for one statement."""
-    some: dict[Rule, Names] = {}
-    pairs = 0
-    for rule, ids in names.items():
-        if some and pairs + len(ids) > _MAX_PAIRS:
-            yield some
-            some, pairs = {}, 0
-        some[rule] = ids
-        pairs += len(ids)
-    if some:
-        yield some
 
 
 def _by_class(

@@ -18,10 +18,9 @@ from analytics.questions.period_query import unanswerable
 from analytics.questions.periods import Days
 from analytics.questions.time_limits import in_time
 from analytics.sources import rules_of
-from goals.counting import matched_names, name_classes, open_days, rule_months
+from goals.counting import matched_names, open_days, rule_months
 from goals.counting.answers import Counted, GoalCounts
 from goals.counting.matched_names import matching_names_of_each
-from goals.counting.name_classes import Classify
 from goals.counting.open_days import OpenDays
 from goals.counting.rule_months import ByDay, Course, DayCount, RuleMonths
 from goals.matching import Rule
@@ -182,14 +181,11 @@ def counted(
     elif missing or today.is_behind or standing.refunds:
         # Read after the ends of the days: the names of those events exist by then.
         names = matching_names_of_each(site_id, rules)
-    classify = name_classes.once()
     if past and missing:
-        _count_missing(
-            past, missing, budget=closed_days.BUDGET_SECONDS, classify=classify
-        )
+        _count_missing(past, missing, budget=closed_days.BUDGET_SECONDS)
     if today.is_behind:
         with in_time():
-            today.catch_up(names or {}, classify)
+            today.catch_up(names or {})
     matched = names or {}
     found = Found(since=past.since if past else ())
     for rule in rules:
@@ -328,13 +324,7 @@ def count_ahead(
     past = RuleMonths(site_id, rules, days)
     standing = events.standing(site_id, closed=days, kept=past.statement())
     if missing := past.read(standing):
-        _count_missing(
-            past,
-            missing,
-            budget=budget,
-            progress=progress,
-            classify=name_classes.once(),
-        )
+        _count_missing(past, missing, budget=budget, progress=progress)
 
 
 def lacks(site_id: int, rules: Collection[Rule], days: Days) -> bool:
@@ -350,7 +340,6 @@ def _count_missing(
     *,
     budget: float | None,
     progress: Callable[[int], object] = lambda counted: None,
-    classify: Classify,
 ) -> None:
     with closed_days.in_budget(budget):
         for stretch in closed_days.stretches(missing, budget=budget, progress=progress):
@@ -358,9 +347,7 @@ def _count_missing(
             lacking = past.lacking(stretch)
             names = matching_names_of_each(past.site_id, lacking, budget=budget)
             selection = Selection(past.site_id, *stretch)
-            found = rule_months.count(
-                selection, names, with_amounts=names, classify=classify
-            )
+            found = rule_months.count(selection, names, with_amounts=names)
             rows = past.add(stretch, found)
             with faults.unwritten(), seals.keeping(past.site_id) as sealed_before:
                 rule_months.keep(rows, sealed_before=sealed_before)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from itertools import product
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from analytics import events
 from analytics.events import by_question
 from analytics.questions.periods import Days
-from goals.counting import rule_months, stats
+from goals.counting import sent_names, stats
 from goals.counting.id_sets import IdSet
 from goals.counting.name_classes import BitCounts, classes
 from goals.models import GoalMonth
@@ -63,11 +62,18 @@ def id_set(ids):
 @given(st.lists(IDS, max_size=5), st.integers(0, 70))
 def test_classes_are_of_the_sets_that_have_an_id(some, empty):
     sets = [*[set[int]()] * empty, *some]
-    found = classes(tuple(id_set(ids) for ids in sets))
+    made = [id_set(ids) for ids in sets]
+    # Some of theirs, and others.
+    asked = sorted({id for ids in sets for id in ids if id % 3} | {7, 2**41})
+    found = classes(made, asked)
     assert {id: mask for mask, ids in found.items() for id in ids} == {
         id: sum(1 << place for place, ids in enumerate(sets) if id in ids)
-        for id in set().union(*sets)
+        for id in asked
+        if any(id in ids for ids in sets)
     }
+    for ids, own in zip(sets, made, strict=True):
+        assert own.among(asked) == [id for id in asked if id in ids]
+        assert own.number_of(asked) == len(own.among(asked))
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**70), st.integers(-9, 2**40))))
@@ -131,13 +137,14 @@ def test_counts_by_class_are_those_by_rule(site, goals, monkeypatch):
     assert refunded == ((0, 0), {"EUR": Decimal(-1)})
     GoalMonth.objects.all().delete()
     stats.forget()
-    monkeypatch.setattr(rule_months, "_MAX_PAIRS", 3)
-    # By rule in portions, and by class; with all names, and with those of each stretch.
-    for many_rules, many_pairs in product((50, 2), (10_000, 0)):
+    monkeypatch.setattr(by_question, "_MANY_PAIRS", 0)
+    monkeypatch.setattr(sent_names, "_MAX_PAIRS", 3)
+    # By rule in portions with all names and with those that were sent, and by class.
+    for many_pairs, many_rules in ((10**6, 50), (0, 50), (0, 2)):
         GoalMonth.objects.all().delete()
         stats.forget()
-        monkeypatch.setattr(rule_months, "_MANY_RULES", many_rules)
-        monkeypatch.setattr(by_question, "_MANY_PAIRS", many_pairs)
+        monkeypatch.setattr(sent_names, "_MANY_PAIRS", many_pairs)
+        monkeypatch.setattr(sent_names, "_MANY_RULES", many_rules)
         assert stats.counted(site.pk, goals, days, daily=True) == by_rule
     # What comes is added to visitors that all rules share.
     for visitor, name in ((1, "sign 1"), (9, "sign 2"), (9, "sign 12")):
