@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -359,13 +360,10 @@ def _seen(
     changed: Changed | None,
 ) -> Compiled:
     """SQL for the counts of each visitor and day by cell and currency."""
+    select = partial(_seen_by, selection, attributed, columns, facts)
     if changed is not None:
-        return changed.of_each_end(
-            lambda up_to: _seen_by(selection, attributed, columns, facts, up_to)
-        )
-    sql, params = of_each_day(
-        _seen_by(selection, attributed, columns, facts, None), selection.days
-    )
+        return changed.of_each_end(select)
+    sql, params = of_each_day(select(None), selection.days)
     return f"SELECT seen.*, {_ALL} AS up_to FROM ({sql}) AS seen", params  # noqa: S608 - a constant
 
 
