@@ -19,7 +19,7 @@ from analytics.events.attribution import Attributed
 from analytics.events.counts import HALF, Counts, whole
 from analytics.events.joint_labels import joined, labels_of
 from analytics.events.selection import Selection
-from analytics.events.spans import Changed, Span
+from analytics.events.spans import ALL, Changed, Span, of_all
 from analytics.events.statements import (
     Compiled,
     as_day,
@@ -34,8 +34,6 @@ Cell = tuple[int, ...]
 Sums = dict[tuple[date, str | None], Decimal]
 
 _NAMES = EventName._meta.db_table
-# In place of the id of the last event: all of them.
-_ALL = 0
 _OTHER_TYPES = (EventType.EVENT.value, EventType.GOAL.value)
 
 
@@ -242,7 +240,7 @@ def daily(
     columns = _columns(labels, attributed)
     with chunked_cursor() as cursor:
         cursor.execute(*_statement(selection, attributed, columns, facts, None))
-        return _by_label(chunks(cursor), [_ALL], columns, attributed)[_ALL]
+        return _by_label(chunks(cursor), [ALL], columns, attributed)[ALL]
 
 
 def changes(
@@ -328,7 +326,12 @@ def _statement(
     grouped = f"GROUP BY up_to, day, currency, {', '.join(columns)}"
     seen, selects, params = [], [], list[Any]()
     for number, kind in enumerate(facts):
-        sql, more = _seen(selection, attributed, columns, kind, changed)
+        select = partial(_seen, selection, attributed, columns, kind)
+        sql, more = (
+            changed.of_each_end(select)
+            if changed
+            else of_all(of_each_day(select(None), selection.days))
+        )
         seen.append(f"seen_{number} AS ({sql})")
         params += more
         selects.append(
@@ -360,20 +363,6 @@ def _seen(
     changed: Changed | None,
 ) -> Compiled:
     """SQL for the counts of each visitor and day by cell and currency."""
-    select = partial(_seen_by, selection, attributed, columns, facts)
-    if changed is not None:
-        return changed.of_each_end(select)
-    sql, params = of_each_day(select(None), selection.days)
-    return f"SELECT seen.*, {_ALL} AS up_to FROM ({sql}) AS seen", params  # noqa: S608 - a constant
-
-
-def _seen_by(
-    selection: Selection,
-    attributed: Attributed,
-    columns: Sequence[str],
-    facts: type[Fact],
-    changed: Changed | None,
-) -> Compiled:
     is_each = connection.vendor == "postgresql"
     selected, params = attributed.select(
         facts,

@@ -15,6 +15,16 @@ from analytics.questions.periods import Days
 _EVENTS = Event._meta.db_table
 
 
+# In place of the id of the last event: all of them.
+ALL = 0
+
+
+def of_all(statement: tuple[str, Sequence[Any]]) -> Compiled:
+    """The rows of a statement, with the column `up_to` as in `Changed.of_each_end`."""
+    sql, params = statement
+    return f"SELECT of_all.*, {ALL} AS up_to FROM ({sql}) AS of_all", [*params]  # noqa: S608 - a constant and a statement
+
+
 class Changed(NamedTuple):
     """Visitors of a day with events above the id `after` and up to the id `end`.
 

@@ -18,7 +18,7 @@ from analytics.events.cells import ByDay, DayParts, Group
 from analytics.events.label_months import EVERYTHING, Kept
 from analytics.events.open_labels import OpenLabels
 from analytics.events.selection import Selection
-from analytics.events.spans import Changed
+from analytics.events.spans import ALL, Changed, of_all
 from analytics.events.standing import Standing
 from analytics.events.statements import (
     Compiled,
@@ -32,9 +32,6 @@ from analytics.events.visit_ends import SILENCE_SECONDS, second
 from analytics.models import Event, EventType
 from analytics.questions.time_limits import in_time
 
-# In place of the id of the last event: all of them.
-_ALL = 0
-
 
 class Traffic(NamedTuple):
     pageviews: int
@@ -44,13 +41,12 @@ class Traffic(NamedTuple):
 
 def traffic_by_day(selection: Selection) -> dict[date, Traffic]:
     """The traffic of each day that had any, in one pass over the events."""
-    sql, params = day_by_day(
+    silences = day_by_day(
         selection, lambda events: _silences(events, selection.site_id)
     )
-    whole = f"SELECT silences.*, {_ALL} AS up_to FROM ({sql}) AS silences"  # noqa: S608 - constants
     with connection.cursor() as cursor:
-        cursor.execute(*_counts((whole, params)))
-        return _by_end(cursor)[_ALL]
+        cursor.execute(*_counts(of_all(silences)))
+        return _by_end(cursor)[ALL]
 
 
 def _changes(changed: Changed) -> tuple[dict[date, Traffic], dict[date, Traffic]]:
